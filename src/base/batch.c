@@ -1,0 +1,296 @@
+#include "base/batch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool name_is(const char *known, const char *name, size_t len)
+{
+	return strlen(known) == len && strncasecmp(known, name, len) == 0;
+}
+
+size_t schema_find(const struct schema *s, const char *name, size_t len,
+		   uint16_t ret[SCHEMA_NAMES_MAX])
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		if (name_is(s->fields[i].name, name, len) || name_is(s->fields[i].json, name, len)) {
+			ret[0] = (uint16_t)i;
+			return 1;
+		}
+	}
+	for (i = 0; i < s->n_aliases; i++) {
+		const struct field_alias *a = &s->aliases[i];
+
+		if (name_is(a->name, name, len)) {
+			memcpy(ret, a->fields, a->n * sizeof(ret[0]));
+			return a->n;
+		}
+	}
+	return 0;
+}
+
+/* Levenshtein distance, at most 64 characters each, case folded. */
+static unsigned distance(const char *a, size_t na, const char *b, size_t nb)
+{
+	unsigned row[65], i, j;
+
+	if (na > 64 || nb > 64)
+		return 64;
+	for (j = 0; j <= nb; j++)
+		row[j] = j;
+	for (i = 1; i <= na; i++) {
+		unsigned diag = row[0];
+
+		row[0] = i;
+		for (j = 1; j <= nb; j++) {
+			unsigned cost = diag + ((a[i - 1] | 0x20) != (b[j - 1] | 0x20));
+
+			diag = row[j];
+			if (row[j] + 1 < cost)
+				cost = row[j] + 1;
+			if (row[j - 1] + 1 < cost)
+				cost = row[j - 1] + 1;
+			row[j] = cost;
+		}
+	}
+	return row[nb];
+}
+
+const char *schema_near(const struct schema *s, const char *name, size_t len)
+{
+	unsigned best = (unsigned)(len / 3) + 1;
+	const char *ret = NULL;
+	size_t i, k;
+
+	for (i = 0; i < s->n + s->n_aliases; i++) {
+		const char *names[2];
+
+		names[0] = i < s->n ? s->fields[i].name : s->aliases[i - s->n].name;
+		names[1] = i < s->n ? s->fields[i].json : names[0];
+		for (k = 0; k < 2; k++) {
+			unsigned d = distance(names[k], strlen(names[k]), name, len);
+
+			if (d < best) {
+				best = d;
+				ret = names[k];
+			}
+		}
+	}
+	return ret;
+}
+
+size_t val_size(enum val_type type)
+{
+	switch (type) {
+	case VAL_U64:
+	case VAL_I64:
+	case VAL_F64:
+	case VAL_TIME:
+	case VAL_DUR:
+		return 8;
+	case VAL_BOOL:
+		return sizeof(bool);
+	case VAL_ADDR:
+		return sizeof(struct addr);
+	case VAL_STR:
+		return sizeof(struct val_str);
+	case VAL_ID:
+		return 16;
+	}
+	return 0;
+}
+
+int batch_new(struct batch **ret, const struct schema *schema, const struct field_set *want)
+{
+	struct batch *b = calloc(1, sizeof(*b));
+	size_t i;
+
+	if (!b)
+		return -ENOMEM;
+	b->schema = schema;
+	b->cols = calloc(schema->n, sizeof(b->cols[0]));
+	b->serial = calloc(BATCH_ROWS, sizeof(b->serial[0]));
+	if (!b->cols || !b->serial) {
+		batch_free(b);
+		return -ENOMEM;
+	}
+	for (i = 0; i < schema->n; i++) {
+		struct col *c;
+
+		if (!field_set_has(want, i))
+			continue;
+		c = b->cols[i] = calloc(1, sizeof(*c));
+		if (c) {
+			c->type = schema->fields[i].type;
+			c->v.any = calloc(BATCH_ROWS, val_size(c->type));
+		}
+		if (!c || !c->v.any) {
+			batch_free(b);
+			return -ENOMEM;
+		}
+	}
+	*ret = b;
+	return 0;
+}
+
+void batch_free(struct batch *b)
+{
+	size_t i;
+
+	if (!b)
+		return;
+	for (i = 0; b->cols && i < b->schema->n; i++) {
+		if (b->cols[i])
+			free(b->cols[i]->v.any);
+		free(b->cols[i]);
+	}
+	free(b->cols);
+	free(b->serial);
+	free(b);
+}
+
+void batch_clear(struct batch *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->schema->n; i++)
+		if (b->cols[i])
+			memset(b->cols[i]->present, 0, sizeof(b->cols[i]->present));
+	b->n = 0;
+}
+
+bool col_get(const struct col *c, size_t row, union val *ret)
+{
+	if (!col_has(c, row))
+		return false;
+	switch (c->type) {
+	case VAL_U64:
+		ret->u64 = c->v.u64[row];
+		break;
+	case VAL_I64:
+	case VAL_TIME:
+	case VAL_DUR:
+		ret->i64 = c->v.i64[row];
+		break;
+	case VAL_F64:
+		ret->f64 = c->v.f64[row];
+		break;
+	case VAL_BOOL:
+		ret->b = c->v.b[row];
+		break;
+	case VAL_ADDR:
+		ret->addr = c->v.addr[row];
+		break;
+	case VAL_STR:
+		ret->str = c->v.str[row];
+		break;
+	case VAL_ID:
+		memcpy(ret->id, c->v.id[row], 16);
+		break;
+	}
+	return true;
+}
+
+#define CMP(a, b) (((a) > (b)) - ((a) < (b)))
+
+int val_cmp(enum val_type type, const union val *a, const union val *b)
+{
+	uint32_t len;
+	int r;
+
+	switch (type) {
+	case VAL_U64:
+		return CMP(a->u64, b->u64);
+	case VAL_I64:
+	case VAL_TIME:
+	case VAL_DUR:
+		return CMP(a->i64, b->i64);
+	case VAL_F64:
+		return CMP(a->f64, b->f64);
+	case VAL_BOOL:
+		return CMP(a->b, b->b);
+	case VAL_ADDR:
+		return addr_cmp(&a->addr, &b->addr);
+	case VAL_STR:
+		len = a->str.len < b->str.len ? a->str.len : b->str.len;
+		r = len ? memcmp(a->str.p, b->str.p, len) : 0;
+		return r ? r : CMP(a->str.len, b->str.len);
+	case VAL_ID:
+		return memcmp(a->id, b->id, 16);
+	}
+	return 0;
+}
+
+/* FNV-1a, finished with a multiply-shift so that the low bits are good. */
+static uint64_t hash_bytes(const void *p, size_t n)
+{
+	const uint8_t *b = p;
+	uint64_t h = 0xcbf29ce484222325;
+
+	while (n--)
+		h = (h ^ *b++) * 0x100000001b3;
+	h ^= h >> 32;
+	h *= 0x9e3779b97f4a7c15;
+	return h ^ h >> 29;
+}
+
+uint64_t val_hash(enum val_type type, const union val *v)
+{
+	switch (type) {
+	case VAL_STR:
+		return hash_bytes(v->str.p, v->str.len);
+	case VAL_BOOL:
+		return hash_bytes(&v->b, sizeof(v->b));
+	default:
+		return hash_bytes(v, val_size(type));
+	}
+}
+
+static void add_uuid(struct buf *b, const uint8_t id[16])
+{
+	static const char hex[] = "0123456789abcdef";
+	char text[36], *p = text;
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*p++ = '-';
+		*p++ = hex[id[i] >> 4];
+		*p++ = hex[id[i] & 15];
+	}
+	buf_add(b, text, sizeof(text));
+}
+
+void buf_addval(struct buf *b, enum val_type type, const union val *v)
+{
+	switch (type) {
+	case VAL_U64:
+		buf_addu(b, v->u64);
+		break;
+	case VAL_I64:
+	case VAL_DUR:
+		buf_addi(b, v->i64);
+		break;
+	case VAL_F64:
+		buf_addf(b, "%.17g", v->f64);
+		break;
+	case VAL_BOOL:
+		buf_addstr(b, v->b ? "true" : "false");
+		break;
+	case VAL_TIME:
+		buf_addns(b, v->i64, 9);
+		break;
+	case VAL_ADDR:
+		buf_addaddr(b, &v->addr);
+		break;
+	case VAL_STR:
+		buf_add(b, v->str.p, v->str.len);
+		break;
+	case VAL_ID:
+		add_uuid(b, v->id);
+		break;
+	}
+}

@@ -1,0 +1,14 @@
+/* Community ID flow hashing, version 1, seed 0 (corelight/community-id-spec). */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/addr.h"
+
+#define COMMUNITY_ID_SIZE 31 /* "1:" + 28 base64 characters + NUL */
+
+/* For ICMP and ICMPv6 'sport' is the type and 'dport' the code; for protocols
+ * without ports both are ignored.  Direction does not matter.  Both addresses
+ * must be of the same family, IPv4 or IPv6; else writes "". */
+void community_id(const struct addr *src, const struct addr *dst, uint8_t proto, uint16_t sport,
+		  uint16_t dport, char ret[COMMUNITY_ID_SIZE]);

@@ -1,0 +1,45 @@
+/* What a source of rows offers to queries: a pcap file, a live table, a store.
+ * ql knows no source; run/ adapts them. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/batch.h"
+#include "base/err.h"
+#include "base/pkt.h"
+
+struct ql_src;
+
+/* What a query needs of a scan. */
+struct ql_scan {
+	struct field_set want; /* columns to fill */
+	int64_t from, to;      /* rows whose [start, last] meets [from, to], ns; INT64_MIN/MAX: open */
+};
+
+/* Takes rows; the batch is the source's and valid during the call only.
+ * Return 0 to go on, 1 for "enough", negative errno to fail. */
+typedef int (*ql_batch_fn)(void *arg, const struct batch *b);
+
+/* Takes packets in time order, borrowed during the call.  'serial' is the row
+ * that the packet was selected by (the outermost, where several were). */
+typedef int (*ql_pkt_fn)(void *arg, const struct pkt *p, uint64_t serial);
+
+struct ql_src_ops {
+	/* Calls 'fn' for all rows.  0 or -errno with 'err' set. */
+	int (*scan)(struct ql_src *s, const struct ql_scan *req, ql_batch_fn fn, void *arg,
+		    struct err *err);
+
+	/* Gives the packets of the rows whose serials are in 'serials' (sorted, unique), each
+	 * packet once, those between 'from' and 'to' that pass 'filter' (pcap-filter text;
+	 * NULL: all).  NULL slot: the source keeps no packets. */
+	int (*packets)(struct ql_src *s, const uint64_t *serials, size_t n, int64_t from, int64_t to,
+		       const char *filter, ql_pkt_fn fn, void *arg, struct err *err);
+
+	/* The time that NOW and relative times mean, ns: a file's last packet. */
+	int (*now)(struct ql_src *s, int64_t *ret_ts, struct err *err);
+};
+
+struct ql_src {
+	const struct ql_src_ops *ops;
+	const struct schema *schema;
+};
