@@ -1,0 +1,57 @@
+#!/usr/bin/python3
+"""clang-tidy (.clang-tidy) over src, with the commands of a build folder:
+tidy.py BUILD [FILE...]"""
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import sys
+import tempfile
+
+import common
+
+# clang refuses options of gcc that it does not know; these change nothing it looks at.
+GCC_ONLY = re.compile(r"^(-Wno-|-Wl,|-flto|-fsanitize|-Wp,|-fuse-ld|-ffat-lto)")
+MODEL = pathlib.Path(__file__).resolve().parent / "tidy_model.h"
+PLACE = re.compile(r"^(/.*?:\d+:\d+: (?:warning|error): .*)$", re.M)
+
+
+def database(build, folder):
+    """A copy of compile_commands.json that holds only our code and what clang takes."""
+    entries = json.loads((build / "compile_commands.json").read_text())
+    entries = [e for e in entries if "/src/" in e["file"] or e["file"].startswith("src/")]
+    for e in entries:
+        words = e["command"].split()
+        words = [w for w in words if not GCC_ONLY.match(w)]
+        if not e["file"].endswith("/base/err.c"):
+            words[1:1] = ["-include", str(MODEL)]
+        e["command"] = " ".join(words)
+    (folder / "compile_commands.json").write_text(json.dumps(entries))
+    return sorted({str((build / e["file"]).resolve()) for e in entries})
+
+
+def check(folder, root, path):
+    p = common.run(["clang-tidy", "--quiet", f"--config-file={root / '.clang-tidy'}", "-p",
+                    str(folder), path])
+    places = [re.sub(r"^.*?/(?=src/)", "", v) for v in PLACE.findall(p.stdout)]
+    if p.returncode and not places:
+        places = [f"{path}:1: clang-tidy failed: {p.stderr.strip()[-300:]}"]
+    return places
+
+
+def violations(build, only=()):
+    root = common.tree([])
+    with tempfile.TemporaryDirectory() as tmp:
+        folder = pathlib.Path(tmp)
+        files = database(build, folder)
+        files = [f for f in files if not only or f in only]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            found = pool.map(lambda f: check(folder, root, f), files)
+            return sorted({v for vs in found for v in vs})
+
+
+if __name__ == "__main__":
+    common.need("clang-tidy")
+    only = {str(pathlib.Path(f).resolve()) for f in sys.argv[2:]}
+    common.report(violations(pathlib.Path(sys.argv[1]), only), "tidy")
