@@ -1,4 +1,6 @@
-/* Community ID flow hashing, version 1, seed 0 (corelight/community-id-spec). */
+/* Community ID flow hashing, version 1, seed 0 (corelight/community-id-spec):
+ * a text that names a flow the same way in every tool that knows it.  No
+ * state, no allocation; any thread; about 120 ns. */
 #pragma once
 
 #include <stdint.h>
@@ -7,8 +9,9 @@
 
 #define COMMUNITY_ID_SIZE 31 /* "1:" + 28 base64 characters + NUL */
 
-/* For ICMP and ICMPv6 'sport' is the type and 'dport' the code; for protocols
- * without ports both are ignored.  Direction does not matter.  Both addresses
- * must be of the same family, IPv4 or IPv6; else writes "". */
+/* For ICMP and ICMPv6 'sport' is the type and 'dport' the code.  For TCP, UDP
+ * and SCTP they are the ports; for all other protocols both are ignored.
+ * Direction does not matter, except for ICMP messages that have no answer.
+ * Both addresses must be of the same family, IPv4 or IPv6; else writes "". */
 void community_id(const struct addr *src, const struct addr *dst, uint8_t proto, uint16_t sport,
 		  uint16_t dport, char ret[COMMUNITY_ID_SIZE]);
