@@ -1,10 +1,9 @@
 #include "base/json.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "base/utf8.h"
 
 static void value(struct json *j)
@@ -125,20 +124,14 @@ void json_i64(struct json *j, int64_t v)
 
 void json_f64(struct json *j, double v)
 {
-	char text[32];
-	int digits;
+	char text[NUM_F64_MAX];
 
 	if (!isfinite(v)) {
 		json_null(j);
 		return;
 	}
-	for (digits = 15; digits <= 17; digits++) {
-		snprintf(text, sizeof(text), "%.*g", digits, v);
-		if (strtod(text, NULL) == v)
-			break;
-	}
 	value(j);
-	buf_addstr(j->buf, text);
+	buf_add(j->buf, text, (size_t)(num_f64(text, v) - text));
 }
 
 void json_bool(struct json *j, bool v)
