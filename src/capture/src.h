@@ -17,28 +17,81 @@ struct src;
  * are NULL when unknown; all are owned by the source. */
 struct src_iface {
 	const char *name, *descr, *filter, *hardware, *os, *comment;
-	uint16_t linktype;       /* LINKTYPE_ value */
-	uint32_t snaplen;        /* 0: no limit known */
-	uint64_t ticks_per_sec;  /* resolution of its time stamps: 1000000, 1000000000, ... */
-	int64_t ts_offset;       /* if_tsoffset, seconds; already added to the packets' times */
-	uint32_t section;        /* pcapng section, 0 first */
-	uint64_t packets;        /* given out so far */
-	bool has_drops;          /* statistics were found: */
-	uint64_t recv, drops;    /* ifrecv, and ifdrop + osdrop, of the last statistics block */
+	uint16_t linktype;	/* LINKTYPE_ value; UINT16_MAX: of a number that none has */
+	uint32_t snaplen;	/* 0: no limit known */
+	uint64_t ticks_per_sec; /* resolution of its time stamps: 1000000, 1000000000, ...;
+				   0: finer than 64 bits hold */
+	int64_t ts_offset;	/* if_tsoffset, seconds; already added to the packets' times */
+	uint64_t speed;		/* bit/s; 0: not said */
+	uint32_t section;	/* pcapng section, 0 first */
+	uint64_t packets;	/* given out so far */
+	uint64_t dropcount;	/* sum of what the packets say was lost before them */
+	uint32_t stats;		/* statistics blocks found; the following are of the last one */
+	bool has_drops, has_recv, has_accept, has_deliv;
+	uint64_t recv, drops;	/* ifrecv, and ifdrop + osdrop */
+	uint64_t accept, deliv; /* filteraccept, usrdeliv */
+	uint8_t tsresol;	/* as if_tsresol writes it: 6 = us, 9 = ns, 0x80 | n = 2^-n s */
+	bool has_tsresol;	/* the file has an if_tsresol option for it */
+	uint8_t fcs_len; /* bytes of FCS at the end of each frame, counted in 'len'; 0: not said */
+};
+
+/* A part of a pcapng file with its own byte order and interfaces; other
+ * formats are one section without texts. */
+struct src_section {
+	const char *hardware, *os, *app; /* NULL: not said; owned by the source */
+	const char **comments;		 /* of the header; owned by the source */
+	size_t n_comments;
+	uint64_t off; /* of its header, in the unpacked file */
+	uint16_t major, minor;
+	bool big; /* big-endian */
+};
+
+enum src_format {
+	SRC_MEM,
+	SRC_PCAP,
+	SRC_PCAP_NS,
+	SRC_PCAP_MODIFIED,
+	SRC_PCAPNG,
+	SRC_SNOOP,
+	SRC_ERF,
+};
+
+/* What is known of the whole source. */
+struct src_meta {
+	enum src_format format;
+	const char *packed; /* "gzip", "zstd", "lz4"; NULL: plain */
+	uint64_t size;	    /* bytes of the file as it lies there; 0: not known (a pipe) */
+	uint64_t read;	    /* of those, read so far */
+	uint64_t unpacked;  /* bytes of capture format seen so far */
+	uint32_t snaplen;   /* of a file header; 0: it has none */
+	uint64_t ip4_names, ip6_names; /* name records found so far */
+	uint64_t secrets;	       /* decryption secrets blocks */
+	uint64_t comments;	       /* packets with a comment */
+	uint64_t journal;	       /* systemd journal entries */
+	uint64_t others;	       /* blocks of types that nobody here knows */
+	bool cut;		       /* the data ended inside a packet or block */
+	bool damaged;		       /* bytes had to be skipped */
 };
 
 /* Something wrong with the input, with its place.  The source goes on where it
  * can; what could not be read is described here. */
 struct src_note {
-	uint64_t off; /* in the unpacked file, bytes */
+	uint64_t off; /* in the unpacked file, bytes; of the first, where 'n' > 1 */
+	uint64_t n;   /* how often */
 	char text[160];
 };
 #define SRC_NOTES_MAX 64 /* more are only counted */
 
 /* Opens "file:PATH" or a plain path; "-" is standard input.  Recognises pcap,
- * pcapng and gzip, zstd, lz4 around them by content.  -errno with 'err' set;
- * '*ret' untouched. */
+ * pcapng, snoop and ERF and gzip, zstd, lz4 around them by content.  -errno with
+ * 'err' set; '*ret' untouched. */
 int src_open(struct src **ret, const char *spec, struct err *err);
+
+/* A source that gives copies of 'pkts' (each with its linktype, iface, ts, len
+ * and bytes; clock, number and off are filled), for tests.  0 or -ENOMEM. */
+int src_mem_new(struct src **ret, const struct src_iface *ifaces, size_t n_ifaces,
+		const struct pkt *pkts, size_t n);
+
 void src_free(struct src *s);
 static inline void src_freep(struct src **s)
 {
@@ -49,8 +102,17 @@ static inline void src_freep(struct src **s)
  * errno only when reading itself failed (also a note then). */
 int src_recv(struct src *s, struct pkt *pkts, size_t max);
 
+/* Gives the last batch back before the next src_recv() does. */
+void src_release(struct src *s);
+
 /* Interfaces known so far; the array may move at the next src_recv(). */
 const struct src_iface *src_ifaces(const struct src *s, size_t *ret_n);
 
+/* Sections known so far, likewise. */
+const struct src_section *src_sections(const struct src *s, size_t *ret_n);
+
 /* Notes so far, 'ret_total' counts also those not kept. */
 const struct src_note *src_notes(const struct src *s, size_t *ret_n, uint64_t *ret_total);
+
+/* Progress and what is known of the whole. */
+struct src_meta src_meta(const struct src *s);

@@ -1,0 +1,140 @@
+/* Files, pipes and standard input as a source of packets. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "capture/src_file.h"
+#include "fmt/magic.h"
+
+/* ERF has no magic: so many bytes show enough records. */
+#define LOOK_SIZE 4096
+
+static void file_free(struct src *s)
+{
+	struct src_file *f = (struct src_file *)s;
+
+	if (s->meta.format == SRC_PCAPNG)
+		walk_ng_done(f);
+	rd_done(&f->rd);
+	src_done(s);
+	free(f);
+}
+
+void src_file_end(struct src_file *f, uint64_t off, const char *what)
+{
+	struct rd *rd = &f->rd;
+
+	if (rd->why.code)
+		src_note_add(&f->src, rd->off, NULL, "%s", rd->why.text);
+	if (what) {
+		f->src.meta.cut = true;
+		src_note_add(&f->src, off, NULL,
+			     "the data ends in the middle of %s that begins at offset %" PRIu64,
+			     what, off);
+	}
+	f->ended = true;
+}
+
+static int file_recv(struct src *s, struct pkt *pkts, size_t max)
+{
+	struct src_file *f = (struct src_file *)s;
+	int n = f->ended ? 0 : f->walk(f, pkts, max);
+
+	s->meta.read = f->rd.raw;
+	s->meta.unpacked = rd_at(&f->rd);
+	if (!n && f->rd.failed) {
+		int code = f->rd.failed;
+
+		f->rd.failed = 0; /* said once */
+		return code;
+	}
+	return n;
+}
+
+/* Recognises what is in the window, reading no more than it takes. */
+static enum magic find_format(struct rd *rd)
+{
+	enum magic m = MAGIC_UNKNOWN;
+
+	while (rd_need(rd, rd_left(rd) + 1)) {
+		m = magic_find(rd->p, rd_left(rd));
+		if (m != MAGIC_UNKNOWN || rd_left(rd) >= LOOK_SIZE)
+			break;
+	}
+	return rd_left(rd) ? m : MAGIC_EMPTY;
+}
+
+static int start(struct src_file *f, struct err *err)
+{
+	struct rd *rd = &f->rd;
+	enum magic m = find_format(rd);
+
+	if (rd->why.code && rd_left(rd) < PCAP_HDR_SIZE)
+		return err_set(err, rd->why.code, "%s", rd->why.text);
+	switch (m) {
+	case MAGIC_PCAP:
+		return walk_pcap_start(f, err);
+	case MAGIC_PCAPNG:
+		return walk_ng_start(f, err);
+	case MAGIC_EMPTY:
+		return err_set(err, -ENODATA, "it is empty%s",
+			       rd->unpack ? " when unpacked" : ": 0 bytes");
+	case MAGIC_GZIP:
+	case MAGIC_ZSTD:
+	case MAGIC_LZ4:
+		return err_set(err, -EBADMSG, "it is compressed twice; unpack it once first");
+	default:
+		return err_set(err, -EBADMSG, "it is %s", magic_refusal(rd->p, rd_left(rd)));
+	}
+}
+
+static int file_open(struct src **ret, const char *arg, struct err *err)
+{
+	CLEANUP(src_freep) struct src *s = NULL;
+	const char *name = strcmp(arg, "-") ? arg : "standard input";
+	struct src_file *f;
+	struct stat st;
+	int fd, r;
+
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return err_set(err, -ENOMEM, "out of memory");
+	s = &f->src;
+	src_init(s, &src_file);
+	rd_init(&f->rd);
+
+	fd = strcmp(arg, "-") ? open(arg, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+	if (fd < 0)
+		return err_set(err, -errno, "cannot open '%s': %s", arg, strerror(errno));
+	f->rd.fd = fd;
+	if (fstat(fd, &st) < 0)
+		return err_set(err, -errno, "cannot open '%s': %s", arg, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return err_set(err, -EISDIR, "'%s' is a directory", arg);
+	if (fd == STDIN_FILENO && isatty(fd))
+		return err_set(err, -EINVAL, "standard input is a terminal, not a capture");
+
+	r = rd_start(&f->rd, fd, err);
+	if (r == 0)
+		r = start(f, err);
+	if (r < 0)
+		return err_wrap(err, r, "cannot read '%s'", name);
+
+	s->meta.size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	s->meta.packed = rd_packed(&f->rd);
+	s->meta.read = f->rd.raw;
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+const struct src_ops src_file = {
+	.scheme = "file",
+	.open = file_open,
+	.recv = file_recv,
+	.free = file_free,
+};
