@@ -9,30 +9,30 @@
 
 #include "base/err.h"
 
-#define RD_STEP	    (256u << 10) /* best of 64K to 4M for records of 64 to 1500 B */
+#define RD_STEP     (256u << 10) /* best of 64K to 4M for records of 64 to 1500 B */
 #define RD_ALIGN    4096u
-#define RD_HEAD	    (64u << 10) /* room in front, for the piece of a record that a step cut */
+#define RD_HEAD     (64u << 10) /* room in front, for the piece of a record that a step cut */
 #define RD_NEED_MAX (64u << 20) /* largest window that rd_need() makes */
 
 struct unpack; /* state of a decompressor */
 
 struct rd {
 	const uint8_t *p, *end; /* the window: bytes read and not yet passed */
-	uint64_t off;		/* of 'end' in the unpacked file */
+	uint64_t off;           /* of 'end' in the unpacked file */
 
 	uint8_t *buf; /* owned, aligned */
 	size_t size;  /* of buf */
-	int fd;	      /* owned unless 0 */
+	int fd;       /* owned unless 0 */
 	bool seekable;
-	bool eof;	/* nothing comes after 'end' */
-	int failed;	/* -errno: reading failed; 0: end was the end */
+	bool eof;       /* nothing comes after 'end' */
+	int failed;     /* -errno: reading failed; 0: end was the end */
 	struct err why; /* why the data ended early (read error, damaged compression); code 0: it
 			   did not */
 
 	uint8_t *in; /* owned, packed bytes; also what was read to recognise the file */
 	size_t in_len, in_at;
 	bool in_eof;
-	uint64_t raw;	       /* bytes read from fd */
+	uint64_t raw;          /* bytes read from fd */
 	struct unpack *unpack; /* owned; NULL: plain */
 };
 

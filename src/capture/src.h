@@ -17,21 +17,21 @@ struct src;
  * are NULL when unknown; all are owned by the source. */
 struct src_iface {
 	const char *name, *descr, *filter, *hardware, *os, *comment;
-	uint16_t linktype;	/* LINKTYPE_ value; UINT16_MAX: of a number that none has */
-	uint32_t snaplen;	/* 0: no limit known */
+	uint16_t linktype;      /* LINKTYPE_ value; UINT16_MAX: of a number that none has */
+	uint32_t snaplen;       /* 0: no limit known */
 	uint64_t ticks_per_sec; /* resolution of its time stamps: 1000000, 1000000000, ...;
 				   0: finer than 64 bits hold */
-	int64_t ts_offset;	/* if_tsoffset, seconds; already added to the packets' times */
-	uint64_t speed;		/* bit/s; 0: not said */
-	uint32_t section;	/* pcapng section, 0 first */
-	uint64_t packets;	/* given out so far */
-	uint64_t dropcount;	/* sum of what the packets say was lost before them */
-	uint32_t stats;		/* statistics blocks found; the following are of the last one */
+	int64_t ts_offset;      /* if_tsoffset, seconds; already added to the packets' times */
+	uint64_t speed;         /* bit/s; 0: not said */
+	uint32_t section;       /* pcapng section, 0 first */
+	uint64_t packets;       /* given out so far */
+	uint64_t dropcount;     /* sum of what the packets say was lost before them */
+	uint32_t stats;         /* statistics blocks found; the following are of the last one */
 	bool has_drops, has_recv, has_accept, has_deliv;
-	uint64_t recv, drops;	/* ifrecv, and ifdrop + osdrop */
+	uint64_t recv, drops;   /* ifrecv, and ifdrop + osdrop */
 	uint64_t accept, deliv; /* filteraccept, usrdeliv */
-	uint8_t tsresol;	/* as if_tsresol writes it: 6 = us, 9 = ns, 0x80 | n = 2^-n s */
-	bool has_tsresol;	/* the file has an if_tsresol option for it */
+	uint8_t tsresol;        /* as if_tsresol writes it: 6 = us, 9 = ns, 0x80 | n = 2^-n s */
+	bool has_tsresol;       /* the file has an if_tsresol option for it */
 	uint8_t fcs_len; /* bytes of FCS at the end of each frame, counted in 'len'; 0: not said */
 };
 
@@ -39,7 +39,7 @@ struct src_iface {
  * formats are one section without texts. */
 struct src_section {
 	const char *hardware, *os, *app; /* NULL: not said; owned by the source */
-	const char **comments;		 /* of the header; owned by the source */
+	const char **comments;           /* of the header; owned by the source */
 	size_t n_comments;
 	uint64_t off; /* of its header, in the unpacked file */
 	uint16_t major, minor;
@@ -60,17 +60,17 @@ enum src_format {
 struct src_meta {
 	enum src_format format;
 	const char *packed; /* "gzip", "zstd", "lz4"; NULL: plain */
-	uint64_t size;	    /* bytes of the file as it lies there; 0: not known (a pipe) */
-	uint64_t read;	    /* of those, read so far */
+	uint64_t size;      /* bytes of the file as it lies there; 0: not known (a pipe) */
+	uint64_t read;      /* of those, read so far */
 	uint64_t unpacked;  /* bytes of capture format seen so far */
 	uint32_t snaplen;   /* of a file header; 0: it has none */
 	uint64_t ip4_names, ip6_names; /* name records found so far */
-	uint64_t secrets;	       /* decryption secrets blocks */
-	uint64_t comments;	       /* packets with a comment */
-	uint64_t journal;	       /* systemd journal entries */
-	uint64_t others;	       /* blocks of types that nobody here knows */
-	bool cut;		       /* the data ended inside a packet or block */
-	bool damaged;		       /* bytes had to be skipped */
+	uint64_t secrets;              /* decryption secrets blocks */
+	uint64_t comments;             /* packets with a comment */
+	uint64_t journal;              /* systemd journal entries */
+	uint64_t others;               /* blocks of types that nobody here knows */
+	bool cut;                      /* the data ended inside a packet or block */
+	bool damaged;                  /* bytes had to be skipped */
 };
 
 /* Something wrong with the input, with its place.  The source goes on where it

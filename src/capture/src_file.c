@@ -12,7 +12,7 @@
 #include "fmt/magic.h"
 
 /* ERF has no magic: so many bytes show enough records. */
-#define LOOK_SIZE 4096
+#define LOOK_SIZE (64u << 10)
 
 static void file_free(struct src *s)
 {
@@ -81,6 +81,10 @@ static int start(struct src_file *f, struct err *err)
 		return walk_pcap_start(f, err);
 	case MAGIC_PCAPNG:
 		return walk_ng_start(f, err);
+	case MAGIC_SNOOP:
+		return walk_snoop_start(f, err);
+	case MAGIC_ERF:
+		return walk_erf_start(f, err);
 	case MAGIC_EMPTY:
 		return err_set(err, -ENODATA, "it is empty%s",
 			       rd->unpack ? " when unpacked" : ": 0 bytes");

@@ -22,15 +22,21 @@ struct walk_pcap {
 /* The interfaces of the section being read. */
 struct walk_ng {
 	bool big;
-	uint32_t base;		     /* index of its interface 0 */
-	uint32_t n;		     /* interfaces of the section */
+	uint32_t base;               /* index of its interface 0 */
+	uint32_t n;                  /* interfaces of the section */
 	struct pcapng_clock *clocks; /* owned, one per interface of the section */
 	size_t clocks_size;
 	uint64_t blocks; /* read so far */
 };
 
+struct walk_snoop {
+	uint32_t drops; /* the running count of the packet before */
+};
+
+#define ERF_IFACES_MAX 32 /* 4 ports times the link types that fmt/erf knows */
+
 struct walk_erf {
-	uint32_t ifaces[4]; /* index of each port's interface + 1; 0: not seen yet */
+	uint8_t ports[ERF_IFACES_MAX]; /* of each interface */
 };
 
 struct src_file {
@@ -42,6 +48,7 @@ struct src_file {
 	union {
 		struct walk_pcap pcap;
 		struct walk_ng ng;
+		struct walk_snoop snoop;
 		struct walk_erf erf;
 	} w;
 };

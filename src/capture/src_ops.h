@@ -27,9 +27,9 @@ extern const struct src_ops src_file;
 extern const struct src_ops src_mem;
 
 /* Limits on what input can make grow. */
-#define SRC_IFACES_MAX	 65536
+#define SRC_IFACES_MAX   65536
 #define SRC_SECTIONS_MAX 65536
-#define SRC_TEXTS_MAX	 (16u << 20) /* bytes of all texts together */
+#define SRC_TEXTS_MAX    (16u << 20) /* bytes of all texts together */
 
 struct src_text; /* one block of owned texts */
 
@@ -40,13 +40,13 @@ struct src {
 	size_t n_ifaces, size_ifaces;
 	struct src_section *sections; /* owned */
 	size_t n_sections, size_sections;
-	struct src_text *texts;		  /* owned list */
-	size_t texts_size;		  /* bytes in it */
-	struct src_note *notes;		  /* owned, SRC_NOTES_MAX entries; NULL: none yet */
+	struct src_text *texts;           /* owned list */
+	size_t texts_size;                /* bytes in it */
+	struct src_note *notes;           /* owned, SRC_NOTES_MAX entries; NULL: none yet */
 	const char *kinds[SRC_NOTES_MAX]; /* see src_note_add() */
 	size_t n_notes;
 	uint64_t notes_total;
-	int64_t clock;	 /* largest time so far; INT64_MIN: none yet */
+	int64_t clock;   /* largest time so far; INT64_MIN: none yet */
 	int64_t last_ts; /* of the packet before; 0: none yet */
 	uint64_t number; /* of the packet before */
 };

@@ -6,7 +6,7 @@
 
 /* Finding the next record: how many headers in a row must make sense, and how
  * much is looked at in one go (room for that many records of the usual size). */
-#define CHAIN	    3
+#define CHAIN       3
 #define LOOK_STEP   (256u << 10)
 #define LOOK_WINDOW (LOOK_STEP + (CHAIN + 1) * (PCAP_SNAPLEN_MAX + PCAP_REC_MAX))
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "fmt/erf.h"
 #include "fmt/pcap.h"
 #include "fmt/pcapng.h"
 
@@ -77,7 +78,9 @@ enum magic magic_find(const uint8_t *p, size_t size)
 		return MAGIC_PCAPNG;
 	if (size >= 8 && !memcmp(p, "snoop\0\0\0", 8))
 		return MAGIC_SNOOP;
-	return other_find(p, size) ? MAGIC_OTHER : MAGIC_UNKNOWN;
+	if (other_find(p, size))
+		return MAGIC_OTHER;
+	return erf_looks(p, size) ? MAGIC_ERF : MAGIC_UNKNOWN;
 }
 
 static bool is_text(const uint8_t *p, size_t size)

@@ -6,7 +6,7 @@
 
 /* The link type field: bits 0-25 the type, bit 26 "FCS length is there", bits
  * 28-31 that length in 16-bit units (draft-ietf-opsawg-pcap, section 4). */
-#define NETWORK_TYPE(v)	   ((v)&0x03ffffffu)
+#define NETWORK_TYPE(v)    ((v)&0x03ffffffu)
 #define NETWORK_HAS_FCS(v) ((v) >> 26 & 1)
 #define NETWORK_FCS_LEN(v) ((uint8_t)(((v) >> 28) * 2))
 

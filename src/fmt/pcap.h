@@ -13,12 +13,12 @@
 #include "base/bytes.h"
 #include "base/pkt.h"
 
-#define PCAP_MAGIC_US	    0xa1b2c3d4u
-#define PCAP_MAGIC_NS	    0xa1b23c4du
+#define PCAP_MAGIC_US       0xa1b2c3d4u
+#define PCAP_MAGIC_NS       0xa1b23c4du
 #define PCAP_MAGIC_MODIFIED 0xa1b2cd34u
-#define PCAP_HDR_SIZE	    24
-#define PCAP_REC_SIZE	    16
-#define PCAP_REC_MAX	    24 /* of the modified format */
+#define PCAP_HDR_SIZE       24
+#define PCAP_REC_SIZE       16
+#define PCAP_REC_MAX        24 /* of the modified format */
 
 /* What libpcap and Wireshark write and accept as the largest packet. */
 #define PCAP_SNAPLEN_MAX 262144u

@@ -33,7 +33,7 @@ enum opt_code {
 };
 
 #define TSRESOL_DEFAULT 6
-#define TSRESOL_BINARY	0x80
+#define TSRESOL_BINARY  0x80
 
 int pcapng_opt_next(struct pcapng_opts *o, struct pcapng_opt *ret)
 {

@@ -14,28 +14,28 @@
 #include "base/bytes.h"
 #include "base/pkt.h"
 
-enum pcapng_type {				  /* the draft, 4 and 10.1 */
-		   PCAPNG_SHB = 0x0a0d0d0a,	  /* section header; the same in both byte orders */
-		   PCAPNG_IDB = 1,		  /* interface description */
-		   PCAPNG_PB = 2,		  /* packet, obsolete */
-		   PCAPNG_SPB = 3,		  /* simple packet */
-		   PCAPNG_NRB = 4,		  /* name resolution */
-		   PCAPNG_ISB = 5,		  /* interface statistics */
-		   PCAPNG_EPB = 6,		  /* enhanced packet */
-		   PCAPNG_SJE = 9,		  /* systemd journal export */
-		   PCAPNG_DSB = 10,		  /* decryption secrets */
-		   PCAPNG_CB_COPY = 0x00000bad,	  /* custom, may be copied */
+enum pcapng_type {                                /* the draft, 4 and 10.1 */
+		   PCAPNG_SHB = 0x0a0d0d0a,       /* section header; the same in both byte orders */
+		   PCAPNG_IDB = 1,                /* interface description */
+		   PCAPNG_PB = 2,                 /* packet, obsolete */
+		   PCAPNG_SPB = 3,                /* simple packet */
+		   PCAPNG_NRB = 4,                /* name resolution */
+		   PCAPNG_ISB = 5,                /* interface statistics */
+		   PCAPNG_EPB = 6,                /* enhanced packet */
+		   PCAPNG_SJE = 9,                /* systemd journal export */
+		   PCAPNG_DSB = 10,               /* decryption secrets */
+		   PCAPNG_CB_COPY = 0x00000bad,   /* custom, may be copied */
 		   PCAPNG_CB_NOCOPY = 0x40000bad, /* custom, must not be copied */
 };
 
 #define PCAPNG_BLOCK_MIN 12u /* type, length, length */
-#define PCAPNG_SHB_MIN	 28u
-#define PCAPNG_EPB_DATA	 28u /* from the block's start to the frame */
-#define PCAPNG_PB_DATA	 28u
-#define PCAPNG_SPB_DATA	 12u
-#define PCAPNG_EPB_MIN	 32u
-#define PCAPNG_BOM	 0x1a2b3c4du
-#define PCAPNG_PAD4(n)	 (((n) + 3u) & ~3u)
+#define PCAPNG_SHB_MIN   28u
+#define PCAPNG_EPB_DATA  28u /* from the block's start to the frame */
+#define PCAPNG_PB_DATA   28u
+#define PCAPNG_SPB_DATA  12u
+#define PCAPNG_EPB_MIN   32u
+#define PCAPNG_BOM       0x1a2b3c4du
+#define PCAPNG_PAD4(n)   (((n) + 3u) & ~3u)
 
 struct pcapng_text {
 	const char *p; /* NULL: not given */
@@ -57,7 +57,7 @@ struct pcapng_idb {
 	int64_t ts_offset; /* s, to be added to all times */
 	uint8_t fcs_len;   /* bytes; 0: not said */
 	bool has_speed;
-	uint64_t speed;	     /* bit/s */
+	uint64_t speed;      /* bit/s */
 	uint8_t filter_kind; /* 0: 'filter' is text; else bytes of another kind, not kept */
 	struct pcapng_text name, descr, filter, os, hardware;
 };
@@ -79,17 +79,17 @@ struct pcapng_epb {
 
 /* What the options of a packet block say. */
 struct pcapng_epb_opts {
-	uint8_t dir;	    /* enum pkt_dir */
+	uint8_t dir;        /* enum pkt_dir */
 	uint64_t dropcount; /* packets lost since the packet before */
 	uint32_t comments;  /* number of them */
 };
 
 /* From ticks of an interface to ns. */
 struct pcapng_clock {
-	uint64_t limit;	   /* more ticks than this do not fit */
+	uint64_t limit;    /* more ticks than this do not fit */
 	uint64_t mul, div; /* ns = ticks * mul / div >> shift; one of mul, div is 1 */
 	uint8_t shift;
-	bool exact;	/* only mul matters: the fast path */
+	bool exact;     /* only mul matters: the fast path */
 	int64_t offset; /* ns, added */
 };
 
