@@ -3,6 +3,9 @@
 
 #include "net/walk.h"
 
+#define PIM_REGISTER 1
+#define PIM_NULL     0x40000000
+
 enum walk_next ip_step(struct walk *w)
 {
 	struct cur h = w->c;
@@ -37,6 +40,27 @@ static enum walk_next etherip_step(struct walk *w)
 	return WALK_ETHER;
 }
 
+/* RFC 7761 4.9.3: a register carries a whole multicast packet to the rendezvous
+ * point; a null register only its header. */
+static enum walk_next pim_step(struct walk *w)
+{
+	struct cur h = w->c;
+	uint8_t first = cur_u8(&h);
+	uint32_t bits;
+
+	cur_take(&h, 3); /* reserved, checksum */
+	if (!walk_took(w, &h) || !walk_enter(w, LAYER_PIM))
+		return WALK_STOP;
+	if (first != (2 << 4 | PIM_REGISTER))
+		return WALK_STOP;
+	h = w->c;
+	bits = cur_be32(&h);
+	if (!walk_took(w, &h))
+		return WALK_STOP;
+	w->inner = true;
+	return bits & PIM_NULL ? WALK_STOP : WALK_IP;
+}
+
 enum walk_next ip_proto_step(struct walk *w)
 {
 	switch (w->id) {
@@ -61,6 +85,8 @@ enum walk_next ip_proto_step(struct walk *w)
 	case PROTO_ESP:
 		walk_enter(w, LAYER_ESP);
 		return WALK_STOP;
+	case PROTO_PIM:
+		return pim_step(w);
 	case PROTO_ETHERIP:
 		return etherip_step(w);
 	case PROTO_ETHERNET:

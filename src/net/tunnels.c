@@ -89,7 +89,8 @@ static enum walk_next vxlan_gpe_step(struct walk *w)
 	w->d->tun_id = vni;
 	w->d->flags |= DEC_ONE_PORT;
 	walk_tunnel(w, LAYER_VXLAN);
-	switch (flags & 0x04 ? next : 3) { /* P: the next protocol is named */
+	/* P says that the next protocol is named; some senders name it without */
+	switch (flags & 0x04 || next ? next : 3) {
 	case 1:
 	case 2:
 		return WALK_IP;

@@ -7,10 +7,10 @@
 #define AVS_MAGIC_MASK         0xfffff000
 #define AVS_MAGIC              0x80211000
 
-#define WLAN_TO_DS        0x0100 /* IEEE 802.11 9.2.4.1, frame control as big-endian 16 bits */
-#define WLAN_FROM_DS      0x0200
-#define WLAN_PROTECTED    0x4000
-#define WLAN_ORDER        0x8000
+#define WLAN_TO_DS        0x0001 /* IEEE 802.11 9.2.4.1, frame control as big-endian 16 bits */
+#define WLAN_FROM_DS      0x0002
+#define WLAN_PROTECTED    0x0040
+#define WLAN_ORDER        0x0080
 #define WLAN_SUBTYPE_NULL 0x40 /* of data: no data inside */
 #define WLAN_SUBTYPE_QOS  0x80
 #define WLAN_QOS_AMSDU    0x80
