@@ -22,10 +22,10 @@ enum flow_finish {
 #define FLOW_HOLD_DEFAULT (INT64_C(15) * 1000000000)
 
 struct flow_opts {
-	int64_t idle;       /* ns without a packet after which a flow ends; > 0 */
-	int64_t hold;       /* ns without a packet after which a TCP flow that has seen its
-			       end leaves; > 0 */
-	uint64_t max_flows; /* flows held at once, 0: as 'max_memory' allows */
+	int64_t idle;        /* ns without a packet after which a flow ends; > 0 */
+	int64_t hold;        /* ns without a packet after which a TCP flow that has seen its
+				end leaves; > 0 */
+	uint64_t max_flows;  /* flows held at once, 0: as 'max_memory' allows */
 	uint64_t max_memory; /* bytes for flows and table, > 0 */
 	enum flow_key_mode key_mode;
 };

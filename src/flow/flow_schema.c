@@ -1,14 +1,14 @@
 #include "flow/flow_schema.h"
 
 static const struct field fields[] = {
-#define FIELD(id_, name_, json_, type_, unit_, layer_, doc_, source_) \
-	[FLOW_##name_] = {.id = id_,                                  \
-			  .name = #name_,                             \
-			  .json = json_,                              \
-			  .type = type_,                              \
-			  .unit = unit_,                              \
-			  .layer = layer_,                            \
-			  .doc = doc_,                                \
+#define FIELD(id_, name_, json_, type_, unit_, layer_, doc_, source_)                              \
+	[FLOW_##name_] = {.id = id_,                                                               \
+			  .name = #name_,                                                          \
+			  .json = json_,                                                           \
+			  .type = type_,                                                           \
+			  .unit = unit_,                                                           \
+			  .layer = layer_,                                                         \
+			  .doc = doc_,                                                             \
 			  .source = source_},
 #include "flow/flow_fields.def"
 #undef FIELD

@@ -1,0 +1,143 @@
+/* Columns: packets, bytes, round trips, IP, payload and quality. */
+#include "flow/flow_rows_impl.h"
+
+#include "flow/flow_tcp.h"
+
+static bool rtt(const struct flow_row *row, int64_t *ret)
+{
+	int server;
+
+	if (row->icmp) {
+		*ret = row->icmp->rtt;
+		return row->icmp->rtt >= 0;
+	}
+	return row->tcp && flow_tcp_rtt(row->tcp, ret, &server);
+}
+
+static bool rtt_server(const struct flow_row *row, int64_t *ret)
+{
+	int server;
+
+	return row->tcp && flow_tcp_rtt(row->tcp, ret, &server) &&
+	       !(row->tcp->dir[!server].state & FLOW_TCP_SYN_AGAIN);
+}
+
+static bool fill_metric(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
+{
+	switch (f) {
+	case FLOW_ab_packets:
+	case FLOW_ab_wire_packets: /* no file says how many a super-frame was */
+	case FLOW_last_update_ab_packets:
+		FLOW_FILL(u64, true, row->hot->packets[0]);
+		return true;
+	case FLOW_ba_packets:
+	case FLOW_ba_wire_packets:
+	case FLOW_last_update_ba_packets:
+		FLOW_FILL(u64, true, row->hot->packets[1]);
+		return true;
+	case FLOW_ab_bytes:
+	case FLOW_last_update_ab_bytes:
+		FLOW_FILL(u64, true, row->hot->bytes[0]);
+		return true;
+	case FLOW_ba_bytes:
+	case FLOW_last_update_ba_bytes:
+		FLOW_FILL(u64, true, row->hot->bytes[1]);
+		return true;
+	case FLOW_ab_ip_bytes:
+		FLOW_FILL(u64, flow_is_ip(row), row->hot->ip_bytes[0]);
+		return true;
+	case FLOW_ba_ip_bytes:
+		FLOW_FILL(u64, flow_is_ip(row), row->hot->ip_bytes[1]);
+		return true;
+	case FLOW_raw_packets:
+		FLOW_FILL(u64, true, row->hot->packets[0] + row->hot->packets[1]);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void fill_rtt(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
+{
+	int64_t ns = 0;
+
+	if (f == FLOW_rtt_ns)
+		FLOW_FILL(i64, rtt(row, &ns), ns);
+	else if (f == FLOW_rtt_server_ns)
+		FLOW_FILL(i64, rtt_server(row, &ns), ns);
+	else
+		FLOW_FILL(i64, row->tcp && row->tcp->rtt_state == FLOW_RTT_DONE,
+			  row->tcp->rtt_client);
+}
+
+/* Whether TTL, DSCP and ECN of a side are known. */
+static bool has_ip(const struct flow_row *row, int dir)
+{
+	return flow_is_ip(row) && row->hot->packets[dir];
+}
+
+static uint64_t ecn(const struct flow_row *row, int dir)
+{
+	return row->hot->flags & FLOW_AB_CE << dir ? 3 : row->cold->tos[dir] & 3;
+}
+
+static bool fill_ip(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
+{
+	int dir = f == FLOW_ba_ttl || f == FLOW_ba_dscp || f == FLOW_ba_ecn;
+
+	switch (f) {
+	case FLOW_fragments:
+		FLOW_FILL(u64, flow_is_ip(row), row->more ? row->more->fragments : 0);
+		return true;
+	case FLOW_fragment_errors:
+		FLOW_FILL(u64, flow_is_ip(row), row->more ? row->more->fragment_errors : 0);
+		return true;
+	case FLOW_ab_ttl:
+	case FLOW_ba_ttl:
+		FLOW_FILL(u64, has_ip(row, dir), row->cold->ttl[dir]);
+		return true;
+	case FLOW_ab_dscp:
+	case FLOW_ba_dscp:
+		FLOW_FILL(u64, has_ip(row, dir), row->cold->tos[dir] >> 2);
+		return true;
+	case FLOW_ab_ecn:
+	case FLOW_ba_ecn:
+		FLOW_FILL(u64, has_ip(row, dir), ecn(row, dir));
+		return true;
+	default:
+		return false;
+	}
+}
+
+static uint64_t drops(const struct flow_rows *r, const struct flow_row *row)
+{
+	return r->env.drops ? r->env.drops(r->env.arg, row->cold->start, row->hot->last) : 0;
+}
+
+bool flow_fill_volume(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
+{
+	switch (f) {
+	case FLOW_rtt_ns:
+	case FLOW_rtt_server_ns:
+	case FLOW_rtt_client_ns:
+		fill_rtt(r, f, c, n);
+		return true;
+	case FLOW_ab_first_payload:
+		FLOW_FILL(u64, row->cold->first_payload[0], row->cold->first_payload[0]);
+		return true;
+	case FLOW_ba_first_payload:
+		FLOW_FILL(u64, row->cold->first_payload[1], row->cold->first_payload[1]);
+		return true;
+	case FLOW_truncated:
+		FLOW_FILL(b, true, row->hot->flags & FLOW_IS_TRUNCATED);
+		return true;
+	case FLOW_malformed:
+		FLOW_FILL(b, true, row->hot->flags & FLOW_IS_MALFORMED);
+		return true;
+	case FLOW_drops_during:
+		FLOW_FILL(u64, true, drops(r, row));
+		return true;
+	default:
+		return fill_metric(r, f, c, n) || fill_ip(r, f, c, n);
+	}
+}

@@ -1,0 +1,67 @@
+/* Names of flows that any program can work out again: docs/flows.md has the
+ * layout.  Not the table's own hash, whose key is secret. */
+#include "flow/flow_table_impl.h"
+
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/bytes.h"
+
+#define SEED UINT64_C(0x747261776c) /* "trawl" */
+
+void flow_uuid(const struct flow_table *t, uint32_t i, uint8_t ret[16])
+{
+	const struct flow_hot *h = flow_hot(t, i);
+	const struct flow_cold *c = flow_cold(t, i);
+	const struct flow_more *m = flow_more(t, i);
+	const struct flow_key *k = &h->key;
+	XXH128_canonical_t canon;
+	uint8_t b[92] = {0}; /* the first 16 are the node's id: none for files */
+
+	b[16] = k->kind;
+	b[17] = k->proto;
+	be16_store(b + 18, k->link_proto);
+	be16_store(b + 20, k->vlan[0]);
+	be16_store(b + 22, k->vlan[1]);
+	be16_store(b + 24, k->lo_port);
+	be16_store(b + 26, k->hi_port);
+	be32_store(b + 28, k->tun_id);
+	be32_store(b + 32, k->iface);
+	memcpy(b + 36, k->lo, 16);
+	memcpy(b + 52, k->hi, 16);
+	if (m)
+		memcpy(b + 68, m->parent_id, 16);
+	be64_store(b + 84, (uint64_t)(m && m->has_first ? m->first : c->start));
+
+	XXH128_canonicalFromHash(&canon, XXH3_128bits_withSeed(b, sizeof(b), SEED));
+	memcpy(ret, canon.digest, 16);
+	ret[6] = (uint8_t)((ret[6] & 0x0f) | 0x80); /* RFC 9562 5.8: version 8 */
+	ret[8] = (uint8_t)((ret[8] & 0x3f) | 0x80); /* RFC 9562 4.1: variant */
+}
+
+uint64_t flow_tracking_id(const struct flow_table *t, uint32_t i, bool with_link)
+{
+	const struct flow_hot *h = flow_hot(t, i);
+	const struct flow_cold *c = flow_cold(t, i);
+	const struct flow_key *k = &h->key;
+	int lo = !!(h->flags & FLOW_A_IS_HI);
+	uint8_t b[60] = {0};
+
+	b[0] = k->kind;
+	b[1] = k->proto;
+	be16_store(b + 2, k->link_proto);
+	be16_store(b + 4, k->lo_port);
+	be16_store(b + 6, k->hi_port);
+	be32_store(b + 8, k->tun_id);
+	memcpy(b + 12, k->lo, 16);
+	memcpy(b + 28, k->hi, 16);
+	if (with_link) {
+		be16_store(b + 44, k->vlan[0]);
+		be16_store(b + 46, k->vlan[1]);
+		memcpy(b + 48, c->mac[lo], 6);
+		memcpy(b + 54, c->mac[!lo], 6);
+	}
+	return XXH3_64bits_withSeed(b, sizeof(b), SEED);
+}

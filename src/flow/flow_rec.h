@@ -1,0 +1,130 @@
+/* The records of a flow, inside this module only.  Hot ones are touched by
+ * every packet, cold ones by the first packet and by the reader; what few
+ * flows have is in records of its own.  280 bytes for a TCP flow, 184 for
+ * others, and 8 to 18 of the index. */
+#pragma once
+
+#include "flow/flow.h"
+#include "flow/flow_key.h"
+#include "flow/pool.h"
+
+enum flow_flags {
+	FLOW_A_IS_HI = 1 << 0, /* A is the 'hi' end of the key */
+	FLOW_CLOSED = 1 << 1,  /* TCP: RST, or FIN from both sides: waits 'hold' */
+	FLOW_IS_TRUNCATED = 1 << 2,
+	FLOW_IS_MALFORMED = 1 << 3,
+	FLOW_AB_CE = 1 << 4, /* CE seen from A; FLOW_AB_CE << 1: from B */
+	FLOW_BA_CE = 1 << 5,
+	FLOW_IS_TCP = 1 << 6,  /* 'ext' is a struct flow_tcp */
+	FLOW_IS_ICMP = 1 << 7, /* 'ext' is a struct flow_icmp */
+	FLOW_ONE_PORT = 1 << 8,
+	FLOW_PORTS = 1 << 9, /* the transport has ports, though they may be unknown */
+	FLOW_DEAD = 1 << 10, /* left the table, waits for its reader */
+};
+
+struct flow_hot {
+	struct flow_key key;
+	uint32_t ext;      /* number in the pool that the flags name; POOL_NONE */
+	uint16_t flags;    /* enum flow_flags */
+	uint8_t app_tries; /* payloads still to be looked at for the application */
+	uint8_t finish;    /* enum flow_finish, of dead flows */
+
+	int64_t last_clock;  /* clock of the table at the last packet: never goes back */
+	int64_t last;        /* largest packet time */
+	uint64_t packets[2]; /* [0] A to B, [1] B to A; also below */
+	uint64_t bytes[2];
+	uint64_t ip_bytes[2];
+};
+_Static_assert(sizeof(struct flow_hot) == 128, "two cache lines");
+
+struct flow_cold {
+	uint32_t prev, next;       /* in the list that flow_wheel.c keeps it in */
+	int64_t start;             /* smallest packet time */
+	uint64_t serial;           /* number of the first packet << 3 | its level */
+	uint32_t more;             /* struct flow_more; POOL_NONE */
+	uint32_t first_payload[2]; /* bytes; 0: none yet */
+	uint16_t path;             /* number in the table of paths */
+	uint16_t app;              /* enum app told by payload; 0: none */
+	uint8_t mac[2][6];         /* A's, B's */
+	uint8_t ttl[2];            /* of the first packet of each side */
+	uint8_t tos[2];
+};
+_Static_assert(sizeof(struct flow_cold) == 56, "see the sum above");
+
+enum flow_tcp_dir_flags {
+	FLOW_TCP_SEEN = 1 << 0,        /* 'next' and 'base' are set */
+	FLOW_TCP_SYN = 1 << 1,         /* 'base' is the initial sequence number */
+	FLOW_TCP_SYN_AGAIN = 1 << 2,   /* the SYN was sent more than once */
+	FLOW_TCP_FIN_COUNTED = 1 << 3, /* 'next' is behind the FIN */
+	FLOW_TCP_WSCALE = 1 << 4,      /* the SYN had the option */
+	FLOW_TCP_SYNACK = 1 << 5,      /* the SYN answered the other side's */
+};
+
+/* One direction of a TCP connection. */
+struct flow_tcp_dir {
+	uint32_t next; /* behind the largest sequence number seen, or acknowledged by the peer */
+	uint32_t base; /* ISN, or the first sequence number seen - 1 */
+	uint16_t win_min, win_max; /* as announced; min > max: none yet */
+	uint16_t wraps;            /* times 'next' went through 0 */
+	uint8_t seen;              /* TCP flags, or-ed */
+	uint8_t state;             /* enum flow_tcp_dir_flags */
+};
+
+enum flow_tcp_rtt_state {
+	FLOW_RTT_NONE,
+	FLOW_RTT_WAIT_A, /* A sent SYN+ACK, B's ACK is awaited */
+	FLOW_RTT_WAIT_B,
+	FLOW_RTT_DONE, /* 'rtt_client' is set */
+	FLOW_RTT_LOST, /* cannot be known any more */
+};
+
+struct flow_tcp {
+	struct flow_tcp_dir dir[2];     /* [0] sent by A */
+	int64_t syn[2], fin[2], rst[2]; /* times of the first ones; valid if 'seen' has the flag */
+	int64_t rtt_client;
+	uint32_t loss; /* struct flow_loss; POOL_NONE */
+	uint8_t wscale[2];
+	uint8_t rtt_state;
+};
+_Static_assert(sizeof(struct flow_tcp) == 96, "see the sum above");
+
+#define FLOW_HOLES 6
+
+/* What only flows with loss, reordering or retransmission have. */
+struct flow_loss {
+	struct {
+		uint64_t retrans_bytes, ooo_bytes;
+		uint64_t missed_bytes; /* of holes given up to make room for newer ones */
+		uint32_t retrans_packets, ooo_packets;
+		uint32_t missed; /* number of holes given up */
+		uint32_t acked;  /* largest acknowledgement by the other side */
+		uint8_t has_ack;
+		uint8_t n;
+		struct {
+			uint32_t from, to;
+		} hole[FLOW_HOLES]; /* in sequence order, apart */
+	} dir[2];
+};
+
+#define FLOW_ECHOES 4
+
+struct flow_icmp {
+	int64_t rtt;               /* -1: none */
+	int64_t sent[FLOW_ECHOES]; /* requests waiting for their reply */
+	uint16_t seq[FLOW_ECHOES];
+	uint8_t dir[FLOW_ECHOES]; /* direction of the request + 1; 0: empty */
+	uint8_t at;               /* oldest entry, replaced next */
+	uint8_t type, code;       /* of the first message */
+	uint16_t id;
+};
+
+/* What few flows have. */
+struct flow_more {
+	uint8_t parent_id[16]; /* uuid of the flow around; zero: none */
+	int64_t first;         /* time of the first packet seen where it is not 'start' */
+	uint64_t fragments, fragment_errors;
+	char *name; /* server name, owned; NULL: none */
+	uint32_t quic_version;
+	uint8_t has_first;
+	uint8_t name_len;
+};

@@ -1,0 +1,37 @@
+/* Flows that have ended, as rows of flow_schema(). */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/batch.h"
+#include "flow/flow_table.h"
+
+struct flow_rows;
+
+/* What rows need to know from outside the table. */
+struct flow_rows_env {
+	void *arg;
+	/* Name of an interface number; NULL: it has none.  Must stay valid as long as rows do. */
+	const char *(*iface_name)(void *arg, uint32_t iface);
+	/* Packets that the capture lost between two times, both included. */
+	uint64_t (*drops)(void *arg, int64_t from, int64_t to);
+};
+
+/* Reads from 'n_tables' tables that together hold one input; they must outlive
+ * it.  0 or -ENOMEM. */
+int flow_rows_new(struct flow_rows **ret, struct flow_table *const *tables, size_t n_tables,
+		  const struct flow_rows_env *env);
+void flow_rows_free(struct flow_rows *r);
+
+/* Rows that wait, in all tables. */
+uint64_t flow_rows_waiting(const struct flow_rows *r);
+
+/* Puts waiting flows in the order of their first packets: before
+ * flow_rows_take() when none is to come any more or room is needed. */
+void flow_rows_sort(struct flow_rows *r);
+
+/* Clears 'b', moves up to BATCH_ROWS waiting flows into its columns in the
+ * order of their serials and gives their records back.  Strings in 'b' are valid until
+ * the next call.  Returns the number of rows. */
+size_t flow_rows_take(struct flow_rows *r, struct batch *b);

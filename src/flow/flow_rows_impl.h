@@ -1,0 +1,74 @@
+/* Inside of flow_rows, shared by the files that fill columns. */
+#pragma once
+
+#include "flow/flow_rows.h"
+#include "flow/flow_schema.h"
+#include "flow/flow_table_impl.h"
+#include "net/community.h"
+
+/* A flow that is being read. */
+struct flow_row {
+	struct flow_table *t;
+	size_t table;
+	uint32_t i;
+	const struct flow_hot *hot;
+	const struct flow_cold *cold;
+	const struct flow_tcp *tcp;   /* NULL: not TCP */
+	const struct flow_icmp *icmp; /* NULL: not ICMP */
+	const struct flow_more *more; /* NULL: nothing rare */
+	uint8_t last_layer;
+};
+
+struct path_text {
+	char *p; /* owned; NULL: not worked out yet */
+	uint32_t len;
+};
+
+/* Where the texts of one row live. */
+struct row_text {
+	char community[COMMUNITY_ID_SIZE];
+	char tracking[2][16];
+	char flags[2][8];
+	char name[255];
+};
+
+struct flow_rows {
+	struct flow_rows_env env;
+	struct flow_table **tables;
+	size_t n_tables;
+	struct path_text **paths; /* [table][path]; NULL until used */
+	struct row_text *text;    /* BATCH_ROWS */
+	struct flow_row row[BATCH_ROWS];
+};
+
+/* Each fills one column for 'n' rows if it knows the field. */
+bool flow_fill_id(struct flow_rows *r, enum flow_field f, struct col *c, size_t n);
+bool flow_fill_key(struct flow_rows *r, enum flow_field f, struct col *c, size_t n);
+bool flow_fill_volume(struct flow_rows *r, enum flow_field f, struct col *c, size_t n);
+bool flow_fill_tcp(struct flow_rows *r, enum flow_field f, struct col *c, size_t n);
+
+/* For all rows: column 'c' gets 'expr' of 'row' where 'cond' holds. */
+#define FLOW_FILL(member, cond, expr)                                                              \
+	do {                                                                                       \
+		for (size_t k = 0; k < n; k++) {                                                   \
+			const struct flow_row *row = &r->row[k];                                   \
+			if (cond) {                                                                \
+				c->v.member[k] = (expr);                                           \
+				col_mark(c, k);                                                    \
+			}                                                                          \
+		}                                                                                  \
+	} while (0)
+
+static inline struct val_str flow_str(const char *s)
+{
+	return (struct val_str){s, (uint32_t)__builtin_strlen(s)};
+}
+
+static inline bool flow_is_ip(const struct flow_row *row)
+{
+	return row->hot->key.kind == DEC_IP4 || row->hot->key.kind == DEC_IP6;
+}
+
+/* Address and port of A (0) or B (1). */
+struct addr flow_end_addr(const struct flow_row *row, int end);
+uint16_t flow_end_port(const struct flow_row *row, int end);

@@ -1,0 +1,473 @@
+#include "flow/flow_table_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "flow/flow_tcp.h"
+
+/* Records and index of one flow: 128 + 56 + 96 and up to 18 bytes. */
+#define FLOW_MEMORY 300
+#define FLOWS_MAX   (UINT32_C(1) << 28)
+#define FLOWS_MIN   (2 * FLOW_BATCH)
+
+/* Share of the memory for what few flows have: loss, tunnels, names. */
+#define RARE_SHARE 8
+
+/* A number of records within what pools and batches can do. */
+static uint32_t at_most(uint64_t n)
+{
+	return n > FLOWS_MAX ? FLOWS_MAX : n < FLOWS_MIN ? FLOWS_MIN : (uint32_t)n;
+}
+
+static int init_pools(struct flow_table *t, struct err *err)
+{
+	uint64_t max = (t->opts.max_memory - t->opts.max_memory / RARE_SHARE * 2) / FLOW_MEMORY;
+	uint64_t rare = t->opts.max_memory / RARE_SHARE;
+	int r;
+
+	if (t->opts.max_flows && t->opts.max_flows < max)
+		max = t->opts.max_flows;
+	t->max_flows = at_most(max);
+
+	r = pool_init(&t->hot, sizeof(struct flow_hot), t->max_flows);
+	if (r == 0)
+		r = pool_init(&t->cold, sizeof(struct flow_cold), t->max_flows);
+	if (r == 0)
+		r = pool_init(&t->tcp, sizeof(struct flow_tcp), t->max_flows);
+	if (r == 0)
+		r = pool_init(&t->icmp, sizeof(struct flow_icmp), t->max_flows);
+	if (r == 0)
+		r = pool_init(&t->loss, sizeof(struct flow_loss),
+			      at_most(rare / sizeof(struct flow_loss)));
+	if (r == 0)
+		r = pool_init(&t->more, sizeof(struct flow_more),
+			      at_most(rare / sizeof(struct flow_more)));
+	return r < 0 ? err_set(err, r, "no address space for %u flows", t->max_flows) : 0;
+}
+
+int flow_table_new(struct flow_table **ret, const struct flow_opts *o, struct err *err)
+{
+	struct flow_table *t;
+	int r;
+
+	if (o->idle <= 0 || o->hold <= 0 || !o->max_memory)
+		return err_set(err, -EINVAL, "flow time-outs and memory must be above 0");
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return err_set(err, -ENOMEM, "out of memory");
+	t->opts = *o;
+	t->n_paths = 1; /* number 0: too many */
+	t->paths = calloc(FLOW_PATHS, sizeof(*t->paths));
+	r = t->paths ? init_pools(t, err) : err_set(err, -ENOMEM, "out of memory");
+	if (r == 0 && getrandom(t->secret, sizeof(t->secret), 0) != sizeof(t->secret))
+		r = err_set(err, -EIO, "no random numbers from the kernel");
+	if (r == 0 && flow_index_reserve(t, 1) < 0)
+		r = err_set(err, -ENOMEM, "out of memory");
+	if (r < 0) {
+		flow_table_free(t);
+		return r;
+	}
+	flow_wheel_init(&t->idle, &t->hot, &t->cold, o->idle);
+	flow_wheel_init(&t->closed, &t->hot, &t->cold, o->hold);
+	*ret = t;
+	return 0;
+}
+
+void flow_table_free(struct flow_table *t)
+{
+	uint32_t i;
+
+	if (!t)
+		return;
+	/* A released record has no name: flow_table_release(). */
+	for (i = 0; i < t->more.used; i++)
+		free(((struct flow_more *)pool_at(&t->more, i))->name);
+	pool_done(&t->hot);
+	pool_done(&t->cold);
+	pool_done(&t->tcp);
+	pool_done(&t->icmp);
+	pool_done(&t->loss);
+	pool_done(&t->more);
+	flow_frags_free(t->frags);
+	free(t->slots);
+	free(t->dead);
+	free(t->paths);
+	free(t);
+}
+
+/* Room for 'more' entries in the list of dead flows. */
+static int dead_reserve(struct flow_table *t, size_t more)
+{
+	size_t size = t->dead_size ? t->dead_size : 1024;
+	uint32_t *p;
+
+	if (t->dead_at == t->n_dead)
+		t->dead_at = t->n_dead = 0;
+	while (t->n_dead + more > size)
+		size *= 2;
+	if (size == t->dead_size)
+		return 0;
+	p = realloc(t->dead, size * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	t->dead = p;
+	t->dead_size = size;
+	return 0;
+}
+
+static uint8_t finish_of(const struct flow_table *t, const struct flow_hot *h, uint8_t otherwise)
+{
+	const struct flow_tcp *tcp;
+	uint8_t seen;
+
+	if (!(h->flags & FLOW_IS_TCP))
+		return otherwise;
+	tcp = pool_at(&t->tcp, h->ext);
+	seen = tcp->dir[0].seen | tcp->dir[1].seen;
+	return seen & TCP_RST ? FLOW_TCP_RST : seen & TCP_FIN ? FLOW_TCP_FIN : otherwise;
+}
+
+/* A flow that is in no wheel any more leaves the index and waits for its
+ * reader; dead_reserve() made the room. */
+static void end_flow(struct flow_table *t, uint32_t i, uint8_t otherwise)
+{
+	struct flow_hot *h = flow_hot(t, i);
+
+	flow_index_remove(t, flow_index_tag(t, &h->key), i);
+	h->finish = finish_of(t, h, otherwise);
+	h->flags |= FLOW_DEAD;
+	t->dead[t->n_dead++] = i;
+}
+
+static void end_flow_in_wheel(struct flow_table *t, uint32_t i, uint8_t otherwise)
+{
+	flow_wheel_remove(flow_hot(t, i)->flags & FLOW_CLOSED ? &t->closed : &t->idle, i);
+	end_flow(t, i, otherwise);
+}
+
+static int expire(struct flow_table *t, int64_t clock)
+{
+	uint32_t i;
+
+	while ((i = flow_wheel_expire(&t->closed, clock)) != POOL_NONE ||
+	       (i = flow_wheel_expire(&t->idle, clock)) != POOL_NONE) {
+		if (dead_reserve(t, 1) < 0) {
+			flow_wheel_add(&t->idle, i);
+			return -ENOMEM;
+		}
+		end_flow(t, i, FLOW_TIMEOUT);
+	}
+	return 0;
+}
+
+/* Makes room for 'n' new flows. */
+static int make_room(struct flow_table *t, uint32_t n)
+{
+	uint32_t i;
+
+	if (flow_index_reserve(t, n) < 0 || dead_reserve(t, 2 * (size_t)n) < 0)
+		return -ENOMEM;
+	if (t->max_flows - t->hot.live >= n)
+		return 0;
+	if (t->n_dead != t->dead_at)
+		return -EAGAIN;
+	for (; n; n--) {
+		i = flow_wheel_oldest(&t->closed);
+		if (i == POOL_NONE)
+			i = flow_wheel_oldest(&t->idle);
+		if (i == POOL_NONE)
+			break;
+		end_flow(t, i, FLOW_NOT_FINISHED);
+		t->evicted++;
+	}
+	return -EAGAIN;
+}
+
+static uint32_t create(struct flow_table *t, const struct flow_key *k, uint32_t tag, bool swap,
+		       const struct dec *d, const struct pkt *p, unsigned level)
+{
+	uint32_t i = pool_alloc(&t->hot); /* make_room() saw to it */
+	struct flow_hot *h = flow_hot(t, i);
+	struct flow_cold *c = flow_cold(t, i);
+
+	memset(h, 0, sizeof(*h));
+	memset(c, 0, sizeof(*c));
+	h->key = *k;
+	h->ext = POOL_NONE;
+	h->flags = swap ? FLOW_A_IS_HI : 0;
+	h->last_clock = p->clock;
+	c->more = POOL_NONE;
+	c->serial = p->number << 3 | level;
+	flow_first(t, i, d, p);
+	flow_index_add(t, tag, i);
+	flow_wheel_add(&t->idle, i);
+	t->flows++;
+	return i;
+}
+
+/* Whether a packet belongs to another flow than the one with its key. */
+static bool is_other(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
+		     const struct pkt *p, uint8_t *ret_finish)
+{
+	const struct flow_hot *h = flow_hot(t, i);
+	bool closed = h->flags & FLOW_CLOSED;
+
+	*ret_finish = FLOW_TIMEOUT;
+	if (p->clock - h->last_clock > (closed ? t->opts.hold : t->opts.idle))
+		return true;
+	*ret_finish = FLOW_NOT_FINISHED;
+	return h->flags & FLOW_IS_TCP && d->flags & DEC_L4 && d->tcp_flags & TCP_SYN &&
+	       flow_tcp_is_new(pool_at(&t->tcp, h->ext), closed, dir, d);
+}
+
+/* A fragment: the first one is remembered, later ones get its ports. */
+static void frag_complete(struct flow_table *t, struct dec *d, const struct pkt *p, uint32_t parent)
+{
+	uint64_t seed;
+
+	memcpy(&seed, t->secret, sizeof(seed));
+	if (!t->frags && flow_frags_new(&t->frags, seed) < 0)
+		return; /* as if their first fragments had not been seen */
+	if (d->flags & DEC_FRAG_FIRST)
+		flow_frags_put(t->frags, d, p->iface, parent, p->clock);
+	else
+		flow_frags_get(t->frags, d, p->iface, parent, p->clock);
+}
+
+/* Adds one level to flow 'i' (POOL_NONE: to be made).  Returns the flow. */
+static uint32_t add_one(struct flow_table *t, uint32_t i, const struct flow_key *k, uint32_t tag,
+			bool swap, const struct dec *d, const struct pkt *p, unsigned level)
+{
+	uint8_t finish;
+	int dir = 0;
+
+	if (i != POOL_NONE) {
+		dir = swap != !!(flow_hot(t, i)->flags & FLOW_A_IS_HI);
+		if (is_other(t, i, dir, d, p, &finish)) {
+			end_flow_in_wheel(t, i, finish);
+			i = POOL_NONE;
+		}
+	}
+	if (i == POOL_NONE) {
+		i = create(t, k, tag, swap, d, p, level);
+		dir = 0;
+	}
+	flow_update(t, i, dir, d, p);
+	return i;
+}
+
+/* A level inside a tunnel: its key needs the flow around it. */
+static uint32_t add_inner(struct flow_table *t, uint32_t outer, struct dec *d, const struct pkt *p,
+			  unsigned level)
+{
+	uint64_t before = t->flows;
+	struct flow_more *m;
+	struct flow_key k;
+	uint32_t tag, i;
+	bool swap;
+
+	if (d->flags & DEC_FRAG)
+		frag_complete(t, d, p, outer + 1);
+	swap = flow_key_init(&k, d, p->iface, outer + 1);
+	tag = flow_index_tag(t, &k);
+	i = add_one(t, flow_index_find(t, &k, tag, swap, d), &k, tag, swap, d, p, level);
+	if (t->flows != before) {
+		m = flow_more_get(t, i);
+		if (m)
+			flow_uuid(t, outer, m->parent_id);
+	}
+	return i;
+}
+
+/* Keys and hashes of a batch; asks for the index's cache lines. */
+static void batch_keys(struct flow_table *t, struct dec *d, size_t n, const struct pkt *pkts)
+{
+	struct flow_scratch *s = &t->scratch;
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		const struct pkt *p = &pkts[d[k].pkt];
+
+		if (d[k].flags & DEC_INNER)
+			continue;
+		if (d[k].flags & DEC_FRAG)
+			frag_complete(t, &d[k], p, 0);
+		s->swap[k] = flow_key_init(&s->key[k], &d[k], p->iface, 0);
+		s->tag[k] = flow_index_tag(t, &s->key[k]);
+		__builtin_prefetch(&t->slots[s->tag[k] & t->mask]);
+	}
+}
+
+/* First flow with the right tag, not yet looked at: asks for its cache lines. */
+static void batch_candidates(struct flow_table *t, const struct dec *d, size_t n)
+{
+	struct flow_scratch *s = &t->scratch;
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		uint32_t at = s->tag[k] & t->mask;
+
+		s->at[k] = POOL_NONE;
+		if (d[k].flags & DEC_INNER)
+			continue;
+		while (t->slots[at] && t->slots[at] >> 32 != s->tag[k])
+			at = (at + 1) & t->mask;
+		if (t->slots[at]) {
+			const uint8_t *h;
+
+			s->at[k] = (uint32_t)t->slots[at] - 1;
+			h = (const uint8_t *)flow_hot(t, s->at[k]);
+			__builtin_prefetch(h, 1);
+			__builtin_prefetch(h + 64, 1);
+		}
+	}
+}
+
+/* Which candidates are right; asks for their TCP records. */
+static void batch_verify(struct flow_table *t, const struct dec *d, size_t n)
+{
+	struct flow_scratch *s = &t->scratch;
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		const struct flow_hot *h;
+
+		if (s->at[k] == POOL_NONE)
+			continue;
+		if (!flow_index_match(t, s->at[k], &s->key[k], s->swap[k], &d[k])) {
+			s->at[k] = POOL_NONE;
+			continue;
+		}
+		h = flow_hot(t, s->at[k]);
+		if (h->flags & FLOW_IS_TCP)
+			__builtin_prefetch(pool_at(&t->tcp, h->ext), 1);
+	}
+}
+
+int flow_table_add(struct flow_table *t, struct dec *d, size_t n, const struct pkt *pkts,
+		   uint64_t *serials)
+{
+	struct flow_scratch *s = &t->scratch;
+	unsigned level = 0;
+	uint64_t removals;
+	uint32_t i = 0;
+	size_t k;
+	int r;
+
+	if (!n)
+		return 0;
+	r = expire(t, pkts[d[0].pkt].clock);
+	if (r == 0)
+		r = make_room(t, (uint32_t)n);
+	if (r < 0)
+		return r;
+
+	batch_keys(t, d, n, pkts);
+	batch_candidates(t, d, n);
+	batch_verify(t, d, n);
+	removals = t->removals;
+	for (k = 0; k < n; k++) {
+		const struct pkt *p = &pkts[d[k].pkt];
+
+		if (d[k].flags & DEC_INNER) {
+			i = add_inner(t, i, &d[k], p, ++level);
+		} else {
+			/* Flows made or ended within this batch change what was found. */
+			i = s->at[k];
+			if (i == POOL_NONE || t->removals != removals)
+				i = flow_index_find(t, &s->key[k], s->tag[k], s->swap[k], &d[k]);
+			i = add_one(t, i, &s->key[k], s->tag[k], s->swap[k], &d[k], p, 0);
+			level = 0;
+		}
+		if (serials)
+			serials[k] = flow_cold(t, i)->serial;
+	}
+	return 0;
+}
+
+static int cmp_serial(const void *a, const void *b, void *arg)
+{
+	const struct flow_table *t = arg;
+	uint64_t x = flow_cold(t, *(const uint32_t *)a)->serial;
+	uint64_t y = flow_cold(t, *(const uint32_t *)b)->serial;
+
+	return (x > y) - (x < y);
+}
+
+void flow_table_sort_dead(struct flow_table *t)
+{
+	size_t k;
+
+	for (k = t->dead_at + 1; k < t->n_dead; k++)
+		if (cmp_serial(&t->dead[k - 1], &t->dead[k], t) > 0)
+			break;
+	if (k < t->n_dead)
+		qsort_r(t->dead + t->dead_at, t->n_dead - t->dead_at, sizeof(*t->dead), cmp_serial,
+			t);
+}
+
+int flow_table_finish(struct flow_table *t, int64_t clock)
+{
+	uint32_t i;
+
+	free(t->slots); /* before the list grows: both at once are never needed */
+	t->slots = NULL;
+	if (dead_reserve(t, t->idle.n + t->closed.n) < 0)
+		return -ENOMEM;
+	for (i = 0; i < t->hot.used && t->idle.n + t->closed.n; i++) {
+		struct flow_hot *h = flow_hot(t, i);
+		bool closed = h->flags & FLOW_CLOSED, late;
+
+		if (h->flags & FLOW_DEAD)
+			continue;
+		late = clock - h->last_clock > (closed ? t->opts.hold : t->opts.idle);
+		flow_wheel_remove(closed ? &t->closed : &t->idle, i);
+		h->finish = finish_of(t, h, late ? FLOW_TIMEOUT : FLOW_NOT_FINISHED);
+		h->flags |= FLOW_DEAD;
+		t->dead[t->n_dead++] = i;
+	}
+	flow_table_sort_dead(t);
+	return 0;
+}
+
+void flow_table_release(struct flow_table *t, uint32_t i)
+{
+	struct flow_hot *h = flow_hot(t, i);
+	struct flow_cold *c = flow_cold(t, i);
+
+	if (h->flags & FLOW_IS_TCP) {
+		struct flow_tcp *tcp = pool_at(&t->tcp, h->ext);
+
+		if (tcp->loss != POOL_NONE)
+			pool_release(&t->loss, tcp->loss);
+		pool_release(&t->tcp, h->ext);
+	} else if (h->flags & FLOW_IS_ICMP) {
+		pool_release(&t->icmp, h->ext);
+	}
+	if (c->more != POOL_NONE) {
+		struct flow_more *m = pool_at(&t->more, c->more);
+
+		free(m->name);
+		m->name = NULL;
+		pool_release(&t->more, c->more);
+	}
+	/* The free list uses the first bytes of the key; the mark below stays. */
+	h->flags = FLOW_DEAD;
+	pool_release(&t->hot, i);
+}
+
+void flow_table_stats(const struct flow_table *t, struct flow_table_stats *ret)
+{
+	*ret = (struct flow_table_stats){
+		.flows = t->flows,
+		.evicted = t->evicted,
+		.unfollowed = t->unfollowed,
+		.live = t->hot.live - (t->n_dead - t->dead_at),
+		.memory = (uint64_t)t->hot.used * (t->hot.size + t->cold.size) +
+			  pool_memory(&t->tcp) + pool_memory(&t->icmp) + pool_memory(&t->loss) +
+			  pool_memory(&t->more) + t->dead_size * sizeof(*t->dead) +
+			  (t->slots ? ((uint64_t)t->mask + 1) * sizeof(*t->slots) : 0),
+	};
+}

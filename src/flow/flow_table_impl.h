@@ -1,0 +1,105 @@
+/* The table's inside, for the files of this module that read flows. */
+#pragma once
+
+#include "flow/flow_frag.h"
+#include "flow/flow_rec.h"
+#include "flow/flow_table.h"
+#include "flow/flow_wheel.h"
+
+#define FLOW_PATHS 4096 /* different header sequences; further ones show as "" */
+
+struct flow_path {
+	uint8_t n;
+	uint8_t layer[DEC_PATH_MAX];
+};
+
+/* A time at which the capture says it lost packets. */
+struct flow_drop {
+	int64_t ts;
+	uint64_t n;
+};
+#define FLOW_DROPS 4096
+
+/* What flow_table_add() works out for a batch before it touches flows. */
+struct flow_scratch {
+	struct flow_key key[FLOW_BATCH];
+	uint32_t tag[FLOW_BATCH];
+	uint32_t at[FLOW_BATCH]; /* flow; POOL_NONE: not found */
+	bool swap[FLOW_BATCH];   /* the packet's source is the 'hi' end */
+};
+
+#define FLOW_SECRET_SIZE 192 /* XXH3's own default; at least 136 */
+
+struct flow_table {
+	struct flow_opts opts;
+	uint32_t max_flows;
+	uint8_t secret[FLOW_SECRET_SIZE]; /* random: nobody can prepare keys that collide */
+
+	struct pool hot, cold; /* the same numbers; 'hot' keeps the book */
+	struct pool tcp, icmp, loss, more;
+
+	uint64_t *slots;   /* tag << 32 | number + 1; 0: empty; NULL once finished */
+	uint32_t mask;     /* slots - 1 */
+	uint32_t n;        /* slots in use */
+	uint64_t removals; /* changes whenever a flow leaves the index */
+
+	struct flow_wheel idle, closed;
+
+	uint32_t *dead; /* flows waiting for their reader, from 'dead_at' */
+	size_t n_dead, dead_at, dead_size;
+
+	struct flow_path *paths;
+	uint16_t n_paths;
+
+	struct flow_frags *frags; /* NULL until the first fragment */
+
+	uint64_t flows, evicted;
+	uint64_t unfollowed; /* flows that got no 'more' or 'loss' record when they needed one */
+
+	struct flow_scratch scratch;
+};
+
+static inline struct flow_hot *flow_hot(const struct flow_table *t, uint32_t i)
+{
+	return pool_at(&t->hot, i);
+}
+
+static inline struct flow_cold *flow_cold(const struct flow_table *t, uint32_t i)
+{
+	return pool_at(&t->cold, i);
+}
+
+static inline struct flow_more *flow_more(const struct flow_table *t, uint32_t i)
+{
+	uint32_t m = flow_cold(t, i)->more;
+
+	return m == POOL_NONE ? NULL : pool_at(&t->more, m);
+}
+
+/* flow_index.c: from keys to flows. */
+uint32_t flow_index_tag(const struct flow_table *t, const struct flow_key *k);
+bool flow_index_match(const struct flow_table *t, uint32_t i, const struct flow_key *k, bool swap,
+		      const struct dec *d);
+uint32_t flow_index_find(const struct flow_table *t, const struct flow_key *k, uint32_t tag,
+			 bool swap, const struct dec *d);
+int flow_index_reserve(struct flow_table *t, uint32_t more); /* room for more; -ENOMEM */
+void flow_index_add(struct flow_table *t, uint32_t tag, uint32_t i);
+void flow_index_remove(struct flow_table *t, uint32_t tag, uint32_t i);
+
+/* flow_update.c: one packet into its flow. */
+void flow_first(struct flow_table *t, uint32_t i, const struct dec *d, const struct pkt *p);
+void flow_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
+		 const struct pkt *p);
+
+/* A flow's rare fields, made on demand; NULL when there is no room. */
+struct flow_more *flow_more_get(struct flow_table *t, uint32_t i);
+
+/* Gives a dead flow's records back. */
+void flow_table_release(struct flow_table *t, uint32_t i);
+
+/* Puts the flows that wait for their reader in the order of their serials. */
+void flow_table_sort_dead(struct flow_table *t);
+
+/* flow_id.c: see docs/flows.md. */
+void flow_uuid(const struct flow_table *t, uint32_t i, uint8_t ret[16]);
+uint64_t flow_tracking_id(const struct flow_table *t, uint32_t i, bool with_link);

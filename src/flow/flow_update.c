@@ -1,0 +1,230 @@
+/* One packet into its flow. */
+#include "flow/flow_table_impl.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/flow_tcp.h"
+#include "net/app.h"
+
+/* Bits of flow_hot.app_tries. */
+#define TRIES      0x0f
+#define FIRST_SEEN 0x10 /* A's first payload; << 1: B's */
+#define TRIES_MAX  6
+
+struct flow_more *flow_more_get(struct flow_table *t, uint32_t i)
+{
+	struct flow_cold *c = flow_cold(t, i);
+
+	if (c->more == POOL_NONE) {
+		c->more = pool_alloc(&t->more);
+		if (c->more == POOL_NONE) {
+			t->unfollowed++;
+			return NULL;
+		}
+		memset(pool_at(&t->more, c->more), 0, sizeof(struct flow_more));
+	}
+	return pool_at(&t->more, c->more);
+}
+
+/* The number of a header sequence; 0 when there are too many. */
+static uint16_t path_number(struct flow_table *t, const struct dec *d)
+{
+	uint16_t i;
+
+	for (i = 1; i < t->n_paths; i++)
+		if (t->paths[i].n == d->npath && memcmp(t->paths[i].layer, d->path, d->npath) == 0)
+			return i;
+	if (i == FLOW_PATHS)
+		return 0;
+	t->paths[i].n = d->npath;
+	memcpy(t->paths[i].layer, d->path, d->npath);
+	t->n_paths++;
+	return i;
+}
+
+/* The record of a TCP or ICMP flow, made with the first header that can fill
+ * it: the first packet may have been cut. */
+static void ext_make(struct flow_table *t, struct flow_hot *h, const struct dec *d)
+{
+	struct flow_icmp *m;
+
+	if (d->proto == IPPROTO_TCP) {
+		h->ext = pool_alloc(&t->tcp);
+		if (h->ext == POOL_NONE)
+			return;
+		h->flags |= FLOW_IS_TCP;
+		flow_tcp_init(pool_at(&t->tcp, h->ext));
+	} else if (d->proto == IPPROTO_ICMP || d->proto == IPPROTO_ICMPV6) {
+		h->ext = pool_alloc(&t->icmp);
+		if (h->ext == POOL_NONE)
+			return;
+		h->flags |= FLOW_IS_ICMP;
+		m = pool_at(&t->icmp, h->ext);
+		memset(m, 0, sizeof(*m));
+		m->rtt = -1;
+		m->type = d->icmp_type;
+		m->code = d->icmp_code;
+		m->id = d->icmp_id;
+	}
+}
+
+void flow_first(struct flow_table *t, uint32_t i, const struct dec *d, const struct pkt *p)
+{
+	struct flow_hot *h = flow_hot(t, i);
+	struct flow_cold *c = flow_cold(t, i);
+
+	h->app_tries = TRIES_MAX;
+	h->last = p->ts;
+	c->start = p->ts;
+	c->path = path_number(t, d);
+	memcpy(c->mac[0], d->mac_src, 6);
+	memcpy(c->mac[1], d->mac_dst, 6);
+	if (d->flags & DEC_ONE_PORT)
+		h->flags |= FLOW_ONE_PORT;
+	if (d->flags & DEC_PORTS && d->proto != IPPROTO_ICMP && d->proto != IPPROTO_ICMPV6)
+		h->flags |= FLOW_PORTS;
+}
+
+/* RFC 792 and RFC 4443: echo request and reply. */
+static void icmp_update(struct flow_icmp *m, int dir, const struct dec *d, int64_t ts)
+{
+	bool v4 = d->proto == IPPROTO_ICMP;
+	int k;
+
+	if (m->rtt >= 0)
+		return;
+	if (d->icmp_type == (v4 ? 8 : 128)) {
+		m->sent[m->at] = ts;
+		m->seq[m->at] = d->icmp_seq;
+		m->dir[m->at] = (uint8_t)(dir + 1);
+		m->at = (uint8_t)((m->at + 1) % FLOW_ECHOES);
+	} else if (d->icmp_type == (v4 ? 0 : 129)) {
+		for (k = 0; k < FLOW_ECHOES; k++)
+			if (m->dir[k] == !dir + 1 && m->seq[k] == d->icmp_seq && ts >= m->sent[k])
+				m->rtt = ts - m->sent[k];
+	}
+}
+
+static void set_name(struct flow_more *m, const struct app_info *info)
+{
+	if (!info->name || m->name)
+		return;
+	m->name = malloc(info->name_len);
+	if (!m->name)
+		return;
+	memcpy(m->name, info->name, info->name_len);
+	m->name_len = info->name_len;
+}
+
+/* Looks into the first payloads of a flow. */
+static void payload_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d)
+{
+	struct flow_hot *h = flow_hot(t, i);
+	struct flow_cold *c = flow_cold(t, i);
+	struct app_info info = {0};
+	struct flow_more *m;
+	enum app app;
+
+	if (!(h->app_tries & FIRST_SEEN << dir)) {
+		h->app_tries |= (uint8_t)(FIRST_SEEN << dir);
+		c->first_payload[dir] = d->payload_len;
+	}
+	if (!(h->app_tries & TRIES) || !d->payload_cap || !(d->flags & DEC_L4))
+		return;
+	h->app_tries--;
+	app = app_from_payload(d->proto, d->sport, d->dport, d->payload, d->payload_cap, &info);
+	if (app == APP_NONE)
+		return;
+	if (!c->app)
+		c->app = (uint16_t)app;
+	if (info.name || info.quic_version) {
+		m = flow_more_get(t, i);
+		if (m) {
+			set_name(m, &info);
+			if (!m->quic_version)
+				m->quic_version = info.quic_version;
+		}
+	}
+	/* A name may still come in the next payload of these. */
+	if (info.name || (app != APP_TLS && app != APP_QUIC && app != APP_HTTP))
+		h->app_tries &= (uint8_t)~TRIES;
+}
+
+static void time_update(struct flow_table *t, uint32_t i, const struct pkt *p)
+{
+	struct flow_hot *h = flow_hot(t, i);
+	struct flow_cold *c;
+	struct flow_more *m;
+
+	if (p->ts >= h->last) {
+		h->last = p->ts;
+		return;
+	}
+	c = flow_cold(t, i);
+	if (p->ts >= c->start)
+		return;
+	/* The id keeps the time of the first packet. */
+	m = flow_more_get(t, i);
+	if (m && !m->has_first) {
+		m->has_first = 1;
+		m->first = c->start;
+	}
+	c->start = p->ts;
+}
+
+static void frag_update(struct flow_table *t, uint32_t i, const struct dec *d)
+{
+	struct flow_more *m = flow_more_get(t, i);
+
+	if (!m)
+		return;
+	m->fragments++;
+	/* Completed ones have their ports; see flow_frags_get(). */
+	m->fragment_errors += !(d->flags & (DEC_FRAG_FIRST | DEC_PORTS));
+}
+
+void flow_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
+		 const struct pkt *p)
+{
+	struct flow_hot *h = flow_hot(t, i);
+
+	if (!h->packets[dir] && (d->kind == DEC_IP4 || d->kind == DEC_IP6)) {
+		struct flow_cold *c = flow_cold(t, i);
+
+		c->ttl[dir] = d->ttl;
+		c->tos[dir] = d->tos;
+	}
+	h->packets[dir]++;
+	h->bytes[dir] += p->len;
+	h->ip_bytes[dir] += d->ip_len;
+	h->last_clock = p->clock;
+	time_update(t, i, p);
+
+	if (d->flags & (DEC_TRUNCATED | DEC_MALFORMED))
+		h->flags |= (d->flags & DEC_TRUNCATED ? FLOW_IS_TRUNCATED : 0) |
+			    (d->flags & DEC_MALFORMED ? FLOW_IS_MALFORMED : 0);
+	if ((d->tos & 3) == 3)
+		h->flags |= (uint16_t)(FLOW_AB_CE << dir);
+	if (d->flags & DEC_FRAG)
+		frag_update(t, i, d);
+	if (d->payload_len && (h->app_tries & TRIES || !(h->app_tries & FIRST_SEEN << dir)))
+		payload_update(t, i, dir, d);
+
+	if (!(d->flags & DEC_L4))
+		return;
+	if (h->ext == POOL_NONE)
+		ext_make(t, h, d);
+	if (h->flags & FLOW_IS_ICMP) {
+		icmp_update(pool_at(&t->icmp, h->ext), dir, d, p->ts);
+	} else if (h->flags & FLOW_IS_TCP) {
+		bool over = flow_tcp_add(pool_at(&t->tcp, h->ext), &t->loss, dir, d, p->ts);
+
+		if (over && !(h->flags & FLOW_CLOSED)) {
+			h->flags |= FLOW_CLOSED;
+			flow_wheel_remove(&t->idle, i);
+			flow_wheel_add(&t->closed, i);
+		}
+	}
+}
