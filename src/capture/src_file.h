@@ -64,6 +64,14 @@ int walk_erf_start(struct src_file *f, struct err *err);
  * cut inside 'what' ("a packet") that began at 'off' (NULL: at a record's end). */
 void src_file_end(struct src_file *f, uint64_t off, const char *what);
 
+/* Notes that 'n' packets were lost before this one, as the file says. */
+static inline void src_lost(struct src *s, struct pkt *p, uint32_t iface, uint64_t n)
+{
+	p->flags |= PKT_DROPS;
+	p->drops = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+	s->ifaces[iface].dropcount += n;
+}
+
 /* Fills what the common base knows of a packet: number, clock, flags of times;
  * counts it. */
 static inline void src_give(struct src *s, struct pkt *p, uint32_t iface)

@@ -54,9 +54,9 @@ static int frame(struct src_file *f, struct pkt *k, const struct erf_rec *e, uin
 		.len = e->len,
 		.linktype = e->linktype,
 		.off = off,
-		.flags = e->lost ? PKT_DROPS : 0,
 	};
-	f->src.ifaces[iface].dropcount += e->lost;
+	if (e->lost)
+		src_lost(&f->src, k, (uint32_t)iface, e->lost);
 	src_give(&f->src, k, (uint32_t)iface);
 	return 1;
 }

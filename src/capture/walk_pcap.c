@@ -53,6 +53,7 @@ static inline __attribute__((always_inline)) size_t walk(struct src_file *f, str
 		k->data = p + size;
 		k->caplen = r.caplen;
 		k->len = r.len;
+		k->drops = 0;
 		k->iface = 0;
 		k->linktype = linktype;
 		k->dir = PKT_DIR_UNKNOWN;

@@ -40,10 +40,8 @@ static void packet_opts(struct src_file *f, struct pkt *k, uint32_t iface, const
 	if (pcapng_epb_opts_read(&o, &e) > 0)
 		opts_damaged(f, k->off);
 	k->dir = e.dir;
-	if (e.dropcount) {
-		k->flags |= PKT_DROPS;
-		f->src.ifaces[iface].dropcount += e.dropcount;
-	}
+	if (e.dropcount)
+		src_lost(&f->src, k, iface, e.dropcount);
 	f->src.meta.comments += e.comments > 0;
 }
 
@@ -78,6 +76,7 @@ static inline __attribute__((always_inline)) size_t walk(struct src_file *f, str
 		k->data = p + PCAPNG_EPB_DATA;
 		k->caplen = caplen;
 		k->len = pcapng_u32(p + 24, big);
+		k->drops = 0;
 		k->linktype = f->src.ifaces[w->base + iface].linktype;
 		k->dir = PKT_DIR_UNKNOWN;
 		k->flags = 0;
@@ -300,8 +299,7 @@ static int packet(struct src_file *f, struct pkt *k, const uint8_t *p, uint32_t 
 			packet_opts(f, k, w->base + iface, p, size);
 		}
 		if (drops && drops != UINT16_MAX) { /* 0xffff: not known (the draft, appendix A) */
-			i->dropcount += drops;
-			k->flags |= PKT_DROPS;
+			src_lost(&f->src, k, w->base + iface, drops);
 		}
 	}
 	if (bad) {

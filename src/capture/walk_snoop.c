@@ -47,10 +47,8 @@ static int record(struct src_file *f, struct pkt *k)
 		r.us = 999999;
 	}
 	k->ts = (int64_t)r.sec * 1000000000 + (int64_t)r.us * 1000;
-	if (r.drops > f->w.snoop.drops) {
-		k->flags |= PKT_DROPS;
-		f->src.ifaces[0].dropcount += r.drops - f->w.snoop.drops;
-	}
+	if (r.drops > f->w.snoop.drops)
+		src_lost(&f->src, k, 0, r.drops - f->w.snoop.drops);
 	f->w.snoop.drops = r.drops;
 	f->rd.p += r.size;
 	src_give(&f->src, k, 0);

@@ -1,0 +1,89 @@
+/* Where packets go: files, later streams, tunnels and others.
+ *
+ * A sink belongs to one thread.  First its interfaces are described, then
+ * packets of them are sent; more interfaces may follow at any time.  Nothing
+ * is kept of what is passed in. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/pkt.h"
+
+struct sink;
+
+enum sink_format {
+	SINK_BY_NAME, /* classic pcap for names that end in .pcap, .cap or .dmp, else pcapng */
+	SINK_PCAPNG,
+	SINK_PCAP,
+};
+
+/* What libpcap and Wireshark take for "no limit". */
+#define SINK_SNAPLEN_DEFAULT 262144u
+
+struct sink_conf {
+	enum sink_format format;
+	bool has_linktype; /* pcap: the link type of a file without packets is known, */
+	uint16_t linktype; /* else that of the first interface, else Ethernet */
+	uint32_t snaplen;  /* of every interface; 0: SINK_SNAPLEN_DEFAULT */
+	const char *app;   /* pcapng: who writes, "trawl 0.1.0"; NULL: not said */
+	const char *os, *hardware, *comment; /* pcapng, likewise */
+};
+
+/* Texts may be NULL: not known. */
+struct sink_iface {
+	const char *name, *descr, *filter, *hardware, *os, *comment;
+	uint16_t linktype;
+	uint8_t fcs_len;        /* bytes of FCS at the end of each frame; 0: not said */
+	uint64_t speed;         /* bit/s; 0: not said */
+	uint64_t ticks_per_sec; /* of its time stamps; above 1000000 (or 0: finer than 64 bits
+				   hold) pcap gets nanoseconds */
+};
+
+/* Counters of an interface, for pcapng's statistics block. */
+struct sink_stats {
+	int64_t ts;         /* when they were read, ns */
+	int64_t start, end; /* of the capture, ns; 0: not known */
+	bool has_recv, has_ifdrop, has_accept, has_osdrop, has_deliv;
+	uint64_t recv, ifdrop, accept, osdrop, deliv;
+};
+
+/* Opens "file:PATH" or a plain path; "-" is standard output.  An existing file
+ * is replaced.  -errno with 'err' set; '*ret' untouched. */
+int sink_open(struct sink **ret, const char *spec, const struct sink_conf *conf, struct err *err);
+
+/* A sink that keeps copies, for tests. */
+int sink_mem_new(struct sink **ret);
+const struct pkt *sink_mem_pkts(const struct sink *s, size_t *ret_n);
+const struct sink_iface *sink_mem_ifaces(const struct sink *s, size_t *ret_n); /* no texts */
+
+/* Describes one more interface.  Returns its number, which packets carry in
+ * 'iface', or -errno with 'err' set. */
+int sink_iface(struct sink *s, const struct sink_iface *i, struct err *err);
+
+/* Writes 'n' packets (buffered).  0 or -errno with 'err' set; -EPIPE when the
+ * reader has gone; -EINVAL when the format holds one link type and this is
+ * another.  After a failure to write every later call fails likewise. */
+int sink_send(struct sink *s, const struct pkt *pkts, size_t n, struct err *err);
+
+/* Counters of an interface; formats that cannot hold them ignore them. */
+int sink_stats(struct sink *s, uint32_t iface, const struct sink_stats *st, struct err *err);
+
+/* Hands everything written so far to the system, the file header too. */
+int sink_flush(struct sink *s, struct err *err);
+
+/* Finishes the output: a file without packets is a valid one.  To be called
+ * before sink_free() unless the output is given up.  0 or -errno with 'err' set. */
+int sink_finish(struct sink *s, struct err *err);
+
+/* Packets whose time the format could not hold and that carry the nearest one:
+ * outside its years, or with nanoseconds in a file of microseconds. */
+uint64_t sink_inexact(const struct sink *s);
+
+void sink_free(struct sink *s); /* NULL is fine */
+static inline void sink_freep(struct sink **s)
+{
+	sink_free(*s);
+}

@@ -1,0 +1,347 @@
+/* Packets to a pcapng or pcap file, a pipe or standard output.
+ *
+ * The buffer always begins and ends between records, so that what a full disk
+ * leaves behind can be cut back to whole ones. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "fmt/linktype.h"
+#include "fmt/pcap.h"
+#include "fmt/pcapng.h"
+#include "sink/sink_ops.h"
+
+#define FILE_BUFFER  (1u << 20)
+#define LINKTYPE_ETH 1
+#define TSRESOL_NS   9
+#define TICKS_US     1000000
+#define MODE         0666 /* less the umask */
+
+struct file {
+	struct sink sink;
+	char *path; /* owned; for messages */
+	int fd;     /* owned unless it is standard output */
+	struct buf buf;
+	bool ng;
+	bool started;      /* the file header is written */
+	bool nano;         /* pcap: ns */
+	bool has_linktype; /* pcap: */
+	uint16_t linktype;
+	uint32_t snaplen;
+	struct pcapng_shb shb; /* texts owned */
+	char *comment;         /* owned */
+	uint64_t written;      /* bytes that the system took */
+	struct err failed;     /* code 0: not yet */
+};
+
+static void file_free(struct sink *s)
+{
+	struct file *f = (struct file *)s;
+
+	if (f->fd >= 0 && f->fd != STDOUT_FILENO)
+		close(f->fd);
+	buf_done(&f->buf);
+	free((void *)f->shb.app.p);
+	free((void *)f->shb.os.p);
+	free((void *)f->shb.hardware.p);
+	free(f->comment);
+	free(f->path);
+	free(f);
+}
+
+static int fail(struct file *f, int code, struct err *err, const char *what)
+{
+	err_set(&f->failed, code, "%s '%s': %s", what,
+		f->fd == STDOUT_FILENO ? "standard output" : f->path, strerror(-code));
+	return err_set(err, code, "%s", f->failed.text);
+}
+
+static int failed(const struct file *f, struct err *err)
+{
+	return err_set(err, f->failed.code, "%s", f->failed.text);
+}
+
+/* Bytes of whole records among the first 'n' of the buffer. */
+static size_t whole(const struct file *f, size_t n)
+{
+	const uint8_t *p = (const uint8_t *)f->buf.p;
+	size_t at = 0;
+
+	if (!f->ng && !f->written && n >= PCAP_HDR_SIZE)
+		at = PCAP_HDR_SIZE;
+	while (n - at >= PCAP_REC_SIZE) {
+		size_t size = f->ng ? le32_load(p + at + 4)
+				    : PCAP_REC_SIZE + (size_t)le32_load(p + at + 8);
+
+		if (size > n - at)
+			break;
+		at += size;
+	}
+	return at;
+}
+
+/* The disk is full in the middle of a record: take its beginning back, where
+ * the output can do that. */
+static void cut_back(struct file *f, size_t n)
+{
+	struct stat st;
+	off_t end = (off_t)(f->written + whole(f, n));
+
+	if (fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_size == (off_t)(f->written + n) && ftruncate(f->fd, end) == 0)
+		lseek(f->fd, end, SEEK_SET);
+}
+
+static int write_out(struct file *f, struct err *err)
+{
+	size_t at = 0;
+
+	if (buf_err(&f->buf)) {
+		buf_clear(&f->buf);
+		return fail(f, -ENOMEM, err, "cannot write");
+	}
+	while (at < f->buf.len) {
+		ssize_t n = write(f->fd, f->buf.p + at, f->buf.len - at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			int code = -errno;
+
+			cut_back(f, at);
+			return fail(f, code, err, "cannot write");
+		}
+		at += (size_t)n;
+	}
+	f->written += at;
+	buf_clear(&f->buf);
+	return 0;
+}
+
+static void start(struct file *f)
+{
+	if (f->started)
+		return;
+	f->started = true;
+	if (f->ng)
+		pcapng_shb_write(&f->buf, &f->shb, pcapng_text(f->comment));
+	else
+		pcap_hdr_write(&f->buf, f->nano, f->has_linktype ? f->linktype : LINKTYPE_ETH,
+			       f->snaplen);
+}
+
+static int other_linktype(const struct file *f, uint16_t linktype, struct err *err)
+{
+	char a[LINKTYPE_TEXT_SIZE], b[LINKTYPE_TEXT_SIZE];
+
+	return err_set(err, -EINVAL,
+		       "a classic pcap file holds one link type, and after %s here comes %s; "
+		       "write pcapng instead",
+		       linktype_text(f->linktype, a), linktype_text(linktype, b));
+}
+
+static int file_iface(struct sink *s, const struct sink_iface *i, struct err *err)
+{
+	struct file *f = (struct file *)s;
+
+	if (f->failed.code)
+		return failed(f, err);
+	if (!f->ng) {
+		/* Two interfaces may be described and only one have packets: the
+		 * packets decide, but for the first. */
+		if (!f->has_linktype) {
+			f->linktype = i->linktype;
+			f->has_linktype = true;
+		}
+		if (!f->started && (i->ticks_per_sec > TICKS_US || !i->ticks_per_sec))
+			f->nano = true;
+		return 0;
+	}
+
+	struct pcapng_idb d = {
+		.linktype = i->linktype,
+		.snaplen = f->snaplen,
+		.tsresol = TSRESOL_NS,
+		.fcs_len = i->fcs_len,
+		.speed = i->speed,
+		.has_speed = i->speed > 0,
+		.name = pcapng_text(i->name),
+		.descr = pcapng_text(i->descr),
+		.filter = pcapng_text(i->filter),
+		.os = pcapng_text(i->os),
+		.hardware = pcapng_text(i->hardware),
+	};
+
+	start(f);
+	pcapng_idb_write(&f->buf, &d, pcapng_text(i->comment));
+	return f->buf.len >= FILE_BUFFER ? write_out(f, err) : 0;
+}
+
+static int pcap_send(struct file *f, const struct pkt *p, struct err *err)
+{
+	if (f->started && p->linktype != f->linktype)
+		return other_linktype(f, p->linktype, err);
+	if (!f->started) {
+		f->linktype = p->linktype;
+		f->has_linktype = true;
+		start(f);
+	}
+	if (!pcap_rec_write(&f->buf, f->nano, p) || (!f->nano && p->ts % 1000))
+		f->sink.inexact++;
+	return 0;
+}
+
+static int file_send(struct sink *s, const struct pkt *pkts, size_t n, struct err *err)
+{
+	struct file *f = (struct file *)s;
+	int r = 0;
+
+	if (f->failed.code)
+		return failed(f, err);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (f->ng) {
+			pcapng_epb_write(&f->buf, &pkts[i], pkts[i].iface);
+			s->inexact += pkts[i].ts < 0;
+		} else {
+			r = pcap_send(f, &pkts[i], err);
+		}
+		if (r == 0 && (f->buf.len >= FILE_BUFFER || buf_err(&f->buf)))
+			r = write_out(f, err);
+	}
+	return r;
+}
+
+static int file_stats(struct sink *s, uint32_t iface, const struct sink_stats *st, struct err *err)
+{
+	struct file *f = (struct file *)s;
+	struct pcapng_isb b = {
+		.iface = iface,
+		.ts = st->ts < 0 ? 0 : (uint64_t)st->ts,
+		.has_start = st->start > 0,
+		.has_end = st->end > 0,
+		.start = (uint64_t)st->start,
+		.end = (uint64_t)st->end,
+		.has_recv = st->has_recv,
+		.has_ifdrop = st->has_ifdrop,
+		.has_accept = st->has_accept,
+		.has_osdrop = st->has_osdrop,
+		.has_deliv = st->has_deliv,
+		.recv = st->recv,
+		.ifdrop = st->ifdrop,
+		.accept = st->accept,
+		.osdrop = st->osdrop,
+		.deliv = st->deliv,
+	};
+
+	if (f->failed.code)
+		return failed(f, err);
+	if (f->ng)
+		pcapng_isb_write(&f->buf, &b);
+	return 0;
+}
+
+static int file_flush(struct sink *s, struct err *err)
+{
+	struct file *f = (struct file *)s;
+
+	if (f->failed.code)
+		return failed(f, err);
+	start(f);
+	return write_out(f, err);
+}
+
+static int file_finish(struct sink *s, struct err *err)
+{
+	struct file *f = (struct file *)s;
+	int r = file_flush(s, err);
+
+	if (r < 0 || f->fd == STDOUT_FILENO)
+		return r;
+	/* Network file systems report a full disk only here. */
+	r = close(TAKE_FD(f->fd));
+	return r < 0 && errno != EINTR ? fail(f, -errno, err, "cannot write") : 0;
+}
+
+static bool ends_in(const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+
+	return n > m && !strcasecmp(name + n - m, end);
+}
+
+static bool is_ng(enum sink_format format, const char *path)
+{
+	if (format == SINK_BY_NAME)
+		return !ends_in(path, ".pcap") && !ends_in(path, ".cap") && !ends_in(path, ".dmp");
+	return format == SINK_PCAPNG;
+}
+
+static int set_texts(struct file *f, const struct sink_conf *c)
+{
+	const char *const from[] = {c->app, c->os, c->hardware};
+	struct pcapng_text *const to[] = {&f->shb.app, &f->shb.os, &f->shb.hardware};
+
+	for (int i = 0; i < 3; i++) {
+		if (!from[i])
+			continue;
+		*to[i] = pcapng_text(strdup(from[i]));
+		if (!to[i]->p)
+			return -ENOMEM;
+	}
+	if (c->comment) {
+		f->comment = strdup(c->comment);
+		if (!f->comment)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int file_open(struct sink **ret, const char *arg, const struct sink_conf *conf,
+		     struct err *err)
+{
+	CLEANUP(sink_freep) struct sink *s = NULL;
+	struct file *f = calloc(1, sizeof(*f));
+	int r;
+
+	if (!f)
+		return err_set(err, -ENOMEM, "out of memory");
+	f->fd = -1;
+	f->sink.ops = &sink_file;
+	s = &f->sink;
+
+	f->ng = is_ng(conf->format, arg);
+	f->has_linktype = conf->has_linktype;
+	f->linktype = conf->linktype;
+	f->snaplen = conf->snaplen ? conf->snaplen : SINK_SNAPLEN_DEFAULT;
+	f->path = strdup(arg);
+	r = f->path ? set_texts(f, conf) : -ENOMEM;
+	if (r == 0)
+		r = buf_reserve(&f->buf, FILE_BUFFER + FILE_BUFFER / 2);
+	if (r < 0)
+		return err_set(err, r, "out of memory");
+
+	f->fd = strcmp(arg, "-")
+			? open(arg, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, MODE)
+			: STDOUT_FILENO;
+	if (f->fd < 0)
+		return err_set(err, -errno, "cannot create '%s': %s", arg, strerror(errno));
+
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+const struct sink_ops sink_file = {
+	.scheme = "file",
+	.open = file_open,
+	.iface = file_iface,
+	.send = file_send,
+	.stats = file_stats,
+	.flush = file_flush,
+	.finish = file_finish,
+	.free = file_free,
+};
