@@ -1,5 +1,6 @@
 /* Ethernet and what its EtherType or 802.2 header announces. */
 #include "net/ethertype.h"
+#include "net/link.h"
 #include "net/walk.h"
 
 #define SNAP_OUI_BRIDGED     0x0080c2 /* RFC 2684 5.2, RFC 2427 4.2 */
@@ -20,6 +21,46 @@ enum walk_next eth_step(struct walk *w)
 	walk_link(w, src, dst, type);
 	w->id = type;
 	return WALK_TYPE;
+}
+
+bool eth_plausible(const struct cur *c)
+{
+	struct cur h = *c;
+	uint16_t type;
+	uint8_t dsap, ssap;
+
+	cur_take(&h, 12);
+	type = cur_be16(&h);
+	dsap = cur_u8(&h);
+	ssap = cur_u8(&h);
+	if (!cur_ok(&h))
+		return false;
+	switch (type) {
+	case TYPE_IP4:
+	case TYPE_IP6:
+	case TYPE_ARP:
+	case TYPE_RARP:
+	case TYPE_VLAN:
+	case TYPE_QINQ:
+	case TYPE_QINQ_9100:
+	case TYPE_QINQ_9200:
+	case TYPE_MPLS:
+	case TYPE_MPLS_UP:
+	case TYPE_PPPOE:
+	case TYPE_PPPOE_DISCOVERY:
+	case TYPE_PBB:
+	case TYPE_SLOW:
+	case TYPE_EAPOL:
+	case TYPE_LLDP:
+	case TYPE_MACSEC:
+	case TYPE_PTP:
+	case TYPE_CFM:
+	case TYPE_LOOPBACK:
+		return true;
+	default: /* STP, SNAP, ISO and IPX use the same value for both */
+		return type <= LENGTH_MAX && type >= 3 && dsap == ssap &&
+		       (dsap == 0x42 || dsap == 0xaa || dsap == 0xfe || dsap == 0xe0);
+	}
 }
 
 /* IEEE 802.1Q 9.6 and its relatives.  A tag with id 0 carries a priority only:
@@ -51,8 +92,7 @@ static enum walk_next tag_step(struct walk *w, uint32_t n)
 	return WALK_TYPE;
 }
 
-/* Cisco MetaData: version, length, options as long as the length says (in units
- * of 4 bytes, RFC-less; here one option of 4 bytes as every sender does). */
+/* Cisco MetaData: version, length of the options in units of 4 bytes. */
 static enum walk_next cmd_step(struct walk *w)
 {
 	struct cur h = w->c;
@@ -137,6 +177,22 @@ static enum walk_next nsh_step(struct walk *w)
 	}
 }
 
+/* RFC 6325 3: version, options length in words, hop count; nicknames. */
+static enum walk_next trill_step(struct walk *w)
+{
+	struct cur h = w->c;
+	uint16_t first = cur_be16(&h);
+
+	cur_be32(&h);
+	if (cur_ok(&h) && first >> 14 != 0)
+		return WALK_STOP;
+	cur_take(&h, 4u * (first >> 6 & 0x1f));
+	if (!walk_took(w, &h))
+		return WALK_STOP;
+	walk_tunnel(w, LAYER_TRILL);
+	return WALK_ETHER;
+}
+
 enum walk_next eth_type_step(struct walk *w)
 {
 	switch (w->id) {
@@ -169,6 +225,8 @@ enum walk_next eth_type_step(struct walk *w)
 		return WALK_LLC;
 	case TYPE_NSH:
 		return nsh_step(w);
+	case TYPE_TRILL:
+		return trill_step(w);
 	case TYPE_CMD:
 		return cmd_step(w);
 	case TYPE_VNTAG:
@@ -206,6 +264,12 @@ enum walk_next snap_step(struct walk *w)
 	case SNAP_OUI_BRIDGED:
 		if (pid != 1 && pid != 7) /* Ethernet with and without FCS */
 			return WALK_STOP;
+		if (w->linktype == LINKTYPE_ATM_RFC1483) {
+			h = w->c;
+			cur_be16(&h); /* pad, only on ATM */
+			if (!walk_took(w, &h))
+				return WALK_STOP;
+		}
 		w->inner = w->d->kind != DEC_OPAQUE;
 		return WALK_ETHER;
 	default:

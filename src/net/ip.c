@@ -26,7 +26,8 @@ enum walk_next ip_step(struct walk *w)
 	}
 }
 
-/* RFC 3378 3: version 3 in the first four bits, the rest reserved. */
+/* RFC 3378 3: version 3 in the first four bits, the rest reserved; BSD systems
+ * long sent it in the second four. */
 static enum walk_next etherip_step(struct walk *w)
 {
 	struct cur h = w->c;
@@ -34,7 +35,7 @@ static enum walk_next etherip_step(struct walk *w)
 
 	if (!walk_took(w, &h))
 		return WALK_STOP;
-	if (version >> 12 != 3)
+	if (version >> 12 != 3 && version != 0x0300)
 		return WALK_STOP;
 	walk_tunnel(w, LAYER_ETHERIP);
 	return WALK_ETHER;
@@ -77,9 +78,11 @@ enum walk_next ip_proto_step(struct walk *w)
 	case PROTO_DCCP:
 		return dccp_step(w);
 	case PROTO_IPIP:
-	case PROTO_IP6:
 		w->inner = true;
 		return WALK_IP;
+	case PROTO_IP6:
+		w->inner = true;
+		return WALK_IP6;
 	case PROTO_GRE:
 		return WALK_GRE;
 	case PROTO_ESP:

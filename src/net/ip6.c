@@ -30,16 +30,14 @@ static uint32_t jumbo_len(struct cur c)
 }
 
 /* Payload length of the packet whose fixed header says 0 (w is behind it): a
- * jumbogram says it in an option; BIG TCP (Linux 6.3 and later) says nothing,
- * the frame's end is the packet's. */
+ * jumbogram says it in an option; BIG TCP says nothing since Linux 6.9, there
+ * the frame's end is the packet's.  A small frame means what it says. */
 static uint32_t resolve_len(struct walk *w, uint8_t next)
 {
 	uint32_t jumbo = next == PROTO_HOPOPTS ? jumbo_len(w->c) : 0;
 
-	if (next == PROTO_NONE)
-		return 0;
 	if (!jumbo)
-		return w->wire;
+		return w->wire > 0xffff ? w->wire : 0;
 	if (jumbo <= 0xffff || (jumbo > w->wire && !w->split)) { /* RFC 2675 3 */
 		w->d->flags |= DEC_MALFORMED;
 		return w->wire;

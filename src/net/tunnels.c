@@ -12,6 +12,8 @@
 #define L2TP_OFFSET  0x0200
 #define L2TP_VERSION 0x000f
 
+#define PORT_SYSTEM_END 1024 /* RFC 6335 6: below, a service is the peer, not a tunnel */
+
 enum tunnel_port {
 	PORT_L2TP = 1701,
 	PORT_GTPU = 2152,
@@ -50,23 +52,26 @@ uint16_t udp_tunnel_port(uint16_t sport, uint16_t dport)
 {
 	uint16_t low = sport < dport ? sport : dport, high = sport < dport ? dport : sport;
 
+	if (low < PORT_SYSTEM_END)
+		return 0;
 	return is_tunnel(low) ? low : is_tunnel(high) ? high : 0;
 }
 
-/* RFC 7348 5; without the I flag the VNI means nothing. */
+/* RFC 7348 5; without the I flag the VNI means nothing, and then all of the
+ * header must be as empty as the RFC wants it. */
 static enum walk_next vxlan_step(struct walk *w)
 {
 	struct cur h = w->c;
-	uint8_t flags = cur_u8(&h);
-	uint32_t vni;
+	uint32_t flags = cur_be32(&h), vni = cur_be32(&h);
 
-	cur_take(&h, 3);
-	vni = cur_be32(&h) >> 8;
 	if (!walk_took(w, &h))
 		return WALK_STOP;
-	if (!(flags & 0x08))
-		return WALK_STOP;
-	w->d->tun_id = vni;
+	if (!(flags & 0x08000000)) {
+		if (flags || vni & 0xff)
+			return WALK_STOP;
+		vni = 0;
+	}
+	w->d->tun_id = vni >> 8;
 	w->d->flags |= DEC_ONE_PORT;
 	walk_tunnel(w, LAYER_VXLAN);
 	return WALK_ETHER;
@@ -157,8 +162,8 @@ static enum walk_next gtpu_step(struct walk *w)
 	case 4:
 	case 6:
 		return WALK_IP;
-	default: /* PPP, Ethernet or unstructured: only the session's signalling knows */
-		return WALK_STOP;
+	default: /* Ethernet, PPP or unstructured: only the session's signalling knows */
+		return eth_plausible(&w->c) ? WALK_ETHER : WALK_STOP;
 	}
 }
 

@@ -87,6 +87,10 @@ enum walk_next ip_proto_step(struct walk *w);
 enum walk_next gre_step(struct walk *w);
 enum walk_next udp_port_step(struct walk *w);
 
+/* Whether what begins at 'c' looks like an Ethernet frame: its EtherType is one
+ * that is in use, or its length fits the LLC header behind it. */
+bool eth_plausible(const struct cur *c);
+
 /* Parts of steps in other files. */
 enum walk_next arp_step(struct walk *w);
 enum walk_next snap_step(struct walk *w);
