@@ -20,11 +20,12 @@ enum {
 /* One run of a command. */
 struct cli {
 	const char *cmd;   /* its name: "flows" */
-	bool quiet;	   /* --quiet: no progress, no remarks; errors stay */
+	bool quiet;        /* --quiet: no progress, no remarks; errors stay */
 	bool out_terminal; /* stdout is one */
 	bool err_terminal;
-	bool colour;	/* stdout is a terminal and NO_COLOR is not set */
+	bool colour;    /* stdout is a terminal and NO_COLOR is not set */
 	unsigned width; /* of the terminal on stdout, characters; 0: none */
+	bool progress;  /* a line of progress stands on stderr: see cli_clear() */
 };
 
 struct cli_cmd {
@@ -58,12 +59,19 @@ int cli_fail(const struct err *err);
 /* "trawl CMD: TEXT" and where to find help, on stderr.  Returns CLI_USAGE. */
 int cli_usage(const struct cli *c, const struct err *err);
 
+/* "trawl: TEXT" and, where TEXT ends in "(column N)", 'text' with a mark under that
+ * character, on stderr.  Returns CLI_USAGE. */
+int cli_point(const struct err *err, const char *text);
+
 /* A remark on stderr, "trawl: TEXT", unless --quiet. */
 void cli_say(const struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Writes all of it to stdout.  0 or -errno; -EPIPE when the reader has gone, which
  * ends a command quietly with CLI_DONE.  'arg' is not used: fits struct out_conf. */
 int cli_write(void *arg, const void *p, size_t n);
+
+/* Takes the line of progress away, if there is one, before other output. */
+void cli_clear(struct cli *c);
 
 /* Whether Ctrl-C or SIGTERM asked to finish.  The second one kills. */
 bool cli_stopped(void);

@@ -1,0 +1,20 @@
+/* Packets of an answer as a capture file on standard output. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/pkt.h"
+
+struct answer_pcap;
+struct run_files;
+
+/* 'files' describes the interfaces that packets name; NULL: only their link
+ * types are known. */
+int answer_pcap_new(struct answer_pcap **ret, bool pcapng, const struct run_files *files,
+		    struct err *err);
+void answer_pcap_free(struct answer_pcap *a); /* NULL is fine */
+int answer_pcap_add(struct answer_pcap *a, const struct pkt *p, struct err *err);
+
+/* Also without packets the output is a valid file. */
+int answer_pcap_end(struct answer_pcap *a, struct err *err);

@@ -1,0 +1,50 @@
+#include "cli/common.h"
+
+#include "flow/flow.h"
+#include "run/input.h"
+
+/* In the order of enum flow_key_mode. */
+static const char *const key_modes[] = {
+	[FLOW_KEY_L3] = "L3",
+	[FLOW_KEY_L2] = "L2",
+	NULL,
+};
+
+/* clang-format off */
+const struct opt cli_in_table[CLI_IN_OPTIONS] = {
+	{"read", 'r', OPT_LIST, offsetof(struct cli_in_opts, read), "FILE", NULL,
+	 "capture to read: a file, a glob in quotes, a folder, or '-' for standard input; pcap or pcapng, also in gzip, zstd or lz4"},
+	{"where", 0, OPT_STR, offsetof(struct cli_in_opts, where), "EXPR", NULL,
+	 "only rows for which EXPR holds, in tshark's display-filter syntax over field names, as in 'rtt_ns > 50000000 && transport_b == 443'"},
+	{"from", 0, OPT_TIME, offsetof(struct cli_in_opts, from), "TIME", NULL,
+	 "leave out packets before TIME: ISO 8601, RFC 1123, epoch seconds, or with a sign relative to the last packet, as in -10m"},
+	{"to", 0, OPT_TIME, offsetof(struct cli_in_opts, to), "TIME", NULL,
+	 "leave out packets after TIME"},
+	{"numeric", 'n', OPT_FLAG, offsetof(struct cli_in_opts, numeric), NULL, NULL,
+	 "accepted because other tools want it: no name is ever resolved"},
+};
+
+const struct opt cli_flow_table[CLI_FLOW_OPTIONS] = {
+	{"idle", 0, OPT_DUR, offsetof(struct cli_flow_opts, idle), "TIME", "600s",
+	 "a flow ends after TIME without a packet", .min = 1},
+	{"hold", 0, OPT_DUR, offsetof(struct cli_flow_opts, hold), "TIME", "15s",
+	 "a TCP flow that has seen its FIN or RST ends after TIME without a packet", .min = 1},
+	{"update", 0, OPT_DUR, offsetof(struct cli_flow_opts, update), "TIME", "60s",
+	 "time between two versions of a running flow; of files only the last version is written, so it changes nothing there", .min = 1},
+	{"max-flows", 0, OPT_U64, offsetof(struct cli_flow_opts, max_flows), "N", "0",
+	 "flows in memory at once; 0: as many as --max-memory allows; one more ends the longest idle one early, which is counted and said"},
+	{"layer-key-mode", 0, OPT_ENUM, offsetof(struct cli_flow_opts, key_mode), "MODE", "L3",
+	 "what tells flows apart, L2 adds the MAC addresses", .words = key_modes},
+};
+
+const struct opt cli_run_table[CLI_RUN_OPTIONS] = {
+	{"threads", 0, OPT_U64, offsetof(struct cli_run_opts, threads), "N", "1",
+	 "threads that make flows; the answer is the same for every N", .min = 1, .max = RUN_THREADS_MAX},
+	{"max-memory", 0, OPT_SIZE, offsetof(struct cli_run_opts, max_memory), "SIZE", NULL,
+	 "memory for flows, as in 512M; default: half of the machine's; flows beyond it end early, which is counted and said", .min = 1 << 20},
+	{"resources", 0, OPT_FLAG, offsetof(struct cli_run_opts, resources), NULL, NULL,
+	 "say at the end on stderr: CPU time, peak memory, bytes read"},
+	{"quiet", 'q', OPT_FLAG, offsetof(struct cli_run_opts, quiet), NULL, NULL,
+	 "no progress and no remarks; what makes an answer incomplete is still said"},
+};
+/* clang-format on */

@@ -1,0 +1,214 @@
+#include "cli/files.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "cli/system.h"
+#include "filter/filter.h"
+#include "filter/where.h"
+#include "flow/flow_schema.h"
+#include "ql/ql_src_ops.h"
+
+#define NS             INT64_C(1000000000)
+#define PROGRESS_AFTER NS       /* work that takes less shows none */
+#define PROGRESS_EVERY (NS / 5) /* between two drawings */
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * NS + ts.tv_nsec;
+}
+
+void cli_clear(struct cli *c)
+{
+	if (c->progress)
+		fputs("\r\x1b[K", stderr);
+	c->progress = false;
+}
+
+static bool on_progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct cli_files *f = arg;
+	int64_t now = now_ns();
+
+	if (f->cli->err_terminal && !f->cli->quiet && now - f->began > PROGRESS_AFTER &&
+	    now - f->shown > PROGRESS_EVERY) {
+		if (total)
+			fprintf(stderr, "\r\x1b[K%3.0f %% of %.1f MiB",
+				100.0 * (double)done / (double)total, (double)total / 1048576);
+		else
+			fprintf(stderr, "\r\x1b[K%.1f MiB", (double)done / 1048576);
+		f->shown = now;
+		f->cli->progress = true;
+	}
+	return cli_stopped();
+}
+
+static int open_run(struct cli_files *f, const struct cli_files_opts *o, int64_t from, int64_t to,
+		    struct err *err)
+{
+	struct run_input in = {
+		.paths = o->in->read.v,
+		.n_paths = o->in->read.n,
+		.filter = buf_str(&f->filter),
+		.from = from,
+		.to = to,
+		.threads = (unsigned)o->run->threads,
+		.flow =
+			{
+				.idle = o->flow->idle,
+				.hold = o->flow->hold,
+				.max_flows = o->flow->max_flows,
+				.max_memory =
+					o->run->max_memory ? o->run->max_memory : cli_half_memory(),
+				.key_mode = (enum flow_key_mode)o->flow->key_mode,
+			},
+		.progress = on_progress,
+		.progress_arg = f,
+	};
+
+	run_files_free(f->run);
+	f->run = NULL;
+	return run_files_new(&f->run, &in, err);
+}
+
+static bool is_relative(const char *time)
+{
+	return time && (time[0] == '-' || time[0] == '+' || strcasecmp(time, "now") == 0);
+}
+
+/* '-10m' counts back from the last packet, '+10m' on from the first. */
+static int to_ts(const char *text, int64_t first, int64_t last, bool utc, int64_t *ret,
+		 struct err *err)
+{
+	if (!text)
+		return 0;
+	return parse_time(text, text[0] == '+' ? first : last, utc, ret, err);
+}
+
+/* Relative times need a look at all packets before the work itself. */
+static int find_span(struct cli_files *f, const struct cli_files_opts *o, int64_t *ret_first,
+		     int64_t *ret_last, struct err *err)
+{
+	struct ql_src *src;
+	size_t i;
+	int r;
+
+	for (i = 0; i < o->in->read.n; i++)
+		if (strcmp(o->in->read.v[i], "-") == 0)
+			return err_set(
+				err, -EINVAL,
+				"--from and --to: a time relative to the packets needs files "
+				"that can be read twice, not standard input");
+	r = open_run(f, o, INT64_MIN, INT64_MAX, err);
+	if (r < 0)
+		return r;
+	src = run_files_ql(f->run);
+	r = src->ops->now(src, ret_last, err);
+	*ret_first = run_files_stats(f->run)->first;
+	return r;
+}
+
+static int find_times(struct cli_files *f, const struct cli_files_opts *o, int64_t *ret_from,
+		      int64_t *ret_to, struct err *err)
+{
+	int64_t first = 0, last = 0;
+	int r = 0;
+
+	if (is_relative(o->in->from) || is_relative(o->in->to))
+		r = find_span(f, o, &first, &last, err);
+	if (r == 0)
+		r = to_ts(o->in->from, first, last, o->utc, ret_from, err);
+	if (r == 0)
+		r = to_ts(o->in->to, first, last, o->utc, ret_to, err);
+	if (r == 0 && *ret_from > *ret_to)
+		r = err_set(err, -EINVAL, "--from is later than --to");
+	return r;
+}
+
+/* Filter and expression are checked first: what was typed wrong is told before
+ * any file is opened. */
+static int check_texts(struct cli_files *f, const struct cli_files_opts *o)
+{
+	CLEANUP(filter_freep) struct filter *filter = NULL;
+	struct err err;
+	size_t i;
+
+	for (i = 0; o->filter && i < o->filter->n; i++)
+		buf_addf(&f->filter, "%s%s", i ? " " : "", o->filter->v[i]);
+	if (filter_new(&filter, buf_str(&f->filter), &err) < 0) {
+		err_wrap(&err, err.code, "filter");
+		return cli_point(&err, buf_str(&f->filter));
+	}
+	if (o->in->where && where_new(&f->where, o->in->where, flow_schema(), &err) < 0) {
+		err_wrap(&err, err.code, "--where");
+		return cli_point(&err, o->in->where);
+	}
+	return CLI_DONE;
+}
+
+int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_opts *o)
+{
+	int64_t from = INT64_MIN, to = INT64_MAX;
+	struct err err = {0};
+	int r;
+
+	*f = (struct cli_files){.cli = c, .began = now_ns()};
+	if (!o->in->read.n) {
+		const char *word = o->filter && o->filter->n ? o->filter->v[0] : NULL;
+
+		if (word && access(word, F_OK) == 0)
+			err_set(&err, -EINVAL, "nothing to read: did you mean -r %s?", word);
+		else
+			err_set(&err, -EINVAL, "nothing to read: name a capture with -r FILE");
+		return cli_usage(c, &err);
+	}
+	r = check_texts(f, o);
+	if (r != CLI_DONE)
+		return r;
+	r = find_times(f, o, &from, &to, &err);
+	cli_clear(c);
+	if (r == -EINVAL)
+		return cli_usage(c, &err);
+	if (r == 0)
+		r = open_run(f, o, from, to, &err);
+	return r < 0 ? cli_fail(&err) : CLI_DONE;
+}
+
+void cli_files_done(struct cli_files *f)
+{
+	run_files_free(f->run);
+	where_free(f->where);
+	buf_done(&f->filter);
+}
+
+int cli_files_report(struct cli_files *f, const struct cli_files_opts *o, int status)
+{
+	const struct run_stats *s = f->run ? run_files_stats(f->run) : NULL;
+	size_t i;
+
+	cli_clear(f->cli);
+	for (i = 0; s && i < s->n_notes; i++)
+		fprintf(stderr, "trawl: %s\n", s->notes[i].text);
+	if (s && s->notes_total > s->n_notes)
+		fprintf(stderr, "trawl: %" PRIu64 " more places like these\n",
+			s->notes_total - s->n_notes);
+	if (cli_stopped())
+		fprintf(stderr, "trawl: stopped: the answer covers what was read until then\n");
+	if (status == CLI_DONE && s && (s->incomplete || cli_stopped())) {
+		cli_say(f->cli, "the answer is incomplete");
+		status = CLI_INCOMPLETE;
+	}
+	if (o->run->resources)
+		cli_resources(s ? s->bytes_read : 0);
+	return status;
+}
