@@ -13,7 +13,7 @@ struct ql_src;
 /* What a query needs of a scan. */
 struct ql_scan {
 	struct field_set want; /* columns to fill */
-	int64_t from, to;      /* rows whose [start, last] meets [from, to], ns; INT64_MIN/MAX: open */
+	int64_t from, to; /* rows whose [start, last] meets [from, to], ns; INT64_MIN/MAX: open */
 };
 
 /* Takes rows; the batch is the source's and valid during the call only.
@@ -32,8 +32,8 @@ struct ql_src_ops {
 	/* Gives the packets of the rows whose serials are in 'serials' (sorted, unique), each
 	 * packet once, those between 'from' and 'to' that pass 'filter' (pcap-filter text;
 	 * NULL: all).  NULL slot: the source keeps no packets. */
-	int (*packets)(struct ql_src *s, const uint64_t *serials, size_t n, int64_t from, int64_t to,
-		       const char *filter, ql_pkt_fn fn, void *arg, struct err *err);
+	int (*packets)(struct ql_src *s, const uint64_t *serials, size_t n, int64_t from,
+		       int64_t to, const char *filter, ql_pkt_fn fn, void *arg, struct err *err);
 
 	/* The time that NOW and relative times mean, ns: a file's last packet. */
 	int (*now)(struct ql_src *s, int64_t *ret_ts, struct err *err);

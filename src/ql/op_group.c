@@ -1,0 +1,247 @@
+/* Group: one row per distinct key with the number of rows and the sums of the counters, the
+ * largest number first, then by key. */
+#include "ql/op.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ql/keymap.h"
+#include "ql/rows.h"
+
+#define WORDS (BATCH_ROWS / 64)
+
+struct sums {
+	uint64_t n;
+	uint64_t sum[QL_GROUP_SUMS];
+};
+
+struct group {
+	struct ql_node node;
+	struct ql_keymap map;
+	struct ql_rows keys; /* the first row of each group, key columns only */
+	struct sums *sums;   /* of group 0, 1, ... */
+	size_t n, size;
+};
+
+static int new_group(struct group *g, const struct batch *b, size_t row)
+{
+	size_t size = g->size ? 2 * g->size : 64;
+	uint64_t one[WORDS] = {0};
+	int r;
+
+	if (g->n == g->size) {
+		r = ql_mem_grow(&g->node.exec->mem, &g->sums, g->size, size, sizeof(*g->sums));
+		if (r < 0)
+			return r;
+		g->size = size;
+	}
+	one[row / 64] = UINT64_C(1) << row % 64;
+	r = ql_rows_add(&g->keys, b, one);
+	if (r < 0)
+		return r;
+	g->sums[g->n++] = (struct sums){0};
+	return 0;
+}
+
+static int add_row(struct group *g, struct sums *s, const struct batch *b, size_t row)
+{
+	const struct ql_stage *st = g->node.stage;
+	size_t k;
+
+	s->n++;
+	for (k = 0; k < st->n_sums; k++) {
+		const struct col *c = b->cols[st->sums[k]];
+
+		if (c && col_has(c, row) &&
+		    __builtin_add_overflow(s->sum[k], c->v.u64[row], &s->sum[k]))
+			return err_set(g->node.exec->err, -EOVERFLOW,
+				       "'Group' (column %u): a sum of '%s' does not fit 64 bits",
+				       st->step->col, st->in->fields[st->sums[k]].json);
+	}
+	return 0;
+}
+
+static int group_row(struct group *g, const struct batch *b, size_t row)
+{
+	const struct ql_stage *st = g->node.stage;
+	uint32_t number;
+	int r;
+
+	r = ql_keymap_put(&g->map, b, row, st->fields, st->n_fields, &number);
+	if (r > 0)
+		r = new_group(g, b, row);
+	if (r < 0)
+		return ql_node_fail(&g->node, r);
+	return add_row(g, &g->sums[number], b, row);
+}
+
+static int group_push(struct ql_node *n, const struct batch *b, const uint64_t *sel)
+{
+	struct group *g = (struct group *)n;
+	struct field_set want = {0};
+	uint64_t bits;
+	size_t w, i;
+	int r;
+
+	if (!g->map.mem) {
+		ql_keymap_init(&g->map, &n->exec->mem);
+		for (i = 0; i < n->stage->n_fields; i++)
+			field_set_add(&want, n->stage->fields[i]);
+		ql_rows_init(&g->keys, n->stage->in, &want, &n->exec->mem);
+	}
+	for (w = 0; w * 64 < b->n; w++) {
+		for (bits = sel[w]; bits; bits &= bits - 1) {
+			r = group_row(g, b, w * 64 + (size_t)__builtin_ctzll(bits));
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* Absent keys last. */
+static int cmp_keys(const struct group *g, uint32_t a, uint32_t b)
+{
+	const struct ql_stage *st = g->node.stage;
+	size_t i;
+
+	for (i = 0; i < st->n_fields; i++) {
+		union val va, vb;
+		bool ha = ql_rows_get(&g->keys, st->fields[i], a, &va);
+		bool hb = ql_rows_get(&g->keys, st->fields[i], b, &vb);
+		int r;
+
+		if (!ha && !hb)
+			continue;
+		if (ha != hb)
+			return ha ? -1 : 1;
+		r = val_cmp(st->in->fields[st->fields[i]].type, &va, &vb);
+		if (r)
+			return r;
+	}
+	return a < b ? -1 : a > b;
+}
+
+static int cmp_groups(const void *pa, const void *pb, void *arg)
+{
+	const struct group *g = arg;
+	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+
+	if (g->sums[a].n != g->sums[b].n)
+		return g->sums[a].n > g->sums[b].n ? -1 : 1;
+	return cmp_keys(g, a, b);
+}
+
+static void put(struct batch *out, int16_t at, size_t row, uint64_t v)
+{
+	if (at < 0)
+		return;
+	out->cols[at]->v.u64[row] = v;
+	col_mark(out->cols[at], row);
+}
+
+static int fill(const struct group *g, const uint32_t *idx, size_t n, struct batch *keys,
+		struct batch *out)
+{
+	const struct ql_stage *st = g->node.stage;
+	size_t i, k;
+
+	ql_rows_gather(&g->keys, idx, n, keys);
+	batch_clear(out);
+	out->n = n;
+	for (k = 0; k < st->n_fields; k++) {
+		const struct col *from = keys->cols[st->fields[k]];
+
+		memcpy(out->cols[k]->v.any, from->v.any, n * val_size(from->type));
+		memcpy(out->cols[k]->present, from->present, sizeof(from->present));
+	}
+	for (i = 0; i < n; i++) {
+		const struct sums *s = &g->sums[idx[i]];
+		uint64_t packets, bytes;
+
+		if (__builtin_add_overflow(s->sum[0], s->sum[1], &packets) ||
+		    __builtin_add_overflow(s->sum[2], s->sum[3], &bytes))
+			return err_set(g->node.exec->err, -EOVERFLOW,
+				       "'Group' (column %u): a sum does not fit 64 bits",
+				       st->step->col);
+		put(out, st->made[QL_GROUP_COUNT], i, s->n);
+		put(out, st->made[QL_GROUP_PACKETS], i, packets);
+		put(out, st->made[QL_GROUP_BYTES], i, bytes);
+		for (k = 0; k < st->n_sums; k++)
+			put(out, st->made[QL_GROUP_SUM + k], i, s->sum[k]);
+	}
+	return 0;
+}
+
+static int give(struct group *g, const uint32_t *idx)
+{
+	struct batch *keys = NULL, *out = NULL;
+	struct field_set all;
+	uint64_t sel[WORDS];
+	size_t i, k;
+	int r;
+
+	memset(&all, 0xff, sizeof(all));
+	r = batch_new(&keys, g->keys.schema, &g->keys.want);
+	if (r == 0)
+		r = batch_new(&out, g->node.stage->out, &all);
+	if (r < 0)
+		ql_node_fail(&g->node, r);
+	for (i = 0; r == 0 && i < g->n; i += k) {
+		k = g->n - i < BATCH_ROWS ? g->n - i : BATCH_ROWS;
+		r = fill(g, idx + i, k, keys, out);
+		ql_sel_fill(sel, k);
+		if (r == 0)
+			r = ql_node_push(g->node.next, out, sel);
+	}
+	batch_free(keys);
+	batch_free(out);
+	return r;
+}
+
+static int group_finish(struct ql_node *n)
+{
+	struct group *g = (struct group *)n;
+	uint32_t *idx = NULL;
+	size_t i;
+	int r;
+
+	if (!g->n)
+		return 0;
+	r = ql_mem_grow(&n->exec->mem, &idx, 0, g->n, sizeof(*idx));
+	if (r < 0)
+		return ql_node_fail(n, r);
+	for (i = 0; i < g->n; i++)
+		idx[i] = (uint32_t)i;
+	qsort_r(idx, g->n, sizeof(*idx), cmp_groups, g);
+	r = give(g, idx);
+	ql_mem_free(&n->exec->mem, idx, g->n, sizeof(*idx));
+	return r;
+}
+
+static void group_done(struct ql_node *n)
+{
+	struct group *g = (struct group *)n;
+
+	ql_keymap_done(&g->map);
+	ql_rows_done(&g->keys);
+	ql_mem_free(&n->exec->mem, g->sums, g->size, sizeof(*g->sums));
+}
+
+static const struct ql_node_ops group_ops = {
+	.push = group_push,
+	.finish = group_finish,
+	.done = group_done,
+};
+
+int ql_group_node(struct ql_node **ret)
+{
+	struct group *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return -ENOMEM;
+	g->node.ops = &group_ops;
+	*ret = &g->node;
+	return 0;
+}

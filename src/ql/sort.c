@@ -1,0 +1,182 @@
+#include "ql/sort.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+static uint64_t bytes_prefix(const void *p, size_t n)
+{
+	uint8_t b[8] = {0};
+
+	if (n)
+		memcpy(b, p, n < sizeof(b) ? n : sizeof(b));
+	return be64_load(b);
+}
+
+/* IEEE 754: positive numbers order as their bits do, negative ones the other way round. */
+static uint64_t f64_prefix(double v)
+{
+	uint64_t bits;
+
+	v += 0.0; /* -0 and 0 are equal */
+	memcpy(&bits, &v, sizeof(bits));
+	return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+}
+
+uint64_t ql_prefix(enum val_type type, const union val *v, bool desc)
+{
+	uint64_t p = 0;
+
+	switch (type) {
+	case VAL_U64:
+		p = v->u64;
+		break;
+	case VAL_I64:
+	case VAL_TIME:
+	case VAL_DUR:
+		p = v->u64 ^ UINT64_C(1) << 63;
+		break;
+	case VAL_F64:
+		p = f64_prefix(v->f64);
+		break;
+	case VAL_BOOL:
+		p = v->b;
+		break;
+	case VAL_ADDR:
+		p = (uint64_t)v->addr.family << 56 | bytes_prefix(v->addr.b, 8) >> 8;
+		break;
+	case VAL_STR:
+		p = bytes_prefix(v->str.p, v->str.len);
+		break;
+	case VAL_ID:
+		p = bytes_prefix(v->id, sizeof(v->id));
+		break;
+	}
+	return desc ? ~p : p;
+}
+
+bool ql_key_exact(const struct ql_key *key, const struct schema *schema)
+{
+	enum val_type type = schema->fields[key->fields[0]].type;
+
+	return key->n == 1 && type != VAL_ADDR && type != VAL_STR && type != VAL_ID;
+}
+
+/* Least significant byte first; bytes that are the same in all keys cost nothing.  Stable. */
+static struct ql_place *radix_sort(struct ql_place *a, struct ql_place *tmp, size_t n)
+{
+	uint32_t count[8][256] = {{0}};
+	size_t i, k;
+
+	for (i = 0; i < n; i++)
+		for (k = 0; k < 8; k++)
+			count[k][a[i].prefix >> 8 * k & 255]++;
+	for (k = 0; k < 8 && n; k++) {
+		uint32_t sum = 0, at[256];
+		struct ql_place *swap = a;
+
+		if (count[k][a[0].prefix >> 8 * k & 255] == n)
+			continue;
+		for (i = 0; i < 256; i++) {
+			at[i] = sum;
+			sum += count[k][i];
+		}
+		for (i = 0; i < n; i++)
+			tmp[at[a[i].prefix >> 8 * k & 255]++] = a[i];
+		a = tmp;
+		tmp = swap;
+	}
+	return a;
+}
+
+struct cmp {
+	const struct ql_rows *rows;
+	const struct ql_key *key;
+};
+
+static int cmp_rows(const void *a, const void *b, void *arg)
+{
+	const struct cmp *c = arg;
+	uint32_t ra = ((const struct ql_place *)a)->row, rb = ((const struct ql_place *)b)->row;
+	size_t i;
+
+	for (i = 0; i < c->key->n; i++) {
+		uint16_t f = c->key->fields[i];
+		union val va, vb;
+		bool ha = ql_rows_get(c->rows, f, ra, &va), hb = ql_rows_get(c->rows, f, rb, &vb);
+		int r;
+
+		if (!ha || !hb) {
+			if (ha != hb)
+				return ha ? -1 : 1;
+			continue;
+		}
+		r = val_cmp(c->rows->schema->fields[f].type, &va, &vb);
+		if (r)
+			return c->key->desc ? -r : r;
+	}
+	return ra < rb ? -1 : ra > rb;
+}
+
+/* Rows with a value first, then those without, both in the order of the source. */
+static size_t place_rows(const struct ql_rows *rows, const struct ql_key *key, struct ql_place *a)
+{
+	uint16_t f = key->fields[0];
+	enum val_type type = rows->schema->fields[f].type;
+	size_t n = 0, absent = rows->n, i;
+	union val v;
+
+	for (i = 0; i < rows->n; i++) {
+		if (ql_rows_get(rows, f, i, &v))
+			a[n++] = (struct ql_place){ql_prefix(type, &v, key->desc), (uint32_t)i,
+						   false};
+		else
+			a[--absent] = (struct ql_place){0, (uint32_t)i, true};
+	}
+	for (i = 0; i < (rows->n - n) / 2; i++) { /* they were put in backwards */
+		struct ql_place swap = a[n + i];
+
+		a[n + i] = a[rows->n - 1 - i];
+		a[rows->n - 1 - i] = swap;
+	}
+	return n;
+}
+
+/* Settles what the prefixes left equal. */
+static void sort_runs(struct ql_place *a, size_t n, struct cmp *c)
+{
+	size_t from, to;
+
+	for (from = 0; from < n; from = to) {
+		for (to = from + 1; to < n && a[to].prefix == a[from].prefix; to++)
+			;
+		if (to - from > 1)
+			qsort_r(a + from, to - from, sizeof(a[0]), cmp_rows, c);
+	}
+}
+
+int ql_sort(const struct ql_rows *rows, const struct ql_key *key, uint32_t *ret)
+{
+	struct cmp c = {rows, key};
+	struct ql_place *mem = NULL, *a;
+	size_t n, i;
+	int r;
+
+	r = ql_mem_grow(rows->mem, &mem, 0, 2 * rows->n + 1, sizeof(*mem));
+	if (r < 0)
+		return r;
+	n = place_rows(rows, key, mem);
+	a = radix_sort(mem, mem + rows->n, n);
+	if (!ql_key_exact(key, rows->schema))
+		sort_runs(a, n, &c);
+	for (i = 0; i < n; i++)
+		ret[i] = a[i].row;
+	if (key->n > 1) /* the second field orders those without the first */
+		qsort_r(mem + n, rows->n - n, sizeof(*mem), cmp_rows, &c);
+	for (i = n; i < rows->n; i++)
+		ret[i] = mem[i].row;
+	ql_mem_free(rows->mem, mem, 2 * rows->n + 1, sizeof(*mem));
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* The order of rows by a key: stable, so that equal rows stay in the order of the source, and
+ * total, so that answers never depend on chance.  Absent keys come last, up or down. */
+#pragma once
+
+#include "ql/rows.h"
+
+struct ql_key {
+	uint16_t fields[SCHEMA_NAMES_MAX]; /* the second decides where the first is equal */
+	size_t n;
+	bool desc;
+};
+
+/* A row's place, as far as 64 bits tell: values in order have prefixes in order. */
+struct ql_place {
+	uint64_t prefix;
+	uint32_t row;
+	bool absent;
+};
+
+/* The place of a value; what is equal in the prefix may differ unless ql_key_exact(). */
+uint64_t ql_prefix(enum val_type type, const union val *v, bool desc);
+bool ql_key_exact(const struct ql_key *key, const struct schema *schema);
+
+/* Writes the numbers of all rows in order to 'ret' (rows->n entries).  0, -ENOMEM or -E2BIG. */
+int ql_sort(const struct ql_rows *rows, const struct ql_key *key, uint32_t *ret);
