@@ -43,7 +43,7 @@ enum opt_type {
 	OPT_STR,   /* const char *, borrowed from argv; NULL: not given */
 	OPT_LIST,  /* struct opt_list: any number of strings */
 	OPT_ENUM,  /* int: index into 'words' */
-	OPT_FN,	   /* as 'fn' likes: for what no other type can say */
+	OPT_FN,    /* as 'fn' likes: for what no other type can say */
 };
 
 /* Strings, borrowed; the array is owned.  All zero: empty. */
@@ -54,15 +54,15 @@ struct opt_list {
 
 struct opt {
 	const char *name; /* long name without "--"; NULL: letter only */
-	char letter;	  /* 0: none */
+	char letter;      /* 0: none */
 	enum opt_type type;
-	size_t off;		  /* of the value in the options struct of its set */
-	const char *metavar;	  /* "FILE" in --read FILE; NULL: takes no value */
-	const char *def;	  /* default, as one would type it; NULL: 0, false, NULL, empty */
-	const char *help;	  /* one sentence or more, lower case, no full stop at the end */
-	uint64_t min, max;	  /* OPT_U64, OPT_SIZE, OPT_DUR; max 0: no upper bound */
+	size_t off;               /* of the value in the options struct of its set */
+	const char *metavar;      /* "FILE" in --read FILE; NULL: takes no value */
+	const char *def;          /* default, as one would type it; NULL: 0, false, NULL, empty */
+	const char *help;         /* one sentence or more, lower case, no full stop at the end */
+	uint64_t min, max;        /* OPT_U64, OPT_SIZE, OPT_DUR; max 0: no upper bound */
 	const char *const *words; /* OPT_ENUM: NULL-terminated */
-	const char *conflicts;	  /* long names, space between, that cannot be given with it */
+	const char *conflicts;    /* long names, space between, that cannot be given with it */
 	/* OPT_FN: stores 'value' at 'at' (the options struct + off), once per occurrence.
 	 * 0 or -errno with 'err' set, without the option's name. */
 	int (*fn)(void *at, const char *value, struct err *err);
@@ -79,13 +79,13 @@ struct opt_set {
 #define OPT_TABLE(table) (table), sizeof(table) / sizeof((table)[0])
 
 #define OPT_SETS_MAX 8
-#define OPT_MAX	     128 /* options of one command */
+#define OPT_MAX      128 /* options of one command */
 
 struct opt_cmd {
-	const char *name;	     /* "flows"; as in error messages and "trawl NAME" */
-	const char *operands;	     /* "[PCAP-FILTER]", as in the usage line; NULL: takes none */
-	const char *brief;	     /* one line for the list of commands */
-	const char *about;	     /* paragraphs for --help, "\n" between lines; NULL: none */
+	const char *name;            /* "flows"; as in error messages and "trawl NAME" */
+	const char *operands;        /* "[PCAP-FILTER]", as in the usage line; NULL: takes none */
+	const char *brief;           /* one line for the list of commands */
+	const char *about;           /* for --help, which breaks the lines; NULL: 'brief' */
 	const char *const *examples; /* command lines, NULL-terminated; NULL: none */
 	const struct opt_set *sets;
 	size_t n_sets; /* at most OPT_SETS_MAX */

@@ -7,11 +7,11 @@
 #define HELP_INDENT 26 /* where the explanations start */
 
 /* Appends 'text' in lines that end before HELP_WIDTH; the first starts at
- * column 'col', the others at 'indent'. */
+ * column 'col', the others at 'indent'.  A newline in 'text' stays one. */
 static void add_wrapped(struct buf *b, const char *text, size_t col, size_t indent)
 {
 	while (*text) {
-		size_t len = strcspn(text, " ");
+		size_t len = strcspn(text, " \n");
 
 		if (col > indent && col + 1 + len >= HELP_WIDTH) {
 			buf_addf(b, "\n%*s", (int)indent, "");
@@ -25,6 +25,11 @@ static void add_wrapped(struct buf *b, const char *text, size_t col, size_t inde
 		text += len;
 		while (*text == ' ')
 			text++;
+		if (*text == '\n') {
+			buf_addf(b, "\n%*s", (int)indent, "");
+			col = indent;
+			text++;
+		}
 	}
 	buf_addch(b, '\n');
 }
@@ -81,10 +86,7 @@ void opt_help(const struct opt_cmd *cmd, const char *prog, struct buf *ret)
 
 	buf_addf(ret, "usage: %s%s%s%s%s\n\n", prog, cmd->name, cmd->n_sets ? " [OPTIONS]" : "",
 		 cmd->operands ? " " : "", cmd->operands ? cmd->operands : "");
-	if (cmd->about)
-		buf_addf(ret, "%s\n", cmd->about);
-	else
-		buf_addf(ret, "%s\n", cmd->brief);
+	add_wrapped(ret, cmd->about ? cmd->about : cmd->brief, 0, 0);
 	for (s = 0; s < cmd->n_sets; s++) {
 		buf_addf(ret, "\n%s\n", cmd->sets[s].title);
 		for (i = 0; i < cmd->sets[s].n; i++)

@@ -324,9 +324,8 @@ static const struct opt_cmd completion_opt = {
 	.name = "completion",
 	.operands = "bash|zsh|fish",
 	.brief = "completion of commands, options and fields for a shell",
-	.about = "Writes what a shell needs to complete commands, options, their values and names "
-		 "of\n"
-		 "fields.",
+	.about = "Writes what a shell needs to complete commands, options, their values and "
+		 "names of fields.",
 	.examples = examples,
 };
 

@@ -170,8 +170,7 @@ static const struct opt_cmd explain_opt = {
 	.operands = "[FIELD...]",
 	.brief = "what a field means: definition, unit, layer, source",
 	.about = "Explains fields of flows, by the name of their CSV column or their JSON name; "
-		 "without\n"
-		 "a field, lists all.",
+		 "without a field, lists all.",
 	.examples = examples,
 	.sets = sets,
 	.n_sets = 1,

@@ -120,9 +120,8 @@ static const struct opt_cmd flows_opt = {
 	.operands = "[PCAP-FILTER]",
 	.brief = "one row per flow: who, when, how much, how fast, what application",
 	.about = "Reads captures and gives one row per flow, both directions in one; the inner "
-		 "flow\n"
-		 "of a tunnel is a row of its own. A is the side that sent the first packet. Only\n"
-		 "packets that pass the pcap-filter count.",
+		 "flow of a tunnel is a row of its own. A is the side that sent the first packet. "
+		 "Only packets that pass the pcap-filter count.",
 	.examples = examples,
 	.sets = sets,
 	.n_sets = sizeof(sets) / sizeof(sets[0]),

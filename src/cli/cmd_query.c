@@ -110,8 +110,7 @@ static const struct opt_cmd query_opt = {
 	.operands = "QUERY [PCAP-FILTER]",
 	.brief = "ask in the query language: filter, sort, group, count flows, get their packets",
 	.about = "Runs a query, a subset of Skydive's Gremlin, over the flows of captures. Words "
-		 "are\n"
-		 "case-insensitive, fields have their JSON names or those of the CSV columns.",
+		 "are case-insensitive; fields have their JSON names or those of the CSV columns.",
 	.examples = examples,
 	.sets = sets,
 	.n_sets = sizeof(sets) / sizeof(sets[0]),
