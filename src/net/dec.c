@@ -18,17 +18,11 @@ const char *layer_name(uint8_t layer)
 	return layer_names[layer];
 }
 
-bool walk_took(struct walk *w, const struct cur *h)
+void walk_short(struct walk *w)
 {
-	if (!cur_ok(h)) {
-		bool cut = w->split || w->wire > w->c.left;
+	bool cut = w->split || w->wire > w->c.left;
 
-		w->d->flags |= cut ? DEC_TRUNCATED : DEC_MALFORMED;
-		return false;
-	}
-	w->wire -= w->c.left - h->left;
-	w->c = *h;
-	return true;
+	w->d->flags |= cut ? DEC_TRUNCATED : DEC_MALFORMED;
 }
 
 enum walk_next walk_bad(struct walk *w)
@@ -63,7 +57,7 @@ static bool open_level(struct walk *w)
 	}
 	w->d->flags |= DEC_HAS_INNER;
 	w->d = &w->ret[w->n++];
-	memset(w->d, 0, sizeof(*w->d));
+	walk_clear(w->d);
 	w->d->flags = DEC_INNER;
 	w->nvlan = 0;
 	return true;
@@ -160,7 +154,7 @@ size_t dec_frame_slow(uint16_t linktype, const uint8_t *data, uint32_t caplen, u
 	};
 	enum walk_next next = WALK_LINK;
 
-	memset(ret, 0, sizeof(*ret));
+	walk_clear(ret);
 	ret->link_proto = linktype;
 	while (next != WALK_STOP)
 		next = step(&w, next);

@@ -89,7 +89,7 @@ bool fast_frame(const uint8_t *data, uint32_t caplen, uint32_t len, struct dec *
 	wire = len - ETH_HDR_SIZE;
 	type = be16_load(data + 12);
 
-	memset(d, 0, sizeof(*d));
+	walk_clear(d);
 	name(d, LAYER_ETHERNET);
 	if (type == TYPE_VLAN) {
 		d->vlan[0] = be16_load(p) & 0xfff;

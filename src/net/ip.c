@@ -13,7 +13,7 @@ enum walk_next ip_step(struct walk *w)
 
 	cur_u8(&h);
 	if (!cur_ok(&h)) {
-		walk_took(w, &h);
+		walk_short(w);
 		return WALK_STOP;
 	}
 	switch (version) {

@@ -159,7 +159,7 @@ static enum walk_next nflog_step(struct walk *w)
 
 	family = cur_u8(&h);
 	cur_take(&h, 3);
-	while (cur_ok(&h)) {
+	while (cur_ok(&h) && h.left) {
 		uint16_t size = cur_le16(&h), type = cur_le16(&h) & 0x7fff;
 
 		if (!cur_ok(&h))
@@ -176,7 +176,8 @@ static enum walk_next nflog_step(struct walk *w)
 		}
 		cur_take(&h, ((size + 3u) & ~3u) - 4);
 	}
-	walk_took(w, &h);
+	if (!cur_ok(&h))
+		walk_short(w);
 	return WALK_STOP;
 }
 

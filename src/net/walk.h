@@ -46,9 +46,31 @@ struct walk {
 	uint32_t n;      /* their number so far */
 };
 
+/* Marks that a header was not all there: cut by the snapshot or a fragment's
+ * end, else by the lengths around it. */
+void walk_short(struct walk *w);
+
 /* Moves behind the header read with 'h', a copy of w->c.  False: not all of it
  * was there; the level is marked and the walk must stop. */
-bool walk_took(struct walk *w, const struct cur *h);
+static inline bool walk_took(struct walk *w, const struct cur *h)
+{
+	if (!cur_ok(h)) {
+		walk_short(w);
+		return false;
+	}
+	w->wire -= w->c.left - h->left;
+	w->c.p = h->p;
+	w->c.left = h->left;
+	return true;
+}
+
+/* In halves, which become plain stores: for the whole, gcc 12 emits "rep stos",
+ * which takes longer than the rest of the decoding (measured: 9 of 17 ns). */
+static inline void walk_clear(struct dec *d)
+{
+	memset(d, 0, sizeof(*d) / 2);
+	memset((uint8_t *)d + sizeof(*d) / 2, 0, sizeof(*d) - sizeof(*d) / 2);
+}
 
 /* Marks that a header contradicts itself.  Returns WALK_STOP. */
 enum walk_next walk_bad(struct walk *w);

@@ -29,7 +29,7 @@ static enum walk_next radiotap_only(struct walk *w)
 	size = cur_le16(&h);
 	present = word = cur_le32(&h);
 	if (!cur_ok(&h)) {
-		walk_took(w, &h);
+		walk_short(w);
 		return WALK_STOP;
 	}
 	if (size < 8)
