@@ -16,7 +16,8 @@ size_t schema_find(const struct schema *s, const char *name, size_t len,
 	size_t i;
 
 	for (i = 0; i < s->n; i++) {
-		if (name_is(s->fields[i].name, name, len) || name_is(s->fields[i].json, name, len)) {
+		if (name_is(s->fields[i].name, name, len) ||
+		    name_is(s->fields[i].json, name, len)) {
 			ret[0] = (uint16_t)i;
 			return 1;
 		}
@@ -160,6 +161,37 @@ void batch_clear(struct batch *b)
 		if (b->cols[i])
 			memset(b->cols[i]->present, 0, sizeof(b->cols[i]->present));
 	b->n = 0;
+}
+
+void batch_move(struct batch *b, size_t to, size_t from)
+{
+	size_t i;
+
+	if (to == from)
+		return;
+	b->serial[to] = b->serial[from];
+	for (i = 0; i < b->schema->n; i++) {
+		struct col *c = b->cols[i];
+		size_t size;
+
+		if (!c)
+			continue;
+		size = val_size(c->type);
+		memcpy((char *)c->v.any + to * size, (char *)c->v.any + from * size, size);
+		c->present[to / 64] &= ~(UINT64_C(1) << to % 64);
+		if (col_has(c, from))
+			col_mark(c, to);
+	}
+}
+
+void batch_cut(struct batch *b, size_t n)
+{
+	size_t i, k;
+
+	for (i = 0; i < b->schema->n; i++)
+		for (k = n; b->cols[i] && k < b->n; k++)
+			b->cols[i]->present[k / 64] &= ~(UINT64_C(1) << k % 64);
+	b->n = n;
 }
 
 bool col_get(const struct col *c, size_t row, union val *ret)

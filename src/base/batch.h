@@ -43,13 +43,13 @@ union val {
 };
 
 struct field {
-	uint16_t id;       /* never changes, never used again; 0 for computed columns */
-	const char *name;  /* snake_case, as in CSV and --where: "ab_bytes" */
-	const char *json;  /* dotted path, as in JSON and queries: "Metric.ABBytes" */
+	uint16_t id;      /* never changes, never used again; 0 for computed columns */
+	const char *name; /* snake_case, as in CSV and --where: "ab_bytes" */
+	const char *json; /* dotted path, as in JSON and queries: "Metric.ABBytes" */
 	enum val_type type;
-	const char *unit;  /* "bytes", "ns", "1" (a number) or "" */
-	const char *layer; /* "L2", "IP", "TCP", ... : the layer at which it is measured */
-	const char *doc;   /* one sentence, what exactly is counted and when it is absent */
+	const char *unit;   /* "bytes", "ns", "1" (a number) or "" */
+	const char *layer;  /* "L2", "IP", "TCP", ... : the layer at which it is measured */
+	const char *doc;    /* one sentence, what exactly is counted and when it is absent */
 	const char *source; /* RFC, standard or tool whose definition it follows; "" */
 };
 
@@ -110,16 +110,21 @@ struct col {
 
 struct batch {
 	const struct schema *schema;
-	size_t n;         /* rows */
+	size_t n;          /* rows */
 	struct col **cols; /* schema->n entries; NULL: column not asked for; owned */
-	uint64_t *serial; /* BATCH_ROWS entries: the source's own number of each row, by which
-			     it can find the row's packets again; owned */
+	uint64_t *serial;  /* BATCH_ROWS entries: the source's own number of each row, by which
+			      it can find the row's packets again; owned */
 };
 
 /* A batch with the columns of 'want'.  0 or -ENOMEM. */
 int batch_new(struct batch **ret, const struct schema *schema, const struct field_set *want);
-void batch_free(struct batch *b); /* NULL is fine */
+void batch_free(struct batch *b);  /* NULL is fine */
 void batch_clear(struct batch *b); /* no rows; columns stay, all values absent */
+
+/* Copies row 'from' over row 'to' <= from; forgets the rows from 'n' on.  Together
+ * they leave rows out. */
+void batch_move(struct batch *b, size_t to, size_t from);
+void batch_cut(struct batch *b, size_t n);
 
 static inline bool col_has(const struct col *c, size_t row)
 {

@@ -23,7 +23,9 @@ struct run_input {
 	size_t n_paths;
 	const char *filter; /* pcap-filter; NULL or "": everything */
 	int64_t from, to;   /* packets outside are left out, ns; INT64_MIN/INT64_MAX: open */
-	unsigned threads;   /* flow table shards worked on at once, 1 to RUN_THREADS_MAX */
+	bool keep_input;  /* pipes are copied to a temporary file first, so that packets or NOW can
+			     be asked for */
+	unsigned threads; /* flow table shards worked on at once, 1 to RUN_THREADS_MAX */
 	struct flow_opts flow;
 	run_progress_fn progress; /* NULL: none */
 	void *progress_arg;

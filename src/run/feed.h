@@ -1,0 +1,36 @@
+/* Several capture files as one stream of packets: merged by time where files
+ * overlap, one after the other where they do not; the order within a file is
+ * kept. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/pkt.h"
+
+struct feed;
+struct ifmap;
+struct paths;
+
+/* Takes what is said of damage: 'path' and words. */
+typedef void (*feed_note_fn)(void *arg, const char *path, const char *text);
+
+/* Opens the files; 'paths' and 'ifaces' must outlive it.  A file that cannot be
+ * opened fails it, unless there are several and it is only no capture: then
+ * that is a note. */
+int feed_new(struct feed **ret, const struct paths *paths, struct ifmap *ifaces, feed_note_fn note,
+	     void *note_arg, struct err *err);
+void feed_free(struct feed *f);
+static inline void feed_freep(struct feed **f)
+{
+	feed_free(*f);
+}
+
+/* Gives up to 'max' packets, borrowed until the next call; iface, number and
+ * clock are those of the whole stream.  0: end, negative errno: out of memory. */
+int feed_recv(struct feed *f, struct pkt *pkts, size_t max);
+
+/* Bytes read so far and in all (0: not known), as stored. */
+void feed_progress(const struct feed *f, uint64_t *ret_done, uint64_t *ret_total);

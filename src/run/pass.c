@@ -1,0 +1,324 @@
+/* One reading of all files: filter, decoder, flow tables, rows. */
+#include "run/files_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "filter/filter.h"
+#include "flow/flow_schema.h"
+#include "net/dec.h"
+#include "run/feed.h"
+
+#define RECV_BATCH  256
+#define PROGRESS_NS 100000000
+
+/* The flows of one packet of a batch, outermost first. */
+struct run_serials {
+	uint64_t v[DEC_LEVELS_MAX];
+	size_t n; /* 0: the packet was filtered out */
+};
+
+/* Decoded levels on their way to one table. */
+struct run_lane {
+	struct dec dec[FLOW_BATCH];
+	size_t n;
+};
+
+static void feed_note(void *arg, const char *path, const char *text)
+{
+	run_note(arg, path, text);
+}
+
+static const char *iface_name(void *arg, uint32_t iface)
+{
+	const struct run_files *r = arg;
+
+	return iface < r->ifmap.n ? r->ifmap.pub[iface].name : NULL;
+}
+
+static uint64_t drops(void *arg, int64_t from, int64_t to)
+{
+	const struct run_files *r = arg;
+
+	return r->drops.n ? drops_between(&r->drops, from, to) : 0;
+}
+
+static int init_tables(struct run_pass *p, struct err *err)
+{
+	struct flow_opts o = p->files->in.flow;
+	size_t i;
+	int r;
+
+	o.max_memory /= p->n_tables;
+	o.max_flows = (o.max_flows + p->n_tables - 1) / p->n_tables;
+	p->tables = calloc(p->n_tables, sizeof(*p->tables));
+	p->lanes = calloc(p->n_tables, sizeof(*p->lanes));
+	p->serials = calloc(RECV_BATCH, sizeof(*p->serials));
+	if (!p->tables || !p->lanes || !p->serials)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (i = 0; i < p->n_tables; i++) {
+		r = flow_table_new(&p->tables[i], &o, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int run_pass_init(struct run_pass *p, struct run_files *r, const struct field_set *want,
+		  struct err *err)
+{
+	const struct flow_rows_env env = {.arg = r, .iface_name = iface_name, .drops = drops};
+	int ret;
+
+	*p = (struct run_pass){
+		.files = r,
+		.n_tables = r->in.threads,
+		.from = INT64_MIN,
+		.to = INT64_MAX,
+		.ordered = true,
+	};
+	ret = feed_new(&p->feed, &r->paths, &r->ifmap, feed_note, r, err);
+	if (ret == 0 && r->filter_text)
+		ret = filter_new(&p->filter, r->filter_text, err);
+	if (ret == 0)
+		ret = init_tables(p, err);
+	if (ret == 0)
+		ret = flow_rows_new(&p->rows, p->tables, p->n_tables, &env);
+	if (ret == 0)
+		ret = batch_new(&p->batch, flow_schema(), want);
+	return ret == -ENOMEM ? err_set(err, ret, "out of memory") : ret;
+}
+
+void run_pass_done(struct run_pass *p)
+{
+	size_t i;
+
+	batch_free(p->batch);
+	flow_rows_free(p->rows);
+	for (i = 0; p->tables && i < p->n_tables; i++)
+		flow_table_free(p->tables[i]);
+	free(p->tables);
+	free(p->lanes);
+	free(p->serials);
+	filter_free(p->filter);
+	feed_free(p->feed);
+}
+
+/* Takes rows outside the time range out of a batch. */
+static void cut_range(const struct run_pass *p, struct batch *b)
+{
+	const int64_t *start, *last;
+	size_t i, k = 0;
+
+	if (p->from == INT64_MIN && p->to == INT64_MAX)
+		return;
+	start = b->cols[FLOW_start]->v.i64;
+	last = b->cols[FLOW_last]->v.i64;
+	for (i = 0; i < b->n; i++)
+		if (start[i] <= p->to && last[i] >= p->from)
+			batch_move(b, k++, i);
+	batch_cut(b, k);
+}
+
+/* Gives the rows that wait to their taker. */
+static int give_rows(struct run_pass *p)
+{
+	int r;
+
+	flow_rows_sort(p->rows);
+	while (flow_rows_take(p->rows, p->batch) > 0) {
+		p->files->stats.flows += p->batch->n;
+		if (!p->row_fn || p->stopped)
+			continue;
+		cut_range(p, p->batch);
+		r = p->batch->n ? p->row_fn(p->row_arg, p->batch) : 0;
+		if (r < 0)
+			return r;
+		p->stopped = r > 0;
+	}
+	return 0;
+}
+
+/* Adds what a lane holds to its table. */
+static int flush(struct run_pass *p, size_t lane, const struct pkt *pkts)
+{
+	struct run_lane *l = &p->lanes[lane];
+	uint64_t serials[FLOW_BATCH];
+	size_t i;
+	int r;
+
+	while ((r = flow_table_add(p->tables[lane], l->dec, l->n, pkts, serials)) == -EAGAIN) {
+		r = give_rows(p);
+		if (r < 0)
+			return r;
+	}
+	if (r < 0)
+		return r;
+	for (i = 0; p->pkt_fn && i < l->n; i++) {
+		struct run_serials *to = &p->serials[l->dec[i].pkt];
+
+		to->v[to->n++] = serials[i];
+	}
+	l->n = 0;
+	return 0;
+}
+
+static int add_packet(struct run_pass *p, const struct pkt *pkts, uint32_t i)
+{
+	struct dec levels[DEC_LEVELS_MAX];
+	struct run_lane *l = &p->lanes[0];
+	const struct pkt *k = &pkts[i];
+	size_t n, lane = 0, d;
+
+	if (p->n_tables == 1) {
+		n = dec_frame(k->linktype, k->data, k->caplen, k->len, l->dec + l->n);
+	} else {
+		n = dec_frame(k->linktype, k->data, k->caplen, k->len, levels);
+		lane = flow_shard(&levels[0], (unsigned)p->n_tables);
+		l = &p->lanes[lane];
+		memcpy(l->dec + l->n, levels, n * sizeof(levels[0]));
+	}
+	for (d = 0; d < n; d++)
+		l->dec[l->n + d].pkt = i;
+	l->n += n;
+	if (l->n + DEC_LEVELS_MAX <= FLOW_BATCH)
+		return 0;
+	return flush(p, lane, pkts);
+}
+
+static bool passes(struct run_pass *p, const struct pkt *k)
+{
+	const struct run_input *in = &p->files->in;
+
+	if (k->ts < in->from || k->ts > in->to)
+		return false;
+	return !p->filter || filter_match(p->filter, k->linktype, k->data, k->caplen, k->len);
+}
+
+/* Gives a batch's packets, in their order, to their taker. */
+static int give_packets(struct run_pass *p, const struct pkt *pkts, size_t n)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; p->pkt_fn && i < n && r == 0; i++) {
+		if (p->serials[i].n)
+			r = p->pkt_fn(p->pkt_arg, &pkts[i], p->serials[i].v, p->serials[i].n);
+		p->serials[i].n = 0;
+	}
+	return r;
+}
+
+static int add_batch(struct run_pass *p, const struct pkt *pkts, size_t n)
+{
+	struct run_stats *s = &p->files->stats;
+	size_t i;
+	int r;
+
+	for (i = 0; i < n; i++) {
+		const struct pkt *k = &pkts[i];
+
+		if (!s->packets++ || k->ts < s->first)
+			s->first = k->ts;
+		p->ordered &= k->ts >= k->clock;
+		if (k->drops)
+			drops_add(&p->files->drops, k->ts, k->drops);
+		if (!passes(p, k)) {
+			s->filtered++;
+			continue;
+		}
+		r = add_packet(p, pkts, (uint32_t)i);
+		if (r < 0)
+			return r;
+	}
+	/* The packets' bytes go with the next batch. */
+	for (i = 0; i < p->n_tables; i++) {
+		r = flush(p, i, pkts);
+		if (r < 0)
+			return r;
+	}
+	s->last = pkts[n - 1].clock;
+	return give_packets(p, pkts, n);
+}
+
+/* Asks at most every 100 ms whether to go on. */
+static bool go_on(struct run_pass *p)
+{
+	struct run_files *f = p->files;
+	uint64_t done, total;
+	struct timespec ts;
+	int64_t at;
+
+	if (!f->in.progress)
+		return true;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	at = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	if (at - f->progress_at < PROGRESS_NS)
+		return true;
+	f->progress_at = at;
+	feed_progress(p->feed, &done, &total);
+	return !f->in.progress(f->in.progress_arg, done, total);
+}
+
+static void count(struct run_pass *p)
+{
+	struct run_stats *s = &p->files->stats;
+	struct flow_table_stats t;
+	char text[160];
+	uint64_t done, total, unfollowed = 0;
+	size_t i;
+
+	feed_progress(p->feed, &done, &total);
+	s->bytes_read += done;
+	for (i = 0; i < p->n_tables; i++) {
+		flow_table_stats(p->tables[i], &t);
+		s->evicted += t.evicted;
+		unfollowed += t.unfollowed;
+	}
+	if (s->evicted) {
+		snprintf(text, sizeof(text),
+			 "%llu flows ended early to make room (--max-flows, --max-memory): their "
+			 "later "
+			 "packets are in flows of their own",
+			 (unsigned long long)s->evicted);
+		run_note(p->files, NULL, text);
+	}
+	if (unfollowed) {
+		snprintf(text, sizeof(text),
+			 "%llu times there was no memory for a flow's losses, tunnel or names "
+			 "(--max-memory)",
+			 (unsigned long long)unfollowed);
+		run_note(p->files, NULL, text);
+	}
+}
+
+int run_pass_all(struct run_pass *p, struct err *err)
+{
+	struct run_files *f = p->files;
+	struct pkt pkts[RECV_BATCH];
+	int n = 0, r = 0;
+	size_t i;
+
+	while (!p->stopped && r == 0 && (n = feed_recv(p->feed, pkts, RECV_BATCH)) > 0) {
+		r = add_batch(p, pkts, (size_t)n);
+		if (r == 0 && !go_on(p)) {
+			run_note(f, NULL, "stopped before the end of the input");
+			break;
+		}
+	}
+	if (n < 0)
+		r = n;
+	f->ordered = p->ordered;
+	f->order_known = r == 0 && n == 0;
+	for (i = 0; !p->stopped && r == 0 && i < p->n_tables; i++)
+		r = flow_table_finish(p->tables[i], f->stats.last);
+	if (!p->stopped && r == 0)
+		r = give_rows(p);
+	count(p);
+	if (r == -ENOMEM)
+		return err_set(err, r, "out of memory");
+	return r;
+}
