@@ -10,12 +10,20 @@
 #include "base/err.h"
 
 struct filter;
+struct cbpf_insn;
 
-/* Checks 'expr' ("" lets everything pass).  Never resolves names of hosts.
- * -EINVAL with "syntax error at 'prot' (column 5)" in 'err'; columns count
- * characters from 1.  If the offending word is an existing file, says so. */
+/* Limits of an expression.  Long lists are slow to compile (libpcap takes time
+ * with the square of their length), so the number of words is bounded too. */
+#define FILTER_TEXT_MAX  65536 /* bytes */
+#define FILTER_WORDS_MAX 1000  /* words, numbers, operators, parentheses */
+
+/* Checks 'expr' ("" lets everything pass).  Never resolves names of hosts or
+ * networks; those of ports and protocols come from /etc/services and
+ * /etc/protocols.  -EINVAL with "syntax error at 'prot' (column 5)" in 'err';
+ * columns count characters from 1.  If the offending word is an existing file,
+ * says so.  An expression is fine if it makes sense for some link type. */
 int filter_new(struct filter **ret, const char *expr, struct err *err);
-void filter_free(struct filter *f);
+void filter_free(struct filter *f); /* NULL is fine */
 static inline void filter_freep(struct filter **f)
 {
 	filter_free(*f);
@@ -29,6 +37,10 @@ int filter_prepare(struct filter *f, uint16_t linktype, struct err *err);
 /* Whether a frame passes. */
 bool filter_match(struct filter *f, uint16_t linktype, const uint8_t *data, uint32_t caplen,
 		  uint32_t len);
+
+/* The program for a link type, owned by 'f'; NULL where such frames never match.
+ * Of "" it is NULL too: there is nothing to run. */
+const struct cbpf_insn *filter_code(struct filter *f, uint16_t linktype, size_t *ret_n);
 
 /* The expression as given; owned by 'f'. */
 const char *filter_text(const struct filter *f);

@@ -1,0 +1,206 @@
+#include "filter/filter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <pcap/dlt.h>
+
+#include "base/cleanup.h"
+#include "filter/cbpf.h"
+#include "filter/filter_compile.h"
+#include "filter/filter_lex.h"
+#include "filter/linktype.h"
+
+/* What an expression has become for one link type. */
+struct prog {
+	bool tried;
+	struct cbpf *code; /* owned; NULL: such frames never match */
+};
+
+#define PAGE 256
+
+struct filter {
+	char *copy;               /* owned */
+	bool all;                 /* nothing but blanks: every frame passes */
+	struct filter_text words; /* of 'copy' */
+	/* By link type, high byte first: a table that is looked into for every frame and
+	 * mostly empty.  Owned. */
+	struct prog *pages[65536 / PAGE];
+};
+
+void filter_free(struct filter *f)
+{
+	size_t i, j;
+
+	if (!f)
+		return;
+	for (i = 0; i < sizeof(f->pages) / sizeof(f->pages[0]); i++) {
+		for (j = 0; f->pages[i] && j < PAGE; j++)
+			cbpf_free(f->pages[i][j].code);
+		free(f->pages[i]);
+	}
+	filter_text_done(&f->words);
+	free(f->copy);
+	free(f);
+}
+
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode));
+}
+
+/* `trawl flows x.pcap` is a common slip: says so if the text from 'p' on, or
+ * all of it, names a file. */
+static void hint_at_file(const char *text, size_t off, struct err *err)
+{
+	CLEANUP(freep) char *word = NULL;
+	size_t from = off, len;
+	struct err was;
+	char q[160];
+
+	while (from && !strchr(" \t\r\n", text[from - 1]))
+		from--;
+	len = strcspn(text + from, " \t\r\n");
+	word = strndup(text + from, len);
+	if (!word || !is_file(word)) {
+		free(word);
+		word = strdup(text);
+		if (!word || !is_file(word))
+			return;
+	}
+	err_quote(q, sizeof(q), word, (unsigned)strlen(word));
+	was = *err;
+	err_set(err, was.code, "%s; '%s' is a file: give it with -r", was.text, q);
+}
+
+/* An expression that is wrong for one link type may be right for another: these
+ * differ in what they know (addresses, 802.11, pf, ATM, SS7, direction).  The
+ * error of the one that understood most is the one to show, Ethernet's first. */
+static int check(const struct filter *f, struct err *err)
+{
+	static const int dlts[] = {
+		DLT_EN10MB, DLT_IEEE802_11_RADIO, DLT_LINUX_SLL2, DLT_RAW,
+		DLT_PFLOG,  DLT_SUNATM,           DLT_MTP2,       DLT_ARCNET,
+		DLT_SLIP,   DLT_PPP_WITH_DIR,
+	};
+	struct err best = {0}, e;
+	size_t i, word, best_word = 0;
+
+	for (i = 0; i < sizeof(dlts) / sizeof(dlts[0]); i++) {
+		CLEANUP(cbpf_freep) struct cbpf *code = NULL;
+		int r;
+
+		r = filter_compile(&code, &f->words, dlts[i], &word, &e);
+		if (r == 0)
+			return 0;
+		if (r == -ENOMEM || (r == -ENOMSG && i == 0)) {
+			best_word = f->words.n;
+			best = e;
+			break;
+		}
+		if (i == 0 || word > best_word) {
+			best_word = word;
+			best = e;
+		}
+	}
+	if (best_word < f->words.n)
+		hint_at_file(f->copy, f->words.toks[best_word].off, &best);
+	if (best.code == -ENOMSG)
+		best.code = -EINVAL;
+	if (err)
+		*err = best;
+	return best.code;
+}
+
+int filter_new(struct filter **ret, const char *expr, struct err *err)
+{
+	CLEANUP(filter_freep) struct filter *f = NULL;
+	int r;
+
+	f = calloc(1, sizeof(*f));
+	if (f)
+		f->copy = strdup(expr);
+	if (!f || !f->copy)
+		return err_set(err, -ENOMEM, "out of memory");
+	r = filter_text_init(&f->words, f->copy, err);
+	if (r < 0)
+		return r;
+	f->all = f->words.n == 0;
+	if (!f->all) {
+		r = check(f, err);
+		if (r < 0)
+			return r;
+	}
+	*ret = TAKE_PTR(f);
+	return 0;
+}
+
+/* The place of a link type in the table, NULL without memory. */
+static struct prog *prog_of(struct filter *f, uint16_t linktype)
+{
+	struct prog **page = &f->pages[linktype / PAGE];
+
+	if (!*page)
+		*page = calloc(PAGE, sizeof(**page));
+	return *page ? &(*page)[linktype % PAGE] : NULL;
+}
+
+int filter_prepare(struct filter *f, uint16_t linktype, struct err *err)
+{
+	struct prog *p = prog_of(f, linktype);
+	const char *name;
+	int r;
+
+	if (!p)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (f->all || p->code)
+		return 0;
+	r = filter_compile(&p->code, &f->words, linktype_dlt(linktype), NULL, err);
+	r = r == -ENOMSG ? -EINVAL : r;
+	if (r == -ENOMEM)
+		return r;
+	p->tried = true;
+	if (r == 0)
+		return 0;
+	name = linktype_name(linktype);
+	if (name)
+		return err_wrap(err, r, "for link type %s", name);
+	return err_wrap(err, r, "for link type %d", linktype);
+}
+
+bool filter_match(struct filter *f, uint16_t linktype, const uint8_t *data, uint32_t caplen,
+		  uint32_t len)
+{
+	const struct prog *page, *p;
+
+	if (f->all)
+		return true;
+	page = f->pages[linktype / PAGE];
+	p = page ? &page[linktype % PAGE] : NULL;
+	if (!p || !p->tried) {
+		filter_prepare(f, linktype, NULL);
+		p = prog_of(f, linktype);
+	}
+	return p && p->code && cbpf_run(p->code, data, caplen, len);
+}
+
+const struct cbpf_insn *filter_code(struct filter *f, uint16_t linktype, size_t *ret_n)
+{
+	struct prog *p = prog_of(f, linktype);
+
+	*ret_n = 0;
+	if (f->all || !p)
+		return NULL;
+	if (!p->tried)
+		filter_prepare(f, linktype, NULL);
+	return p->code ? cbpf_insns(p->code, ret_n) : NULL;
+}
+
+const char *filter_text(const struct filter *f)
+{
+	return f->copy;
+}
