@@ -139,7 +139,8 @@ static bool kerberos(struct cur c)
 /* RFC 2131 2, the magic cookie of RFC 2132 2. */
 static bool dhcp4(const struct pay *y)
 {
-	return pay_be32(y, 236) == 0x63825363 && (y->p[0] == 1 || y->p[0] == 2) && y->p[2] <= 16;
+	return pay_be32(y, 236) == 0x63825363 && (y->p[0] == 1 || y->p[0] == 2) &&
+	       pay_u8(y, 2) <= 16;
 }
 
 /* RFC 8415 8 and 9: a list of options that ends where the message does. */
@@ -180,15 +181,17 @@ static bool ntp(const struct pay *y)
 	       pay_be32(y, 4) < 16u << 16 && pay_be32(y, 8) < 16u << 16;
 }
 
-/* RFC 2865 3: the length of the whole, and attributes that fill it. */
+/* RFC 2865 3: the length of the whole, and attributes that fill it.  Padding may
+ * follow. */
 static bool radius(const struct pay *y)
 {
 	uint8_t code = y->p[0];
 	uint16_t len = pay_be16(y, 2);
 	struct cur c;
 
-	if (len < 20 || len != y->len || code == 0 || (code > 5 && code < 11) ||
-	    (code > 13 && code < 40) || code > 45)
+	if (len < 20 || len > y->len ||
+	    (len != y->len && !pay_port(y, 1812) && !pay_port(y, 1813)) || code == 0 ||
+	    (code > 5 && code < 11) || (code > 13 && code < 40) || code > 45)
 		return false;
 	c = pay_cur(y, 20);
 	c.left = len - 20u;
@@ -213,7 +216,7 @@ static bool tftp(const struct pay *y)
 		return false;
 	for (i = 2; pay_u8(y, i) >= 0x20; i++)
 		;
-	if (i == 2 || i >= y->len || y->p[i] != 0)
+	if (i == 2 || i >= y->len || pay_u8(y, i) != 0)
 		return false;
 	mode = y->p + i + 1;
 	end = memchr(mode, 0, y->len - i - 1);
@@ -222,18 +225,32 @@ static bool tftp(const struct pay *y)
 		       (end - mode == 4 && strncasecmp((const char *)mode, "mail", 4) == 0));
 }
 
+/* RFC 6886 3.2 to 3.4 (version 0), RFC 6887 7.1 and 7.2 (PCP, version 2) */
+static bool nat_pmp(const struct pay *y)
+{
+	uint8_t op = pay_u8(y, 1) & 0x7f;
+
+	if (!pay_port(y, 5351) && !pay_port(y, 5350))
+		return false;
+	if (y->p[0] == 2)
+		return y->len >= 24 && y->len % 4 == 0 && op <= 3;
+	return y->p[0] == 0 && op <= 2 &&
+	       (y->len == 2 || y->len == 12 || y->len == 8 || y->len == 16);
+}
+
 /* RFC 2165, RFC 2608 8: version, function, length of the whole, language. */
 static bool slp(const struct pay *y)
 {
-	return y->len >= 16 && y->p[0] == 2 && y->p[1] >= 1 && y->p[1] <= 11 &&
+	return y->len >= 16 && y->p[0] == 2 && pay_u8(y, 1) >= 1 && pay_u8(y, 1) <= 11 &&
 	       pay_be24(y, 2) == y->len && pay_be16(y, 12) >= 2 && pay_be16(y, 12) <= 8;
 }
 
 /* RFC 8907 4.1 */
 static bool tacacs(const struct pay *y)
 {
-	return y->len >= 12 && (y->p[0] == 0xc0 || y->p[0] == 0xc1) && y->p[1] >= 1 &&
-	       y->p[1] <= 3 && y->p[2] && (y->p[3] & ~5) == 0 && pay_be32(y, 8) == y->len - 12;
+	return y->len >= 12 && (y->p[0] == 0xc0 || y->p[0] == 0xc1) && pay_u8(y, 1) >= 1 &&
+	       pay_u8(y, 1) <= 3 && pay_u8(y, 2) && (pay_u8(y, 3) & ~5) == 0 &&
+	       pay_be32(y, 8) == y->len - 12;
 }
 
 /* RFC 6733 3, and the first AVP's code and length (4.1). */
@@ -275,6 +292,8 @@ enum app admin_udp(const struct pay *y)
 		return APP_RADIUS;
 	if (slp(y))
 		return APP_SLP;
+	if (nat_pmp(y))
+		return APP_NAT_PMP;
 	return tftp(y) ? APP_TFTP : APP_NONE;
 }
 

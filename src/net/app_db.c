@@ -8,18 +8,18 @@ static bool mysql(const struct pay *y)
 
 	if (y->len < 9 || pay_le24(y, 0) != y->len - 4)
 		return false;
-	if (y->p[3] == 0 && y->p[4] == 10) {
-		for (i = 5; i < 64 && pay_u8(y, i) >= 0x20 && y->p[i] < 0x7f; i++)
+	if (pay_u8(y, 3) == 0 && pay_u8(y, 4) == 10) {
+		for (i = 5; i < 64 && pay_u8(y, i) >= 0x20 && pay_u8(y, i) < 0x7f; i++)
 			;
-		return i > 7 && pay_has(y, i, 1) && y->p[i] == 0 && pay_has(y, i, 1 + 4 + 8 + 1) &&
-		       y->p[i + 13] == 0;
+		return i > 7 && pay_has(y, i, 1) && pay_u8(y, i) == 0 &&
+		       pay_has(y, i, 1 + 4 + 8 + 1) && pay_u8(y, i + 13) == 0;
 	}
-	if (y->p[3] == 0 && y->p[4] == 0xff) /* refused: error number, text */
+	if (pay_u8(y, 3) == 0 && pay_u8(y, 4) == 0xff) /* refused: error number, text */
 		return pay_le16(y, 5) >= 1000 && pay_le16(y, 5) < 2100;
-	if (y->p[3] != 1 || !(pay_le16(y, 4) & 0x0200) || !pay_has(y, 0, 36)) /* PROTOCOL_41 */
+	if (pay_u8(y, 3) != 1 || !(pay_le16(y, 4) & 0x0200) || !pay_has(y, 0, 36)) /* PROTOCOL_41 */
 		return false;
 	for (i = 13; i < 36; i++)
-		if (y->p[i])
+		if (pay_u8(y, i))
 			return false;
 	return true;
 }
@@ -29,34 +29,56 @@ static bool postgresql(const struct pay *y)
 {
 	uint32_t len = pay_be32(y, 0), code = pay_be32(y, 4);
 
+	if (y->len == 1) /* the answer to SSLRequest and GSSENCRequest */
+		return pay_port(y, 5432) && (y->p[0] == 'S' || y->p[0] == 'N' || y->p[0] == 'G');
 	if (len == 8 && y->len == 8)
 		return code == 80877103 || code == 80877104; /* SSLRequest, GSSENCRequest */
 	if (len == 16 && y->len == 16)
 		return code == 80877102; /* CancelRequest */
 	if (len == y->len && len > 9 && (code == 3 << 16 || code == 2 << 16))
-		return code == 2 << 16 || (y->p[len - 1] == 0 && PAY_FINDS(y, 256, "user\0"));
+		return code == 2 << 16 || (pay_u8(y, len - 1) == 0 && PAY_FINDS(y, 256, "user\0"));
 	len = pay_be32(y, 1);
 	switch (y->p[0]) {
 	case 'R': /* Authentication */
 		return len >= 8 && len < 256 && pay_has(y, 5, 4) && pay_be32(y, 5) <= 12;
 	case 'E': /* ErrorResponse: fields, severity first */
 	case 'N': /* NoticeResponse */
-		return len < 1 << 16 && len == y->len - 1 && y->p[5] == 'S' && y->p[len] == 0;
+		return len < 1 << 16 && len == y->len - 1 && pay_u8(y, 5) == 'S' &&
+		       pay_u8(y, len) == 0;
 	case 'Q': /* Query */
 	case 'p': /* PasswordMessage */
-		return len > 5 && len == y->len - 1 && y->p[len] == 0;
+		return len > 5 && len == y->len - 1 && pay_u8(y, len) == 0;
 	default:
 		return false;
 	}
 }
 
-/* mongodb.com, wire protocol: length, request, response to, operation. */
+/* mongodb.com, wire protocol: length, request, response to, operation; then
+ * what each operation begins with.  A long message goes on in later segments. */
 static bool mongodb(const struct pay *y)
 {
-	uint32_t len = pay_le32(y, 0), op = pay_le32(y, 12);
+	uint32_t len = pay_le32(y, 0), op = pay_le32(y, 12), word = pay_le32(y, 16);
 
-	return y->len >= 21 && len >= y->len && len <= 48000000 &&
-	       (op == 1 || (op >= 2001 && op <= 2013));
+	if (y->len < 21 || len < y->len || len > 48000000)
+		return false;
+	switch (op) {
+	case 1: /* OP_REPLY: flags, cursor, starting from, number */
+		return y->len >= 36 && word <= 15 && pay_le32(y, 8) && pay_le32(y, 32) <= 1 << 20;
+	case 2004: /* OP_QUERY: flags, collection */
+		return word <= 0xff && pay_u8(y, 20) > 0x20 && pay_u8(y, 20) < 0x7f;
+	case 2012: /* OP_COMPRESSED: the operation inside */
+		return word == 2013 || word == 2004 || word == 1;
+	case 2013: /* OP_MSG: flags, kind of the first section */
+		return !(word & ~0x10003u) && pay_u8(y, 20) <= 1;
+	case 2001: /* OP_UPDATE, OP_INSERT, OP_GET_MORE, OP_DELETE, OP_KILL_CURSORS */
+	case 2002:
+	case 2005:
+	case 2006:
+	case 2007:
+		return len == y->len && word <= 3;
+	default:
+		return false;
+	}
 }
 
 /* MS-TDS 2.2.3.1: type, status, length, SPID, packet number, window. */
@@ -64,17 +86,17 @@ static bool mssql(const struct pay *y)
 {
 	uint8_t type = y->p[0];
 
-	if (y->len < 12 || pay_be16(y, 2) != y->len || (y->p[1] & ~0x09) || !(y->p[1] & 1) ||
-	    y->p[7])
+	if (y->len < 12 || pay_be16(y, 2) != y->len || (pay_u8(y, 1) & ~0x09) ||
+	    !(pay_u8(y, 1) & 1) || pay_u8(y, 7))
 		return false;
 	if (type == 0x12) /* PRELOGIN: the first option is VERSION */
-		return y->p[8] == 0 && pay_be16(y, 11) == 6;
+		return pay_u8(y, 8) == 0 && pay_be16(y, 11) == 6;
 	if (type == 0x10) /* LOGIN7: its own length, and the version of TDS */
 		return pay_le32(y, 8) == y->len - 8u && pay_u8(y, 15) >= 0x70 &&
 		       pay_u8(y, 15) <= 0x75;
-	return type == 0x04 && y->p[6] == 1 &&
-	       (y->p[8] == 0 || y->p[8] == 0xad || y->p[8] == 0xaa) &&
-	       (y->p[8] || pay_be16(y, 11) == 6);
+	return type == 0x04 && pay_u8(y, 6) == 1 &&
+	       (pay_u8(y, 8) == 0 || pay_u8(y, 8) == 0xad || pay_u8(y, 8) == 0xaa) &&
+	       (pay_u8(y, 8) || pay_be16(y, 11) == 6);
 }
 
 /* Oracle Net: length, checksum, type, flags, header checksum. */
@@ -105,7 +127,7 @@ static bool cassandra(const struct pay *y)
 	uint8_t version = y->p[0] & 0x7f, op = pay_u8(y, 4);
 	uint32_t len = pay_be32(y, 5);
 
-	if (y->len < 9 || version < 3 || version > 5 || y->p[1] & 0xe0 || len != y->len - 9)
+	if (y->len < 9 || version < 3 || version > 5 || pay_u8(y, 1) & 0xe0 || len != y->len - 9)
 		return false;
 	if (y->p[0] & 0x80) /* ERROR, READY, AUTHENTICATE, SUPPORTED */
 		return (op == 2 && !len) || ((op == 0 || op == 3 || op == 6) && len >= 2);
@@ -126,7 +148,7 @@ static bool kafka(const struct pay *y)
 	if (!pay_has(y, 14, id) || id > 255)
 		return false;
 	for (i = 0; i < id; i++)
-		if (y->p[14 + i] < 0x20 || y->p[14 + i] >= 0x7f)
+		if (pay_u8(y, 14 + i) < 0x20 || pay_u8(y, 14 + i) >= 0x7f)
 			return false;
 	return id || pay_port(y, 9092);
 }
@@ -151,8 +173,8 @@ static bool mqtt(const struct pay *y)
 	unsigned shift;
 
 	if (y->p[0] == 0x20) /* CONNACK: flag, return code */
-		return pay_port(y, 1883) && y->len >= 4 && y->p[1] >= 2 && y->p[1] <= 127 &&
-		       y->p[2] <= 1;
+		return pay_port(y, 1883) && y->len >= 4 && pay_u8(y, 1) >= 2 &&
+		       pay_u8(y, 1) <= 127 && pay_u8(y, 2) <= 1;
 	if (y->p[0] != 0x10)
 		return false;
 	for (shift = 0; shift < 28; shift += 7) {
@@ -171,9 +193,9 @@ static bool amqp(const struct pay *y)
 	uint32_t len = pay_be32(y, 3);
 
 	if (PAY_IS(y, 0, "AMQP"))
-		return y->len >= 8 && y->p[4] <= 3 && y->p[5] <= 1;
+		return y->len >= 8 && pay_u8(y, 4) <= 3 && pay_u8(y, 5) <= 1;
 	return y->len >= 12 && y->p[0] == 1 && pay_be16(y, 1) == 0 && len >= 4 &&
-	       len <= y->len - 8 && y->p[7 + len] == 0xce &&
+	       len <= y->len - 8 && pay_u8(y, 7 + len) == 0xce &&
 	       pay_be16(y, 7) == 10; /* connection class */
 }
 
@@ -183,16 +205,17 @@ static bool openwire(const struct pay *y)
 	return pay_be32(y, 0) >= 13 && PAY_IS(y, 4, "\1ActiveMQ");
 }
 
-/* memcached, binary protocol: magic, lengths that add up, data type 0. */
+/* memcached: commands in text; binary: magic, lengths that add up, data type
+ * 0, and one message off its port. */
 static bool memcached(const struct pay *y)
 {
 	uint32_t key = pay_be16(y, 2), extras = pay_u8(y, 4), total = pay_be32(y, 8);
 
 	if (PAY_IS(y, 0, "stats\r\n") || PAY_IS(y, 0, "STAT pid ") || PAY_IS(y, 0, "version\r\n"))
 		return true;
-	return y->len >= 24 && (y->p[0] == 0x80 || y->p[0] == 0x81) && y->p[1] <= 0x3d &&
-	       y->p[5] == 0 && extras <= 20 && key <= 250 && total >= key + extras &&
-	       total <= 1 << 20 && pay_has(y, 24, key + extras);
+	return y->len >= 24 && (y->p[0] == 0x80 || y->p[0] == 0x81) && pay_u8(y, 1) <= 0x3d &&
+	       pay_u8(y, 5) == 0 && extras <= 20 && key <= 250 && total >= key + extras &&
+	       (total == y->len - 24 || (pay_port(y, 11211) && total <= 1 << 20));
 }
 
 enum app db_tcp(const struct pay *y)

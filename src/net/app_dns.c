@@ -73,14 +73,14 @@ static bool netbios_name(const struct pay *y)
 	unsigned opcode = flags >> 11 & 15;
 	uint32_t i;
 
-	if (!pay_has(y, DNS_HDR, 1 + 32 + 1 + 4) || y->p[DNS_HDR] != 32 ||
+	if (!pay_has(y, DNS_HDR, 1 + 32 + 1 + 4) || pay_u8(y, DNS_HDR) != 32 ||
 	    (opcode != 0 && (opcode < 5 || opcode > 9)) || flags & 0x0060 ||
 	    pay_be16(y, 4) + pay_be16(y, 6) == 0 || pay_be16(y, 4) > 1 || pay_be16(y, 6) > 255)
 		return false;
 	for (i = 0; i < 32; i++)
-		if ((uint8_t)(y->p[DNS_HDR + 1 + i] - 'A') > 15)
+		if ((uint8_t)(pay_u8(y, DNS_HDR + 1 + i) - 'A') > 15)
 			return false;
-	if (y->p[DNS_HDR + 33] != 0) /* a scope follows */
+	if (pay_u8(y, DNS_HDR + 33) != 0) /* a scope follows */
 		return true;
 	type = pay_be16(y, DNS_HDR + 34);
 	return (type == 0x20 || type == 0x21) && pay_be16(y, DNS_HDR + 36) == 1;
@@ -96,7 +96,10 @@ enum app dns_udp(const struct pay *y)
 		return APP_NETBIOS_NS;
 	if (!dns_message(pay_cur(y, 0), mdns))
 		return APP_NONE;
-	return mdns ? APP_MDNS : pay_port(y, 5355) ? APP_LLMNR : APP_DNS;
+	return mdns                ? APP_MDNS
+	       : pay_port(y, 5355) ? APP_LLMNR
+	       : pay_port(y, 137)  ? APP_NETBIOS_NS
+				   : APP_DNS;
 }
 
 /* RFC 1035 4.2.2: a length in front.  Several messages may share a segment and

@@ -5,21 +5,24 @@ static enum app netbios_session(const struct pay *y)
 {
 	uint32_t len = pay_be24(y, 1);
 
+	if (y->len == 4)
+		return pay_port(y, 139) && pay_be32(y, 0) == 0x85000000 ? APP_NETBIOS_SSN
+									: APP_NONE;
 	if (y->p[0] == 0x81)
-		return len == 68 && y->len == 72 && y->p[4] == 32 && y->p[38] == 32
+		return len == 68 && y->len == 72 && pay_u8(y, 4) == 32 && pay_u8(y, 38) == 32
 			       ? APP_NETBIOS_SSN
 			       : APP_NONE;
 	if (y->p[0] != 0 || len < 4 || y->len < 8)
 		return APP_NONE;
 	/* MS-CIFS 2.2.3.1, MS-SMB2 2.2.1 (plain), 2.2.41 (sealed), 2.2.42 (compressed) */
-	return PAY_IS(y, 5, "SMB") && y->p[4] >= 0xfc ? APP_SMB : APP_NONE;
+	return PAY_IS(y, 5, "SMB") && pay_u8(y, 4) >= 0xfc ? APP_SMB : APP_NONE;
 }
 
 /* RFC 1002 4.4.1 */
 static bool netbios_datagram(const struct pay *y)
 {
 	return pay_port(y, 138) && y->len >= 14 && y->p[0] >= 0x10 && y->p[0] <= 0x16 &&
-	       y->p[1] <= 0x0f;
+	       pay_u8(y, 1) <= 0x0f;
 }
 
 /* RFC 5531 9: a call names version 2 and a program, a reply its state. */
@@ -52,8 +55,8 @@ static bool dcerpc(const struct pay *y)
 	bool little = pay_u8(y, 4) & 0x10;
 	uint16_t len = little ? pay_le16(y, 8) : pay_be16(y, 8);
 
-	return y->len >= 16 && y->p[0] == 5 && y->p[1] <= 1 && y->p[2] <= 19 &&
-	       (y->p[4] & 0xee) == 0 && y->p[6] == 0 && y->p[7] == 0 && len >= 16 &&
+	return y->len >= 16 && y->p[0] == 5 && pay_u8(y, 1) <= 1 && pay_u8(y, 2) <= 19 &&
+	       (pay_u8(y, 4) & 0xee) == 0 && pay_u8(y, 6) == 0 && pay_u8(y, 7) == 0 && len >= 16 &&
 	       (len == y->len || pay_port(y, 135));
 }
 
@@ -65,23 +68,24 @@ static bool tracker(const struct pay *y)
 	       pay_be32(y, 8) <= 3;
 }
 
-/* Gnutella 0.6, 2.2.1: a GUID, type, TTL, hops, length of the rest. */
+/* Gnutella 0.6, 2.2.1: a GUID, type, TTL, hops, length of the rest.  Type 0x44
+ * is the DHT of later servents. */
 static bool gnutella(const struct pay *y)
 {
 	uint8_t type = pay_u8(y, 16), ttl = pay_u8(y, 17), hops = pay_u8(y, 18);
 
-	if (y->len < 23 || pay_le32(y, 19) != y->len - 23 || ttl > 7 || hops > 7)
+	if (y->len < 23 || pay_le32(y, 19) != y->len - 23 || ttl > 7 || hops > 7 || !pay_be32(y, 0))
 		return false;
 	return type <= 2 || type == 0x10 || type == 0x30 || type == 0x31 || type == 0x32 ||
-	       type == 0x40 || type == 0x80 || type == 0x81;
+	       type == 0x40 || type == 0x44 || type == 0x80 || type == 0x81;
 }
 
 /* en.bitcoin.it/wiki/Protocol_documentation: magic of the main network, a
  * command padded with zeros. */
 static bool bitcoin(const struct pay *y)
 {
-	return y->len >= 24 && pay_be32(y, 0) == 0xf9beb4d9 && y->p[4] >= 'a' && y->p[4] <= 'z' &&
-	       y->p[15] == 0;
+	return y->len >= 24 && pay_be32(y, 0) == 0xf9beb4d9 && pay_u8(y, 4) >= 'a' &&
+	       pay_u8(y, 4) <= 'z' && pay_u8(y, 15) == 0;
 }
 
 /* RFC 7143 11.12: the login request carries its text. */
@@ -99,10 +103,10 @@ static bool socks(const struct pay *y)
 	if (!pay_port(y, 1080))
 		return false;
 	if (y->p[0] == 5)
-		return y->len >= 2 &&
-		       (y->len == 2 || y->len == 2u + y->p[1] || (y->len >= 10 && y->p[2] == 0));
-	return y->p[0] == 4 && y->len >= 9 && (y->p[1] == 1 || y->p[1] == 2) &&
-	       y->p[y->len - 1] == 0;
+		return y->len >= 2 && (y->len == 2 || y->len == 2u + pay_u8(y, 1) ||
+				       (y->len >= 10 && pay_u8(y, 2) == 0));
+	return y->p[0] == 4 && y->len >= 9 && (pay_u8(y, 1) == 1 || pay_u8(y, 1) == 2) &&
+	       pay_u8(y, y->len - 1) == 0;
 }
 
 /* RFC 854, RFC 855: a row of commands.  A single one could be chance unless
@@ -111,8 +115,8 @@ static bool telnet(const struct pay *y)
 {
 	uint32_t at = 0, n = 0;
 
-	while (pay_has(y, at, 3) && y->p[at] == 0xff) {
-		uint8_t command = y->p[at + 1], option = y->p[at + 2];
+	while (pay_has(y, at, 3) && pay_u8(y, at) == 0xff) {
+		uint8_t command = pay_u8(y, at + 1), option = pay_u8(y, at + 2);
 
 		if (command == 250) { /* SB ... IAC SE */
 			const uint8_t *end = memmem(y->p + at, y->len - at, "\xff\xf0", 2);
@@ -133,7 +137,7 @@ static bool telnet(const struct pay *y)
 /* The X protocol, 8: byte order, version 11.0, lengths of the authorisation. */
 static bool x11(const struct pay *y)
 {
-	if (y->len < 12 || (y->p[0] != 'l' && y->p[0] != 'B') || y->p[1])
+	if (y->len < 12 || (y->p[0] != 'l' && y->p[0] != 'B') || pay_u8(y, 1))
 		return false;
 	return y->p[0] == 'l' ? pay_le16(y, 2) == 11 && pay_le16(y, 4) == 0 && pay_le16(y, 6) <= 64
 			      : pay_be16(y, 2) == 11 && pay_be16(y, 4) == 0 && pay_be16(y, 6) <= 64;
@@ -142,7 +146,7 @@ static bool x11(const struct pay *y)
 /* Apple Filing Protocol over TCP, DSI header: flags, command, length, reserved. */
 static bool afp(const struct pay *y)
 {
-	return y->len >= 16 && y->p[0] <= 1 && y->p[1] >= 1 && y->p[1] <= 8 &&
+	return y->len >= 16 && y->p[0] <= 1 && pay_u8(y, 1) >= 1 && pay_u8(y, 1) <= 8 &&
 	       pay_be32(y, 12) == 0 && pay_port(y, 548) && pay_be32(y, 8) <= 1 << 24;
 }
 
@@ -153,7 +157,7 @@ static bool rx(const struct pay *y)
 	uint8_t type = pay_u8(y, 20);
 
 	return ((y->sport >= 7000 && y->sport <= 7009) || (y->dport >= 7000 && y->dport <= 7009)) &&
-	       y->len >= 28 && type >= 1 && type <= 13 && y->p[23] <= 3;
+	       y->len >= 28 && type >= 1 && type <= 13 && pay_u8(y, 23) <= 3;
 }
 
 enum app file_tcp(const struct pay *y)
@@ -163,6 +167,7 @@ enum app file_tcp(const struct pay *y)
 	switch (y->p[0]) {
 	case 0x00:
 	case 0x81:
+	case 0x85:
 		app = netbios_session(y);
 		if (app)
 			return app;

@@ -19,7 +19,7 @@ static enum app tpkt(const struct pay *y)
 	uint8_t li = pay_u8(y, 4), type = pay_u8(y, 5);
 	uint16_t len = pay_be16(y, 2);
 
-	if (y->len < 7 || y->p[0] != 3 || y->p[1] || len < 7 || len > y->len || li < 2 ||
+	if (y->len < 7 || y->p[0] != 3 || pay_u8(y, 1) || len < 7 || len > y->len || li < 2 ||
 	    li > len - 5)
 		return APP_NONE;
 	switch (type) {
@@ -63,7 +63,7 @@ static uint16_t dnp3_crc(const uint8_t *p, unsigned n)
 /* IEEE 1815 9.2.4.1: start octets, length, and a header with a checksum. */
 static bool dnp3(const struct pay *y)
 {
-	return y->len >= 10 && pay_be16(y, 0) == 0x0564 && y->p[2] >= 5 &&
+	return y->len >= 10 && pay_be16(y, 0) == 0x0564 && pay_u8(y, 2) >= 5 &&
 	       dnp3_crc(y->p, 8) == pay_le16(y, 8);
 }
 
@@ -103,7 +103,8 @@ static bool enip(const struct pay *y)
 	default:
 		return false;
 	}
-	return y->len >= 24 && len <= y->len - 24 && pay_le32(y, 8) <= 0x69 && pay_le32(y, 20) == 0;
+	return y->len >= 24 && (len == y->len - 24 || (pay_port(y, 44818) && len < y->len - 24)) &&
+	       pay_le32(y, 8) <= 0x69 && pay_le32(y, 20) == 0;
 }
 
 /* OPC UA part 6, 7.1.2: message type, chunk type, size (little-endian). */
@@ -112,7 +113,7 @@ static bool opcua(const struct pay *y)
 	static const char types[][4] = {"HEL", "ACK", "ERR", "RHE", "OPN", "CLO", "MSG"};
 	size_t i;
 
-	if (y->len < 8 || (y->p[3] != 'F' && y->p[3] != 'C' && y->p[3] != 'A') ||
+	if (y->len < 8 || (pay_u8(y, 3) != 'F' && pay_u8(y, 3) != 'C' && pay_u8(y, 3) != 'A') ||
 	    pay_le32(y, 4) < 8 || pay_le32(y, 4) > 1 << 24)
 		return false;
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -124,15 +125,15 @@ static bool opcua(const struct pay *y)
 /* ASHRAE 135 annex J.2: type, function, length of the whole. */
 static bool bacnet(const struct pay *y)
 {
-	return y->len >= 6 && y->p[0] == 0x81 && y->p[1] <= 0x0c && pay_be16(y, 2) == y->len &&
-	       (y->p[1] < 9 || pay_u8(y, y->p[1] == 4 ? 10 : 4) == 1);
+	return y->len >= 6 && y->p[0] == 0x81 && pay_u8(y, 1) <= 0x0c && pay_be16(y, 2) == y->len &&
+	       (pay_u8(y, 1) < 9 || pay_u8(y, pay_u8(y, 1) == 4 ? 10 : 4) == 1);
 }
 
 /* ISO 13400-2 9.2: version and its inverse, type, length. */
 static bool doip(const struct pay *y)
 {
-	return y->len >= 8 && (y->p[0] ^ y->p[1]) == 0xff && (y->p[0] <= 4 || y->p[0] == 0xff) &&
-	       y->p[0] &&
+	return y->len >= 8 && (y->p[0] ^ pay_u8(y, 1)) == 0xff &&
+	       (y->p[0] <= 4 || y->p[0] == 0xff) && y->p[0] &&
 	       (pay_be16(y, 2) <= 8 || pay_be16(y, 2) >> 12 == 4 || pay_be16(y, 2) >> 12 == 8) &&
 	       pay_be32(y, 4) <= y->len - 8;
 }
@@ -144,8 +145,8 @@ static bool someip(const struct pay *y)
 	uint32_t len = pay_be32(y, 4);
 	uint8_t type = pay_u8(y, 14) & ~0x20;
 
-	return y->len >= 16 && len >= 8 && len <= y->len - 8 && y->p[12] == 1 && y->p[15] <= 0x0a &&
-	       (type <= 2 || type == 0x80 || type == 0x81) &&
+	return y->len >= 16 && len >= 8 && len <= y->len - 8 && pay_u8(y, 12) == 1 &&
+	       pay_u8(y, 15) <= 0x0a && (type <= 2 || type == 0x80 || type == 0x81) &&
 	       (len == y->len - 8 || pay_be32(y, 0) == 0xffff8100);
 }
 
@@ -182,7 +183,7 @@ static bool coap(const struct pay *y)
 /* OMG DDSI-RTPS 9.4.4: magic, version 1 or 2, first submessage. */
 static bool rtps(const struct pay *y)
 {
-	return y->len >= 20 && PAY_IS(y, 0, "RTPS") && y->p[4] >= 1 && y->p[4] <= 2;
+	return y->len >= 20 && PAY_IS(y, 0, "RTPS") && pay_u8(y, 4) >= 1 && pay_u8(y, 4) <= 2;
 }
 
 enum app ics_tcp(const struct pay *y)

@@ -10,7 +10,7 @@ static bool text_line(const struct pay *y)
 	uint32_t i;
 
 	for (i = 0; i < y->len && i < LINE_LOOK; i++) {
-		uint8_t c = y->p[i];
+		uint8_t c = pay_u8(y, i);
 
 		if (c == '\r' || c == '\n')
 			return i >= 3;
@@ -40,8 +40,8 @@ static bool smtp_port(const struct pay *y)
  * (RFC 3977 5.1) tell themselves by the text, else by the port. */
 static enum app reply(const struct pay *y)
 {
-	if (!isdigit(y->p[1]) || !isdigit(y->p[2]) || (y->p[3] != ' ' && y->p[3] != '-') ||
-	    !text_line(y))
+	if (!isdigit(pay_u8(y, 1)) || !isdigit(pay_u8(y, 2)) ||
+	    (pay_u8(y, 3) != ' ' && pay_u8(y, 3) != '-') || !text_line(y))
 		return APP_NONE;
 	if (smtp_port(y))
 		return APP_SMTP;
@@ -49,7 +49,7 @@ static enum app reply(const struct pay *y)
 		return APP_FTP;
 	if (pay_port(y, 119))
 		return APP_NNTP;
-	if (y->p[1] == '2' && y->p[2] == '0') {
+	if (pay_u8(y, 1) == '2' && pay_u8(y, 2) == '0') {
 		if (LINE_FINDS(y, "SMTP"))
 			return APP_SMTP;
 		if (LINE_FINDS(y, "FTP"))
@@ -165,12 +165,14 @@ enum app mail_tcp(const struct pay *y)
 		return text_line(y) ? APP_SMTP : APP_NONE;
 	if (PAY_IS(y, 0, "+OK ") || (PAY_IS(y, 0, "+OK\r\n") && pay_port(y, 110)))
 		return text_line(y) ? APP_POP3 : APP_NONE;
+	if (pay_port(y, 143) && (c == '*' || isalnum(c)) && text_line(y))
+		return APP_IMAP;
 	if (c == '*')
 		return PAY_IS(y, 0, "* OK ") || PAY_IS(y, 0, "* OK [") ||
 				       PAY_IS(y, 0, "* PREAUTH ") || PAY_IS(y, 0, "* CAPABILITY ")
 			       ? APP_IMAP
 			       : APP_NONE;
-	if (irc_line(y))
+	if (irc_line(y) || (pay_port(y, 6667) && (isupper(c) || c == ':') && text_line(y)))
 		return APP_IRC;
 	if (isalnum(c) && imap_command(y))
 		return APP_IMAP;

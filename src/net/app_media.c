@@ -11,11 +11,11 @@ static bool stun(const struct pay *y, uint32_t at)
 	uint16_t type = pay_be16(y, at), len = pay_be16(y, at + 2);
 	struct cur c;
 
-	if (!pay_has(y, at, 20) || type >> 14 || len % 4 || len > y->len - at - 20)
+	if (!pay_has(y, at, 20) || type >> 14 || len > y->len - at - 20)
 		return false;
-	if (pay_be32(y, at + 4) == STUN_COOKIE)
-		return true;
-	if ((type & 0xfeef) > 2 || !(type & 0xff) || len != y->len - at - 20)
+	if (pay_be32(y, at + 4) == STUN_COOKIE) /* some pad their attributes wrongly */
+		return len % 4 == 0 || len == y->len - at - 20;
+	if (len % 4 || (type & 0xfeef) > 2 || !(type & 0xff) || len != y->len - at - 20)
 		return false;
 	c = pay_cur(y, at + 20);
 	while (cur_ok(&c) && c.left) {

@@ -5,11 +5,11 @@ static bool bgp(const struct pay *y)
 {
 	uint32_t i;
 
-	if (y->len < 19 || pay_be16(y, 16) < 19 || pay_be16(y, 16) > 4096 || !y->p[18] ||
-	    y->p[18] > 5)
+	if (y->len < 19 || pay_be16(y, 16) < 19 || pay_be16(y, 16) > 4096 || !pay_u8(y, 18) ||
+	    pay_u8(y, 18) > 5)
 		return false;
 	for (i = 0; i < 16; i++)
-		if (y->p[i] != 0xff)
+		if (pay_u8(y, i) != 0xff)
 			return false;
 	return true;
 }
@@ -20,7 +20,7 @@ static bool rip(const struct pay *y)
 	uint16_t family = pay_be16(y, 4);
 
 	return pay_port(y, 520) && y->len >= 24 && (y->len - 4) % 20 == 0 && y->p[0] >= 1 &&
-	       y->p[0] <= 5 && (y->p[1] == 1 || y->p[1] == 2) && pay_be16(y, 2) == 0 &&
+	       y->p[0] <= 5 && (pay_u8(y, 1) == 1 || pay_u8(y, 1) == 2) && pay_be16(y, 2) == 0 &&
 	       (family == 0 || family == 2 || family == 0xffff);
 }
 
@@ -28,7 +28,7 @@ static bool rip(const struct pay *y)
 static bool ripng(const struct pay *y)
 {
 	return pay_port(y, 521) && y->len >= 24 && (y->len - 4) % 20 == 0 && y->p[0] >= 1 &&
-	       y->p[0] <= 2 && y->p[1] == 1 && pay_be16(y, 2) == 0 && pay_u8(y, 22) <= 128;
+	       y->p[0] <= 2 && pay_u8(y, 1) == 1 && pay_be16(y, 2) == 0 && pay_u8(y, 22) <= 128;
 }
 
 /* RFC 2281 5.1; version 2 (Cisco) is a list of type, length, value that begins
@@ -37,16 +37,17 @@ static bool hsrp(const struct pay *y)
 {
 	if (!pay_port(y, 1985) && !pay_port(y, 2029))
 		return false;
-	if (y->len >= 42 && y->p[0] == 1 && y->p[1] == 40 && y->p[2] == 2)
-		return y->p[3] <= 3;
-	return y->len >= 20 && y->p[0] == 0 && y->p[1] <= 3 && y->p[2] <= 16;
+	if (y->len >= 42 && y->p[0] == 1 && pay_u8(y, 1) == 40 && pay_u8(y, 2) == 2)
+		return pay_u8(y, 3) <= 3;
+	return y->len >= 20 && y->p[0] == 0 && pay_u8(y, 1) <= 3 && pay_u8(y, 2) <= 16;
 }
 
 /* RFC 5880 4.1 */
 static bool bfd(const struct pay *y)
 {
 	return (pay_port(y, 3784) || pay_port(y, 4784) || pay_port(y, 6784)) && y->len >= 24 &&
-	       y->p[0] >> 5 == 1 && y->p[3] >= 24 && y->p[3] <= y->len && y->p[2] && pay_be32(y, 4);
+	       y->p[0] >> 5 == 1 && pay_u8(y, 3) >= 24 && pay_u8(y, 3) <= y->len && pay_u8(y, 2) &&
+	       pay_be32(y, 4);
 }
 
 /* RFC 5036 3.1 and 3.5: version 1, length without the first four bytes, and a
@@ -65,7 +66,7 @@ static bool bmp(const struct pay *y)
 {
 	uint32_t len = pay_be32(y, 1);
 
-	return y->len >= 6 && y->p[0] == 3 && y->p[5] <= 6 && len >= 6 && len <= 8192 &&
+	return y->len >= 6 && y->p[0] == 3 && pay_u8(y, 5) <= 6 && len >= 6 && len <= 8192 &&
 	       (len == y->len || pay_port(y, 1790));
 }
 
@@ -79,7 +80,7 @@ static bool msdp(const struct pay *y)
 /* RFC 6810 5: version, type, length */
 static bool rpki(const struct pay *y)
 {
-	return pay_port(y, 323) && y->len >= 8 && y->p[0] <= 2 && y->p[1] <= 11 &&
+	return pay_port(y, 323) && y->len >= 8 && y->p[0] <= 2 && pay_u8(y, 1) <= 11 &&
 	       pay_be32(y, 4) >= 8 && pay_be32(y, 4) <= 65535;
 }
 

@@ -96,8 +96,8 @@ static enum app status_line(const struct pay *y, bool udp)
 	} else {
 		return APP_NONE;
 	}
-	if (!pay_has(y, at, 4) || y->p[at] != ' ' || !is_digit(y->p[at + 1]) ||
-	    !is_digit(y->p[at + 2]) || !is_digit(y->p[at + 3]))
+	if (!pay_has(y, at, 4) || pay_u8(y, at) != ' ' || !is_digit(pay_u8(y, at + 1)) ||
+	    !is_digit(pay_u8(y, at + 2)) || !is_digit(pay_u8(y, at + 3)))
 		return APP_NONE;
 	return app;
 }
@@ -141,7 +141,8 @@ static enum app request_line(const struct pay *y, bool udp, struct app_info *inf
 	uint32_t i;
 
 	for (i = 0; i < METHOD_MAX && i < y->len; i++)
-		if ((y->p[i] < 'A' || y->p[i] > 'Z') && y->p[i] != '-' && y->p[i] != '_')
+		if ((pay_u8(y, i) < 'A' || pay_u8(y, i) > 'Z') && pay_u8(y, i) != '-' &&
+		    pay_u8(y, i) != '_')
 			break;
 	if (i < 3 || pay_u8(y, i) != ' ')
 		return APP_NONE;
@@ -189,7 +190,7 @@ static bool syslog_line(const struct pay *y)
 	uint32_t i;
 
 	for (i = 1; i < 4 && is_digit(pay_u8(y, i)); i++)
-		pri = pri * 10 + y->p[i] - '0';
+		pri = pri * 10 + pay_u8(y, i) - '0';
 	if (i == 1 || pay_u8(y, i) != '>' || pri > 191 || !pay_has(y, i + 1, 4))
 		return false;
 	rest = (struct word){y->p + i + 1, 4};
@@ -327,7 +328,10 @@ enum app text_udp(const struct pay *y, struct app_info *info)
 	case 'd':
 		return dht_message(y) ? APP_BITTORRENT : APP_NONE;
 	case '{':
-		return PAY_IS(y, 0, "{\"host_int\": ") ? APP_DROPBOX_LSP : APP_NONE;
+		return (PAY_IS(y, 0, "{\"host_int\": ") || PAY_IS(y, 0, "{\"version\": [")) &&
+				       PAY_FINDS(y, 512, "\"host_int\": ")
+			       ? APP_DROPBOX_LSP
+			       : APP_NONE;
 	default:
 		break;
 	}

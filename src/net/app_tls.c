@@ -11,7 +11,7 @@ enum tls_content {
 
 #define TLS_CLIENT_HELLO 1
 #define TLS_RECORD_MAX   (16384 + 2048) /* RFC 5246 6.2.3: ciphertext */
-#define TLS_RECORD_HDR   5
+#define TLS_RECORDS_MAX  4              /* looked at in one segment */
 #define DTLS_RECORD_HDR  13
 #define SNI_HOST_NAME    0 /* RFC 6066 3 */
 #define EXT_SERVER_NAME  0
@@ -121,26 +121,9 @@ static bool content_fits(uint8_t type, uint32_t len)
 	}
 }
 
-/* RFC 8446 5.1.  The record that follows must be one, too, as far as its
- * header is there. */
-static bool tls_record(const struct pay *y, struct app_info *info)
+/* One record (RFC 8446 5.1) as far as it is there; 'c' is behind its header. */
+static bool record_fits(uint8_t type, struct cur c, uint16_t len, struct app_info *info)
 {
-	uint8_t type = y->p[0];
-	uint16_t len = pay_be16(y, 3), version = pay_be16(y, 1);
-	struct cur c;
-
-	if (y->len < TLS_RECORD_HDR + 1 || version < 0x0300 || version > 0x0304 ||
-	    !content_fits(type, len))
-		return false;
-	c = pay_cur(y, TLS_RECORD_HDR);
-	if (c.left > len) {
-		struct cur next = pay_cur(y, TLS_RECORD_HDR + (uint32_t)len);
-
-		if (next.left >= TLS_RECORD_HDR &&
-		    (next.p[1] != 3 || !content_fits(next.p[0], be16_load(next.p + 3))))
-			return false;
-		c.left = len;
-	}
 	switch (type) {
 	case TLS_CHANGE_CIPHER_SPEC:
 		return c.p[0] == 1;
@@ -153,13 +136,41 @@ static bool tls_record(const struct pay *y, struct app_info *info)
 	}
 }
 
+/* The first record must be one in all, the next ones at least by their headers;
+ * one in the clear may be a second ClientHello behind a ChangeCipherSpec. */
+static bool tls_records(const struct pay *y, struct app_info *info)
+{
+	struct cur c = pay_cur(y, 0);
+	unsigned i;
+
+	for (i = 0; i < TLS_RECORDS_MAX; i++) {
+		uint8_t type = cur_u8(&c);
+		uint16_t version = cur_be16(&c), len = cur_be16(&c);
+		struct cur body = c;
+
+		if (!cur_ok(&c) || !c.left)
+			return i > 0;
+		if (version < 0x0300 || version > 0x0304 || !content_fits(type, len))
+			return false;
+		if (body.left > len)
+			body.left = len;
+		if (i == 0 && !record_fits(type, body, len, info))
+			return false;
+		if (i && type == TLS_HANDSHAKE && info && !info->name)
+			handshake(body, false, len, info);
+		if (!cur_take(&c, len))
+			return true;
+	}
+	return true;
+}
+
 /* The hello of SSL 2.0 that offers newer versions (RFC 5246 E.2). */
 static bool ssl2_hello(const struct pay *y)
 {
 	uint32_t ciphers = pay_be16(y, 5), session = pay_be16(y, 7), challenge = pay_be16(y, 9);
 	uint16_t version = pay_be16(y, 3);
 
-	return y->len >= 11 && y->p[2] == TLS_CLIENT_HELLO &&
+	return y->len >= 11 && pay_u8(y, 2) == TLS_CLIENT_HELLO &&
 	       (version == 0x0002 || (version >= 0x0300 && version <= 0x0303)) && ciphers &&
 	       ciphers % 3 == 0 && (session == 0 || session == 16) && challenge >= 16 &&
 	       challenge <= 32 && (pay_be16(y, 0) & 0x7fff) == 9 + ciphers + session + challenge;
@@ -169,7 +180,7 @@ enum app tls_tcp(const struct pay *y, struct app_info *info)
 {
 	if (y->p[0] & 0x80)
 		return ssl2_hello(y) ? APP_TLS : APP_NONE;
-	return tls_record(y, info) ? APP_TLS : APP_NONE;
+	return tls_records(y, info) ? APP_TLS : APP_NONE;
 }
 
 /* RFC 6347 4.1, RFC 9147 4 */

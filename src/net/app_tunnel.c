@@ -105,9 +105,10 @@ static bool gtp(const struct pay *y)
 	case 0:
 		return (y->p[0] & 0x0e) == 0x0e && len <= y->len - 6;
 	case 1:
-		return (y->p[0] & 0x18) == 0x10 && y->p[1] && len <= y->len - 8;
+		return (y->p[0] & 0x18) == 0x10 && pay_u8(y, 1) && len <= y->len - 8;
 	case 2:
-		return control && y->p[1] && len >= 4 && len <= y->len - 4 && (y->p[0] & 3) == 0;
+		return control && pay_u8(y, 1) && len >= 4 && len <= y->len - 4 &&
+		       (y->p[0] & 3) == 0;
 	default:
 		return false;
 	}
@@ -116,7 +117,7 @@ static bool gtp(const struct pay *y)
 /* 3GPP TS 29.244 7.2.2 */
 static bool pfcp(const struct pay *y)
 {
-	return pay_port(y, 8805) && y->len >= 8 && (y->p[0] & 0xf8) == 0x20 && y->p[1] &&
+	return pay_port(y, 8805) && y->len >= 8 && (y->p[0] & 0xf8) == 0x20 && pay_u8(y, 1) &&
 	       pay_be16(y, 2) >= 4 && pay_be16(y, 2) <= y->len - 4;
 }
 
@@ -124,7 +125,7 @@ static bool pfcp(const struct pay *y)
 static bool vxlan(const struct pay *y)
 {
 	return (pay_port(y, 4789) || pay_port(y, 8472)) && y->len >= 8 + 14 && (y->p[0] & 0x08) &&
-	       y->p[7] == 0 && (y->p[0] & 0xb3) == 0;
+	       pay_u8(y, 7) == 0 && (y->p[0] & 0xb3) == 0;
 }
 
 /* RFC 8926 3.4 */
@@ -133,7 +134,7 @@ static bool geneve(const struct pay *y)
 	uint16_t type = pay_be16(y, 2);
 
 	return pay_port(y, 6081) && pay_has(y, 0, 8u + 4u * (y->p[0] & 0x3f)) &&
-	       y->p[0] >> 6 == 0 && (y->p[1] & 0x3f) == 0 && y->p[7] == 0 &&
+	       y->p[0] >> 6 == 0 && (pay_u8(y, 1) & 0x3f) == 0 && pay_u8(y, 7) == 0 &&
 	       (type == 0x6558 || type == 0x0800 || type == 0x86dd || type == 0x8847 || type == 0);
 }
 
@@ -163,9 +164,9 @@ static bool capwap(const struct pay *y)
 	if ((!pay_port(y, 5246) && !pay_port(y, 5247)) || y->len < 8)
 		return false;
 	if (y->p[0] == 1)
-		return pay_be24(y, 1) == 0 && y->p[4] >= 20 && y->p[4] <= 25 &&
+		return pay_be24(y, 1) == 0 && pay_u8(y, 4) >= 20 && pay_u8(y, 4) <= 25 &&
 		       pay_u8(y, 5) == 0xfe;
-	return y->p[0] == 0 && y->p[1] >> 3 >= 2 && 4u * (y->p[1] >> 3) <= y->len;
+	return y->p[0] == 0 && pay_u8(y, 1) >> 3 >= 2 && 4u * (pay_u8(y, 1) >> 3) <= y->len;
 }
 
 enum app tunnel_udp(const struct pay *y)
