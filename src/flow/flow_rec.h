@@ -60,10 +60,9 @@ enum flow_tcp_dir_flags {
 	FLOW_TCP_SYNACK = 1 << 5,      /* the SYN answered the other side's */
 };
 
-/* One direction of a TCP connection. */
+/* One direction of a TCP connection: what every segment touches. */
 struct flow_tcp_dir {
 	uint32_t next; /* behind the largest sequence number seen, or acknowledged by the peer */
-	uint32_t base; /* ISN, or the first sequence number seen - 1 */
 	uint16_t win_min, win_max; /* as announced; min > max: none yet */
 	uint16_t wraps;            /* times 'next' went through 0 */
 	uint8_t seen;              /* TCP flags, or-ed */
@@ -79,12 +78,16 @@ enum flow_tcp_rtt_state {
 };
 
 struct flow_tcp {
-	struct flow_tcp_dir dir[2];     /* [0] sent by A */
+	/* The first 32 bytes, never across a cache line. */
+	struct flow_tcp_dir dir[2]; /* [0] sent by A */
+	uint32_t loss;              /* struct flow_loss; POOL_NONE */
+	uint8_t wscale[2];
+	uint8_t rtt_state; /* enum flow_tcp_rtt_state */
+	uint8_t unused;
+
+	uint32_t base[2];               /* ISN, or the first sequence number seen - 1 */
 	int64_t syn[2], fin[2], rst[2]; /* times of the first ones; valid if 'seen' has the flag */
 	int64_t rtt_client;
-	uint32_t loss; /* struct flow_loss; POOL_NONE */
-	uint8_t wscale[2];
-	uint8_t rtt_state;
 };
 _Static_assert(sizeof(struct flow_tcp) == 96, "see the sum above");
 

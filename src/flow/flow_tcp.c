@@ -99,6 +99,26 @@ static void advance(struct flow_tcp_dir *s, uint32_t next)
 	s->next = next;
 }
 
+/* The first that is known of a direction: its bytes begin behind 'base'. */
+static void begin(struct flow_tcp *t, int dir, uint32_t base)
+{
+	struct flow_tcp_dir *s = &t->dir[dir];
+
+	t->base[dir] = base;
+	s->next = base + 1;
+	s->wraps = s->next == 0;
+	s->state |= FLOW_TCP_SEEN;
+}
+
+/* It began earlier than thought. */
+static void move_base(struct flow_tcp *t, int dir, uint32_t base)
+{
+	struct flow_tcp_dir *s = &t->dir[dir];
+
+	s->wraps = (uint16_t)(s->wraps + (base > t->base[dir]));
+	t->base[dir] = base;
+}
+
 /* Nothing was seen of [s->next, to): remember that and go behind it. */
 static void skip_to(struct flow_tcp *t, struct pool *losses, int dir, uint32_t to)
 {
@@ -115,15 +135,13 @@ static void skip_to(struct flow_tcp *t, struct pool *losses, int dir, uint32_t t
 static uint32_t before_base(struct flow_tcp *t, struct flow_loss *l, int dir, uint32_t from,
 			    uint32_t to)
 {
-	struct flow_tcp_dir *s = &t->dir[dir];
-	uint32_t first = s->base + 1, end = seq_diff(to, first) < 0 ? to : first;
+	uint32_t first = t->base[dir] + 1, end = seq_diff(to, first) < 0 ? to : first;
 
-	if (s->state & FLOW_TCP_SYN || seq_diff(from, first) >= 0)
+	if (t->dir[dir].state & FLOW_TCP_SYN || seq_diff(from, first) >= 0)
 		return 0;
 	if (end != first)
 		hole_insert(l, dir, 0, end, first);
-	s->wraps = (uint16_t)(s->wraps + (from - 1 > s->base));
-	s->base = from - 1;
+	move_base(t, dir, from - 1);
 	return end - from;
 }
 
@@ -167,29 +185,27 @@ static void add_syn(struct flow_tcp *t, int dir, const struct dec *d, int64_t ts
 	struct flow_tcp_dir *s = &t->dir[dir], *r = &t->dir[!dir];
 
 	if (s->state & FLOW_TCP_SYN) {
-		s->state |= s->base == d->seq ? FLOW_TCP_SYN_AGAIN : 0;
+		s->state |= t->base[dir] == d->seq ? FLOW_TCP_SYN_AGAIN : 0;
 		return;
 	}
 	if (!(s->state & FLOW_TCP_SEEN)) {
-		s->next = d->seq + 1;
-		s->base = d->seq;
-	} else if (s->base != d->seq) {
-		int32_t early = seq_diff(s->base, d->seq);
+		begin(t, dir, d->seq);
+	} else if (t->base[dir] != d->seq) {
+		int32_t early = seq_diff(t->base[dir], d->seq);
 
 		/* Data or acknowledgements overtook the SYN. */
-		if (early > 0 && early <= REORDER_MAX)
-			s->base = d->seq;
-		else
+		if (early <= 0 || early > REORDER_MAX)
 			return;
+		move_base(t, dir, d->seq);
 	}
-	s->state |= FLOW_TCP_SEEN | FLOW_TCP_SYN;
+	s->state |= FLOW_TCP_SYN;
 	t->syn[dir] = ts;
 	if (d->flags & DEC_TCP_OPTS && d->tcp_wscale) {
 		s->state |= FLOW_TCP_WSCALE;
 		t->wscale[dir] = (uint8_t)(d->tcp_wscale - 1 > 14 ? 14 : d->tcp_wscale - 1);
 	}
 	if (d->tcp_flags & TCP_ACK) {
-		if (r->state & FLOW_TCP_SYN && d->ack == r->base + 1)
+		if (r->state & FLOW_TCP_SYN && d->ack == t->base[!dir] + 1)
 			s->state |= FLOW_TCP_SYNACK;
 		t->rtt_state = dir ? FLOW_RTT_WAIT_B : FLOW_RTT_WAIT_A;
 	}
@@ -203,7 +219,7 @@ static void add_ack(struct flow_tcp *t, struct pool *losses, int dir, const stru
 	int32_t beyond;
 
 	if (t->rtt_state == (dir ? FLOW_RTT_WAIT_A : FLOW_RTT_WAIT_B) &&
-	    !(d->tcp_flags & TCP_SYN) && seq_diff(d->ack, r->base + 1) >= 0) {
+	    !(d->tcp_flags & TCP_SYN) && seq_diff(d->ack, t->base[!dir] + 1) >= 0) {
 		t->rtt_state = FLOW_RTT_LOST;
 		if (!(r->state & FLOW_TCP_SYN_AGAIN) && ts >= t->syn[!dir]) {
 			t->rtt_client = ts - t->syn[!dir];
@@ -212,9 +228,7 @@ static void add_ack(struct flow_tcp *t, struct pool *losses, int dir, const stru
 	}
 
 	if (!(r->state & FLOW_TCP_SEEN)) {
-		r->base = d->ack - 1;
-		r->next = d->ack;
-		r->state |= FLOW_TCP_SEEN;
+		begin(t, !dir, d->ack - 1);
 		return;
 	}
 	beyond = seq_diff(d->ack, r->next);
@@ -245,7 +259,7 @@ static void add_fin(struct flow_tcp *t, struct pool *losses, int dir, uint32_t a
 bool flow_tcp_is_new(const struct flow_tcp *t, bool closed, int dir, const struct dec *d)
 {
 	const struct flow_tcp_dir *s = &t->dir[dir];
-	int32_t early = seq_diff(s->base, d->seq);
+	int32_t early = seq_diff(t->base[dir], d->seq);
 
 	if (!(d->tcp_flags & TCP_SYN) || d->tcp_flags & TCP_RST)
 		return false;
@@ -254,7 +268,7 @@ bool flow_tcp_is_new(const struct flow_tcp *t, bool closed, int dir, const struc
 	if (!(s->state & FLOW_TCP_SEEN))
 		return closed;
 	if (s->state & FLOW_TCP_SYN)
-		return s->base != d->seq;
+		return t->base[dir] != d->seq;
 	return closed || early < 0 || early > REORDER_MAX;
 }
 
@@ -285,11 +299,8 @@ bool flow_tcp_add(struct flow_tcp *t, struct pool *losses, int dir, const struct
 	}
 	if (flags & TCP_SYN)
 		add_syn(t, dir, d, ts);
-	if (!(s->state & FLOW_TCP_SEEN)) {
-		s->base = from - 1;
-		s->next = from;
-		s->state |= FLOW_TCP_SEEN;
-	}
+	if (!(s->state & FLOW_TCP_SEEN))
+		begin(t, dir, from - 1);
 	if (d->payload_len)
 		add_payload(t, losses, dir, from, from + d->payload_len);
 	if (flags & TCP_ACK)
@@ -311,7 +322,7 @@ uint64_t flow_tcp_bytes(const struct flow_tcp *t, const struct pool *losses, int
 
 	if (!(s->state & FLOW_TCP_SEEN))
 		return 0;
-	n = ((uint64_t)s->wraps << 32) + s->next - (uint64_t)s->base - 1 -
+	n = ((uint64_t)s->wraps << 32) + s->next - (uint64_t)t->base[dir] - 1 -
 	    !!(s->state & FLOW_TCP_FIN_COUNTED);
 	if (t->loss != POOL_NONE) {
 		const struct flow_loss *l = pool_at(losses, t->loss);
