@@ -31,8 +31,9 @@ struct src_iface {
 	uint64_t recv, drops;   /* ifrecv, and ifdrop + osdrop */
 	uint64_t accept, deliv; /* filteraccept, usrdeliv */
 	uint8_t tsresol;        /* as if_tsresol writes it: 6 = us, 9 = ns, 0x80 | n = 2^-n s */
-	bool has_tsresol;       /* the file has an if_tsresol option for it */
+	bool has_tsresol, has_ts_offset, has_fcs_len; /* the file says so itself, in an option */
 	uint8_t fcs_len; /* bytes of FCS at the end of each frame, counted in 'len'; 0: not said */
+	uint16_t bpf_insns; /* of a filter given as BPF code instead of text; 0: none */
 };
 
 /* A part of a pcapng file with its own byte order and interfaces; other
@@ -68,9 +69,10 @@ struct src_meta {
 	uint64_t secrets;              /* decryption secrets blocks */
 	uint64_t comments;             /* packets with a comment */
 	uint64_t journal;              /* systemd journal entries */
+	uint64_t custom;               /* custom blocks */
 	uint64_t others;               /* blocks of types that nobody here knows */
 	bool cut;                      /* the data ended inside a packet or block */
-	bool damaged;                  /* bytes had to be skipped */
+	bool damaged;                  /* bytes had to be skipped, or packets were not usable */
 };
 
 /* Something wrong with the input, with its place.  The source goes on where it

@@ -14,6 +14,9 @@
  * only asked while searching. */
 #define NEAR_SEC (366 * 86400)
 
+/* So many zeros in a row are no packets. */
+#define HOLE_SIZE 64
+
 static const char kind_bad_time[] = "bad time";
 
 /* Walks over whole, plain records in the window; stops at the first that is
@@ -39,7 +42,7 @@ static inline __attribute__((always_inline)) size_t walk(struct src_file *f, str
 		struct pkt *k = &pkts[n];
 		int64_t ts;
 
-		/* A header of zeros is no packet but a hole in the file. */
+		/* A header of zeros may be a hole in the file. */
 		if (__builtin_expect(r.caplen > caplen_max || r.sub >= sub_limit ||
 					     !(r.sec | r.sub | r.caplen | r.len),
 				     0))
@@ -81,9 +84,21 @@ static struct pcap_rec rec_at(const struct src_file *f, const uint8_t *p)
 	return r;
 }
 
-static bool is_zero(const struct pcap_rec *r)
+/* Whether the window begins with zeros where headers should be: a crash or a
+ * full disk left them.  One header of zeros may yet be an empty packet. */
+static bool is_hole(struct src_file *f)
 {
-	return !(r->sec | r->sub | r->caplen | r->len);
+	size_t n = HOLE_SIZE;
+	uint8_t any = 0;
+
+	if (le64_load(f->rd.p) | le64_load(f->rd.p + 8))
+		return false;
+	rd_need(&f->rd, n);
+	if (n > rd_left(&f->rd))
+		n = rd_left(&f->rd);
+	for (size_t i = 0; i < n; i++)
+		any |= f->rd.p[i];
+	return !any && n > PCAP_REC_SIZE;
 }
 
 /* Whether a header makes sense here, judged strictly. */
@@ -189,7 +204,7 @@ static int walk_odd(struct src_file *f, struct pkt *k)
 		return 0;
 	}
 	r = rec_at(f, f->rd.p);
-	if (is_zero(&r) || r.caplen > f->w.pcap.caplen_max) {
+	if (r.caplen > f->w.pcap.caplen_max || is_hole(f)) {
 		resync(f);
 		return 0;
 	}
@@ -286,6 +301,7 @@ int walk_pcap_start(struct src_file *f, struct err *err)
 	i.snaplen = h->snaplen;
 	i.fcs_len = h->fcs_len;
 	i.tsresol = h->nano ? 9 : 6;
+	i.has_tsresol = h->nano;
 	i.ticks_per_sec = h->nano ? 1000000000 : 1000000;
 	r = src_section_add(&f->src, &section);
 	if (r == 0)

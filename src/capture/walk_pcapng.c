@@ -191,10 +191,13 @@ static void iface_add(struct src_file *f, const uint8_t *p, uint32_t size, uint6
 	i.snaplen = d.snaplen;
 	i.tsresol = d.tsresol;
 	i.has_tsresol = d.has_tsresol;
+	i.has_ts_offset = d.has_ts_offset;
+	i.has_fcs_len = d.has_fcs_len;
 	i.ticks_per_sec = pcapng_ticks(d.tsresol);
 	i.ts_offset = d.ts_offset;
 	i.speed = d.speed;
 	i.fcs_len = d.fcs_len;
+	i.bpf_insns = d.bpf_insns;
 	i.section = (uint32_t)(f->src.n_sections ? f->src.n_sections - 1 : 0);
 	i.name = text_of(f, d.name);
 	i.descr = text_of(f, d.descr);
@@ -250,6 +253,7 @@ static int packet(struct src_file *f, struct pkt *k, const uint8_t *p, uint32_t 
 
 	data = type == PCAPNG_SPB ? PCAPNG_SPB_DATA : PCAPNG_EPB_DATA;
 	if (size < data + 4) {
+		f->src.meta.damaged = true;
 		src_note_add(&f->src, off, NULL,
 			     "a packet block of %" PRIu32 " bytes is too short "
 			     "for one",
@@ -275,6 +279,7 @@ static int packet(struct src_file *f, struct pkt *k, const uint8_t *p, uint32_t 
 		k->len = pcapng_u32(p + 24, big);
 	}
 	if (iface >= w->n) {
+		f->src.meta.damaged = true;
 		src_note_add(&f->src, off, kind_iface,
 			     "a packet of interface %" PRIu32 ", which is not described; not used",
 			     iface);
@@ -290,6 +295,7 @@ static int packet(struct src_file *f, struct pkt *k, const uint8_t *p, uint32_t 
 				  (uint64_t)pcapng_u32(p + 12, big) << 32 | pcapng_u32(p + 16, big),
 				  &bad);
 		if (k->caplen > room) {
+			f->src.meta.damaged = true;
 			src_note_add(&f->src, off, NULL,
 				     "a packet of %" PRIu32 " bytes in a block of %" PRIu32
 				     "; what the block holds is used",
@@ -345,6 +351,10 @@ static int block(struct src_file *f, struct pkt *k, const uint8_t *p, uint32_t s
 	case PCAPNG_SJE:
 		f->src.meta.journal++;
 		return 0;
+	case PCAPNG_CB_COPY:
+	case PCAPNG_CB_NOCOPY:
+		f->src.meta.custom++;
+		return 0;
 	default: /* to be skipped (the draft, 3.1) */
 		f->src.meta.others++;
 		return 0;
@@ -366,9 +376,12 @@ static uint32_t block_size(const uint8_t *p, size_t left, bool big)
 	return size;
 }
 
+/* Whether the length stands at the block's end, too, which is at 'at'. */
 static bool size_repeats(const uint8_t *p, uint32_t at, uint32_t size)
 {
-	return le32_load(p + at - 4) == size || be32_load(p + at - 4) == size;
+	bool big = pcapng_u32(p + 4, true) == size;
+
+	return pcapng_u32(p + at - 4, big) == size;
 }
 
 /* Whether the bytes at 'p' are a block with all the signs of one. */

@@ -172,6 +172,7 @@ static void idb_opt(struct pcapng_idb *i, const struct pcapng_opt *o, bool big)
 		if (!o->len)
 			break;
 		i->filter_kind = o->p[0];
+		i->bpf_insns = i->filter_kind == 1 ? (o->len - 1) / 8 : 0;
 		if (!i->filter_kind)
 			i->filter = (struct pcapng_text){(const char *)o->p + 1,
 							 (uint16_t)(o->len - 1)};
@@ -183,12 +184,16 @@ static void idb_opt(struct pcapng_idb *i, const struct pcapng_opt *o, bool big)
 		i->has_tsresol = true;
 		break;
 	case IF_TSOFFSET:
-		if (o->len == 8)
-			i->ts_offset = (int64_t)pcapng_u64(o->p, big);
+		if (o->len != 8)
+			break;
+		i->ts_offset = (int64_t)pcapng_u64(o->p, big);
+		i->has_ts_offset = true;
 		break;
 	case IF_FCSLEN:
-		if (o->len == 1)
-			i->fcs_len = o->p[0];
+		if (o->len != 1)
+			break;
+		i->fcs_len = o->p[0];
+		i->has_fcs_len = true;
 		break;
 	case IF_SPEED:
 		if (o->len != 8)

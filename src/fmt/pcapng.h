@@ -56,9 +56,10 @@ struct pcapng_idb {
 	bool has_tsresol;  /* false: tsresol is the default 6 */
 	int64_t ts_offset; /* s, to be added to all times */
 	uint8_t fcs_len;   /* bytes; 0: not said */
-	bool has_speed;
+	bool has_ts_offset, has_fcs_len, has_speed;
 	uint64_t speed;      /* bit/s */
-	uint8_t filter_kind; /* 0: 'filter' is text; else bytes of another kind, not kept */
+	uint8_t filter_kind; /* 0: 'filter' is text; 1: BPF code; else bytes of another kind */
+	uint16_t bpf_insns;  /* instructions of BPF code; 0: none */
 	struct pcapng_text name, descr, filter, os, hardware;
 };
 
