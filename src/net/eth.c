@@ -63,6 +63,15 @@ bool eth_plausible(const struct cur *c)
 	}
 }
 
+enum walk_next eth_guess(struct walk *w)
+{
+	if (eth_plausible(&w->c))
+		return WALK_ETHER;
+	if (w->c.left < ETH_GUESS_SIZE && (w->wire > w->c.left || w->split))
+		walk_short(w);
+	return WALK_STOP;
+}
+
 /* IEEE 802.1Q 9.6 and its relatives.  A tag with id 0 carries a priority only:
  * such a frame belongs to no VLAN, as one without tag. */
 static enum walk_next vlan_step(struct walk *w)

@@ -176,7 +176,7 @@ static enum walk_next nflog_step(struct walk *w)
 		}
 		cur_take(&h, ((size + 3u) & ~3u) - 4);
 	}
-	if (!cur_ok(&h))
+	if (!cur_ok(&h) || w->wire > w->c.left)
 		walk_short(w);
 	return WALK_STOP;
 }

@@ -48,8 +48,12 @@ static enum walk_next behind_labels(struct walk *w)
 		cur_be32(&h);
 		if (eth_plausible(&h))
 			return walk_took(w, &h) ? WALK_ETHER : WALK_STOP;
+		if (h.left < ETH_GUESS_SIZE && w->wire > w->c.left) {
+			walk_short(w);
+			return WALK_STOP;
+		}
 	}
-	return plain ? WALK_ETHER : WALK_STOP;
+	return eth_guess(w);
 }
 
 enum walk_next mpls_step(struct walk *w)

@@ -54,7 +54,7 @@ enum walk_next ppp_step(struct walk *w)
 	/* RFC 1547 4.3.1: Cisco's addresses, with the control field 0 */
 	if ((first == 0x0f || first == 0x8f) && second == 0)
 		return WALK_HDLC;
-	if (first == 0xff && second == 0x03) /* RFC 1662 3.1 */
+	if (first == 0xff) /* RFC 1662 3.1: address, control; no protocol begins so */
 		cur_take(&h, 2);
 	proto = cur_u8(&h);
 	if (!(proto & 1)) /* RFC 1661 6.5: an odd first byte is the whole number */

@@ -163,7 +163,7 @@ static enum walk_next gtpu_step(struct walk *w)
 	case 6:
 		return WALK_IP;
 	default: /* Ethernet, PPP or unstructured: only the session's signalling knows */
-		return eth_plausible(&w->c) ? WALK_ETHER : WALK_STOP;
+		return eth_guess(w);
 	}
 }
 
@@ -209,7 +209,7 @@ static enum walk_next teredo_step(struct walk *w)
 		cur_take(&h, 8);
 	if (!walk_took(w, &h))
 		return WALK_STOP;
-	if (cur_peek(&w->c, 0) >> 4 != 6)
+	if (w->c.left && cur_peek(&w->c, 0) >> 4 != 6)
 		return WALK_STOP;
 	walk_tunnel(w, LAYER_TEREDO);
 	return WALK_IP6;

@@ -109,9 +109,15 @@ enum walk_next ip_proto_step(struct walk *w);
 enum walk_next gre_step(struct walk *w);
 enum walk_next udp_port_step(struct walk *w);
 
+#define ETH_GUESS_SIZE 16 /* addresses, type, the LLC addresses behind a length */
+
 /* Whether what begins at 'c' looks like an Ethernet frame: its EtherType is one
  * that is in use, or its length fits the LLC header behind it. */
 bool eth_plausible(const struct cur *c);
+
+/* WALK_ETHER if eth_plausible() here; else WALK_STOP, and where only the cut
+ * keeps from telling, that is marked. */
+enum walk_next eth_guess(struct walk *w);
 
 /* Parts of steps in other files. */
 enum walk_next arp_step(struct walk *w);
