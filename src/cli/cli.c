@@ -13,6 +13,8 @@
 #include "cli/system.h"
 
 static const struct cli_cmd *const cmds[] = {
+	&cmd_flows,
+	&cmd_query,
 	&cmd_explain,
 	&cmd_completion,
 };

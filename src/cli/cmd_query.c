@@ -108,7 +108,7 @@ static const char *const examples[] = {
 static const struct opt_cmd query_opt = {
 	.name = "query",
 	.operands = "QUERY [PCAP-FILTER]",
-	.brief = "ask in the query language: filter, sort, group, count flows, get their packets",
+	.brief = "ask in the query language: flows, sums, groups, packets",
 	.about = "Runs a query, a subset of Skydive's Gremlin, over the flows of captures. Words "
 		 "are case-insensitive; fields have their JSON names or those of the CSV columns.",
 	.examples = examples,

@@ -12,8 +12,6 @@
 #include "base/parse.h"
 #include "cli/system.h"
 #include "filter/filter.h"
-#include "filter/where.h"
-#include "flow/flow_schema.h"
 #include "ql/ql_src_ops.h"
 
 #define NS             INT64_C(1000000000)
@@ -50,6 +48,7 @@ static bool on_progress(void *arg, uint64_t done, uint64_t total)
 		f->shown = now;
 		f->cli->progress = true;
 	}
+	f->told |= cli_stopped();
 	return cli_stopped();
 }
 
@@ -149,10 +148,6 @@ static int check_texts(struct cli_files *f, const struct cli_files_opts *o)
 		err_wrap(&err, err.code, "filter");
 		return cli_point(&err, buf_str(&f->filter));
 	}
-	if (o->in->where && where_new(&f->where, o->in->where, flow_schema(), &err) < 0) {
-		err_wrap(&err, err.code, "--where");
-		return cli_point(&err, o->in->where);
-	}
 	return CLI_DONE;
 }
 
@@ -187,7 +182,6 @@ int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_op
 void cli_files_done(struct cli_files *f)
 {
 	run_files_free(f->run);
-	where_free(f->where);
 	buf_done(&f->filter);
 }
 
@@ -202,7 +196,7 @@ int cli_files_report(struct cli_files *f, const struct cli_files_opts *o, int st
 	if (s && s->notes_total > s->n_notes)
 		fprintf(stderr, "trawl: %" PRIu64 " more places like these\n",
 			s->notes_total - s->n_notes);
-	if (cli_stopped())
+	if (cli_stopped() && !f->told)
 		fprintf(stderr, "trawl: stopped: the answer covers what was read until then\n");
 	if (status == CLI_DONE && s && (s->incomplete || cli_stopped())) {
 		cli_say(f->cli, "the answer is incomplete");

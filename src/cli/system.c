@@ -16,13 +16,20 @@
 
 #include "base/cleanup.h"
 
-/* The one piece of state that a signal handler can reach. */
+/* What a signal handler can reach. */
 static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t null_fd = -1;
 
+/* Standard input ends here: whoever waits for it, or is about to, goes on. */
 static void on_stop(int sig)
 {
+	int saved = errno;
+
 	(void)sig;
 	stopped = 1;
+	if (null_fd >= 0)
+		dup2(null_fd, STDIN_FILENO);
+	errno = saved;
 }
 
 bool cli_stopped(void)
@@ -37,11 +44,12 @@ void cli_system_init(void)
 	int fd;
 
 	/* a closed standard descriptor would be reused for a capture file */
-	do {
+	do
 		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	null_fd = fd;
 
 	signal(SIGPIPE, SIG_IGN); /* a write says -EPIPE instead */
 	sigemptyset(&sa.sa_mask);
