@@ -21,14 +21,17 @@ static size_t align_up(size_t n)
 
 void rd_init(struct rd *rd)
 {
-	*rd = (struct rd){.fd = -1};
+	*rd = (struct rd){.fd = -1, .keep = 1};
 }
 
 void rd_done(struct rd *rd)
 {
+	size_t i;
+
 	if (rd->fd > 0)
 		close(rd->fd);
-	free(rd->buf);
+	for (i = 0; i < RD_KEEP_MAX; i++)
+		free(rd->buf[i].p);
 	free(rd->in);
 	unpack_free(rd->unpack);
 }
@@ -118,12 +121,12 @@ int rd_start(struct rd *rd, int fd, struct err *err)
 	int kind;
 
 	rd->fd = fd;
-	rd->size = RD_HEAD + RD_STEP;
-	rd->buf = aligned_alloc(RD_ALIGN, rd->size);
+	rd->buf[0].size = RD_HEAD + RD_STEP;
+	rd->buf[0].p = aligned_alloc(RD_ALIGN, rd->buf[0].size);
 	rd->in = malloc(RD_STEP);
-	if (!rd->buf || !rd->in)
+	if (!rd->buf[0].p || !rd->in)
 		return err_set(err, -ENOMEM, "out of memory");
-	rd->p = rd->end = rd->buf + RD_HEAD;
+	rd->p = rd->end = rd->buf[0].p + RD_HEAD;
 	rd->seekable = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	if (rd->seekable)
 		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -147,6 +150,12 @@ int rd_start(struct rd *rd, int fd, struct err *err)
 	return 0;
 }
 
+/* End of the buffer that the window lies in. */
+static uint8_t *buf_end(const struct rd *rd)
+{
+	return rd->buf[rd->turn].p + rd->buf[rd->turn].size;
+}
+
 /* Makes room for reading behind the window.  The end of the window, where
  * reads go, is kept aligned: the kernel copies faster so. */
 static bool make_room(struct rd *rd, size_t n)
@@ -154,23 +163,28 @@ static bool make_room(struct rd *rd, size_t n)
 	size_t left = rd_left(rd);
 	size_t head = left <= RD_HEAD ? RD_HEAD : align_up(left);
 	size_t want = head + (n > left + RD_STEP ? align_up(n - left) : RD_STEP);
-	uint8_t *buf = rd->buf;
+	unsigned next = (rd->turn + 1) % rd->keep;
+	uint8_t *old = NULL;
 
-	if (left && (size_t)(rd->buf + rd->size - rd->end) >= ROOM_MIN)
+	if (left && (size_t)(buf_end(rd) - rd->end) >= ROOM_MIN)
 		return true;
-	if (want > rd->size) {
-		buf = aligned_alloc(RD_ALIGN, want);
-		if (!buf)
+	if (rd->reuse && rd->window + 1 >= rd->keep)
+		rd->reuse(rd->reuse_arg, rd->window + 1 - rd->keep);
+	if (want > rd->buf[next].size) {
+		uint8_t *p = aligned_alloc(RD_ALIGN, want);
+
+		if (!p)
 			return false;
-		rd->size = want;
+		old = rd->buf[next].p;
+		rd->buf[next].p = p;
+		rd->buf[next].size = want;
 	}
-	memmove(buf + head - left, rd->p, left);
-	rd->p = buf + head - left;
-	rd->end = buf + head;
-	if (buf != rd->buf) {
-		free(rd->buf);
-		rd->buf = buf;
-	}
+	memmove(rd->buf[next].p + head - left, rd->p, left);
+	free(old); /* with one buffer in turn the window lay in it */
+	rd->p = rd->buf[next].p + head - left;
+	rd->end = rd->buf[next].p + head;
+	rd->turn = next;
+	rd->window++;
 	return true;
 }
 
@@ -187,8 +201,8 @@ bool rd_need(struct rd *rd, size_t n)
 			fail(rd, -ENOMEM, "cannot hold a record");
 			return false;
 		}
-		dst = rd->buf + (rd->end - rd->buf);
-		room = (size_t)(rd->buf + rd->size - dst);
+		dst = rd->buf[rd->turn].p + (rd->end - rd->buf[rd->turn].p);
+		room = (size_t)(buf_end(rd) - dst);
 		if (room > RD_STEP)
 			room = RD_STEP;
 		got = rd->unpack ? packed_read(rd, dst, room) : plain_read(rd, dst, room);

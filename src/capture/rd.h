@@ -13,6 +13,7 @@
 #define RD_ALIGN    4096u
 #define RD_HEAD     (64u << 10) /* room in front, for the piece of a record that a step cut */
 #define RD_NEED_MAX (64u << 20) /* largest window that rd_need() makes */
+#define RD_KEEP_MAX 8           /* buffers used in turn */
 
 struct unpack; /* state of a decompressor */
 
@@ -20,9 +21,16 @@ struct rd {
 	const uint8_t *p, *end; /* the window: bytes read and not yet passed */
 	uint64_t off;           /* of 'end' in the unpacked file */
 
-	uint8_t *buf; /* owned, aligned */
-	size_t size;  /* of buf */
-	int fd;       /* owned unless 0 */
+	struct {
+		uint8_t *p; /* owned, aligned; NULL: not used yet */
+		size_t size;
+	} buf[RD_KEEP_MAX];
+	unsigned keep;   /* buffers used in turn, 1 to RD_KEEP_MAX */
+	unsigned turn;   /* the one that the window lies in */
+	uint64_t window; /* times that the window went on to another place */
+	void (*reuse)(void *arg, uint64_t window); /* as src_keep(); NULL: nobody minds */
+	void *reuse_arg;
+	int fd; /* owned unless 0 */
 	bool seekable;
 	bool eof;       /* nothing comes after 'end' */
 	int failed;     /* -errno: reading failed; 0: end was the end */
@@ -46,8 +54,9 @@ int rd_start(struct rd *rd, int fd, struct err *err);
 const char *rd_packed(const struct rd *rd);
 
 /* Makes the window at least 'n' bytes long: true, or false where the data ends
- * before ('rd->failed', 'rd->why' say why).  What was in the window may move,
- * so nothing may still be borrowed from it. */
+ * before ('rd->failed', 'rd->why' say why).  What was in the window may move:
+ * then 'rd->window' grows, and what was borrowed from it stays valid until
+ * 'rd->reuse' was called for its number. */
 bool rd_need(struct rd *rd, size_t n);
 
 /* Offset of 'p' in the unpacked file. */

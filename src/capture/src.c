@@ -79,7 +79,7 @@ struct src_meta src_meta(const struct src *s)
 
 void src_init(struct src *s, const struct src_ops *ops)
 {
-	*s = (struct src){.ops = ops, .clock = INT64_MIN};
+	*s = (struct src){.ops = ops, .clock = INT64_MIN, .keep = 1};
 }
 
 void src_done(struct src *s)
@@ -183,4 +183,16 @@ int src_section_add(struct src *s, const struct src_section *i)
 		return r;
 	s->sections[s->n_sections++] = *i;
 	return 0;
+}
+
+void src_keep(struct src *s, unsigned n, src_reuse_fn reuse, void *arg)
+{
+	s->keep = n < 1 ? 1 : n > SRC_KEEP_MAX ? SRC_KEEP_MAX : n;
+	s->reuse = reuse;
+	s->reuse_arg = arg;
+}
+
+uint64_t src_window(const struct src *s)
+{
+	return s->window;
 }

@@ -104,6 +104,17 @@ static inline void src_freep(struct src **s)
  * errno only when reading itself failed (also a note then). */
 int src_recv(struct src *s, struct pkt *pkts, size_t max);
 
+/* Asks that packets stay valid longer, for threads that look at them later: those
+ * that were given while src_window() was W until 'reuse' is called with W, from
+ * inside of src_recv(), which waits for its return: 'n' windows later, 1 to
+ * SRC_KEEP_MAX.  To be called before the first src_recv(). */
+#define SRC_KEEP_MAX 8
+typedef void (*src_reuse_fn)(void *arg, uint64_t window);
+void src_keep(struct src *s, unsigned n, src_reuse_fn reuse, void *arg);
+
+/* The window that the last batch lies in; grows. */
+uint64_t src_window(const struct src *s);
+
 /* Gives the last batch back before the next src_recv() does. */
 void src_release(struct src *s);
 

@@ -43,8 +43,13 @@ void src_file_end(struct src_file *f, uint64_t off, const char *what)
 static int file_recv(struct src *s, struct pkt *pkts, size_t max)
 {
 	struct src_file *f = (struct src_file *)s;
-	int n = f->ended ? 0 : f->walk(f, pkts, max);
+	int n;
 
+	f->rd.keep = s->keep;
+	f->rd.reuse = s->reuse;
+	f->rd.reuse_arg = s->reuse_arg;
+	n = f->ended ? 0 : f->walk(f, pkts, max);
+	s->window = f->rd.window;
 	s->meta.read = f->rd.raw;
 	s->meta.unpacked = rd_at(&f->rd);
 	if (!n && f->rd.failed) {

@@ -49,6 +49,10 @@ struct src {
 	int64_t clock;   /* largest time so far; INT64_MIN: none yet */
 	int64_t last_ts; /* of the packet before; 0: none yet */
 	uint64_t number; /* of the packet before */
+	unsigned keep;   /* see src_keep() */
+	src_reuse_fn reuse;
+	void *reuse_arg;
+	uint64_t window; /* see src_window() */
 };
 
 void src_init(struct src *s, const struct src_ops *ops);

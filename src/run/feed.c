@@ -40,6 +40,8 @@ struct feed {
 	void *note_arg;
 	uint64_t number;
 	int64_t clock;
+	void (*reuse)(void *arg, uint64_t window); /* NULL: packets need not be kept */
+	void *reuse_arg;
 };
 
 static void part_free(struct part *p)
@@ -174,6 +176,13 @@ static int map_ifaces(struct feed *f, struct part *p)
 	return 0;
 }
 
+/* Memory of packets goes now. */
+static void reuse_all(struct feed *f)
+{
+	if (f->reuse)
+		f->reuse(f->reuse_arg, UINT64_MAX);
+}
+
 static void end_part(struct feed *f, struct part *p)
 {
 	const struct src_note *notes;
@@ -198,6 +207,7 @@ static void end_part(struct feed *f, struct part *p)
 		f->note(f->note_arg, p->path, text);
 	}
 	p->read = src_meta(p->src).read;
+	reuse_all(f);
 	src_free(p->src);
 	free(p->pkts);
 	p->src = NULL;
@@ -212,8 +222,10 @@ static void end_part(struct feed *f, struct part *p)
 /* Fetches a part's next packets; at its end it is done. */
 static int refill(struct feed *f, struct part *p)
 {
-	int n = src_recv(p->src, p->pkts, BATCH);
+	int n;
 
+	reuse_all(f);
+	n = src_recv(p->src, p->pkts, BATCH);
 	p->at = 0;
 	p->n = n > 0 ? (size_t)n : 0;
 	if (n > 0)
@@ -337,6 +349,20 @@ int feed_recv(struct feed *f, struct pkt *pkts, size_t max)
 			break; /* its next batch would take these packets away */
 	}
 	return (int)n;
+}
+
+void feed_keep(struct feed *f, unsigned n, void (*reuse)(void *arg, uint64_t window), void *arg)
+{
+	f->reuse = reuse;
+	f->reuse_arg = arg;
+	if (f->n == 1 && f->parts[0]->src)
+		src_keep(f->parts[0]->src, n, reuse, arg);
+}
+
+/* Several files have windows of their own: there all is one. */
+uint64_t feed_window(const struct feed *f)
+{
+	return f->n == 1 && f->parts[0]->src ? src_window(f->parts[0]->src) : 0;
 }
 
 void feed_progress(const struct feed *f, uint64_t *ret_done, uint64_t *ret_total)

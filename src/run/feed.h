@@ -32,5 +32,10 @@ static inline void feed_freep(struct feed **f)
  * clock are those of the whole stream.  0: end, negative errno: out of memory. */
 int feed_recv(struct feed *f, struct pkt *pkts, size_t max);
 
+/* Asks that packets stay valid longer: those that were given while feed_window()
+ * was W until 'reuse' is called with W or more, from inside of feed_recv(). */
+void feed_keep(struct feed *f, unsigned n, void (*reuse)(void *arg, uint64_t window), void *arg);
+uint64_t feed_window(const struct feed *f);
+
 /* Bytes read so far and in all (0: not known), as stored. */
 void feed_progress(const struct feed *f, uint64_t *ret_done, uint64_t *ret_total);

@@ -54,7 +54,10 @@ struct run_pass {
 	struct batch *batch;
 	struct run_serials *serials; /* of the packets of a batch */
 	bool ordered;                /* packet times did not go back so far */
-	bool stopped;                /* by the user, or the taker has enough */
+	bool stopped;                /* the taker has enough */
+	bool asked_to_stop;          /* by in.progress */
+	struct crew *crew;           /* while threads run */
+	int crew_status;             /* -errno of a wait inside of feed_recv() */
 
 	/* Takes rows; NULL: they are thrown away. */
 	ql_batch_fn row_fn;

@@ -10,10 +10,13 @@
 #include "filter/filter.h"
 #include "flow/flow_schema.h"
 #include "net/dec.h"
+#include "run/crew.h"
 #include "run/feed.h"
 
 #define RECV_BATCH  256
 #define PROGRESS_NS 100000000
+#define STOPPED     1 /* the user wants no more */
+#define KEEP        4 /* windows of the input that stay valid for the threads */
 
 /* The flows of one packet of a batch, outermost first. */
 struct run_serials {
@@ -199,6 +202,23 @@ static bool passes(struct run_pass *p, const struct pkt *k)
 	return !p->filter || filter_match(p->filter, k->linktype, k->data, k->caplen, k->len);
 }
 
+/* Counts a packet; whether filter and time range let it through. */
+static bool take_packet(struct run_pass *p, const struct pkt *k)
+{
+	struct run_stats *s = &p->files->stats;
+
+	if (!s->packets++ || k->ts < s->first)
+		s->first = k->ts;
+	s->last = k->clock;
+	p->ordered &= k->ts >= k->clock;
+	if (k->drops)
+		drops_add(&p->files->drops, k->ts, k->drops);
+	if (passes(p, k))
+		return true;
+	s->filtered++;
+	return false;
+}
+
 /* Gives a batch's packets, in their order, to their taker. */
 static int give_packets(struct run_pass *p, const struct pkt *pkts, size_t n)
 {
@@ -215,22 +235,12 @@ static int give_packets(struct run_pass *p, const struct pkt *pkts, size_t n)
 
 static int add_batch(struct run_pass *p, const struct pkt *pkts, size_t n)
 {
-	struct run_stats *s = &p->files->stats;
 	size_t i;
 	int r;
 
 	for (i = 0; i < n; i++) {
-		const struct pkt *k = &pkts[i];
-
-		if (!s->packets++ || k->ts < s->first)
-			s->first = k->ts;
-		p->ordered &= k->ts >= k->clock;
-		if (k->drops)
-			drops_add(&p->files->drops, k->ts, k->drops);
-		if (!passes(p, k)) {
-			s->filtered++;
+		if (!take_packet(p, &pkts[i]))
 			continue;
-		}
 		r = add_packet(p, pkts, (uint32_t)i);
 		if (r < 0)
 			return r;
@@ -241,7 +251,6 @@ static int add_batch(struct run_pass *p, const struct pkt *pkts, size_t n)
 		if (r < 0)
 			return r;
 	}
-	s->last = pkts[n - 1].clock;
 	return give_packets(p, pkts, n);
 }
 
@@ -261,7 +270,8 @@ static bool go_on(struct run_pass *p)
 		return true;
 	f->progress_at = at;
 	feed_progress(p->feed, &done, &total);
-	return !f->in.progress(f->in.progress_arg, done, total);
+	p->asked_to_stop = f->in.progress(f->in.progress_arg, done, total);
+	return !p->asked_to_stop;
 }
 
 static void count(struct run_pass *p)
@@ -296,30 +306,146 @@ static void count(struct run_pass *p)
 	}
 }
 
+static int read_alone(struct run_pass *p)
+{
+	struct pkt pkts[RECV_BATCH];
+	int n, r;
+
+	while (!p->stopped && (n = feed_recv(p->feed, pkts, RECV_BATCH)) != 0) {
+		if (n < 0)
+			return n;
+		r = add_batch(p, pkts, (size_t)n);
+		if (r < 0)
+			return r;
+		if (!go_on(p))
+			return STOPPED;
+	}
+	return 0;
+}
+
+/* Rows that wait are taken while all threads stand still. */
+static int make_room(struct run_pass *p, struct crew *c, int r)
+{
+	if (r != -EAGAIN)
+		return r;
+	r = give_rows(p);
+	crew_resume(c);
+	return r;
+}
+
+static void decode_block(struct run_pass *p, struct crew_block *b, size_t n)
+{
+	struct dec levels[DEC_LEVELS_MAX];
+	size_t i, d, k;
+
+	for (i = 0; i < n; i++) {
+		const struct pkt *pkt = &b->pkts[i];
+		struct crew_lane *l;
+
+		if (!take_packet(p, pkt))
+			continue;
+		d = dec_frame(pkt->linktype, pkt->data, pkt->caplen, pkt->len, levels);
+		l = &b->lanes[flow_shard(&levels[0], (unsigned)p->n_tables)];
+		for (k = 0; k < d; k++) {
+			levels[k].pkt = (uint32_t)i;
+			l->dec[l->n++] = levels[k];
+		}
+	}
+}
+
+/* Waits until the packets of all windows up to 'window' are dealt with. */
+static int settle(struct run_pass *p, struct crew *c, uint64_t window)
+{
+	int r;
+
+	while ((r = crew_wait(c, window)) < 0) {
+		r = make_room(p, c, r);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The input wants the memory of a window back. */
+static void reuse(void *arg, uint64_t window)
+{
+	struct run_pass *p = arg;
+
+	if (p->crew_status == 0)
+		p->crew_status = settle(p, p->crew, window);
+}
+
+/* One block: reads, decodes, hands over.  Returns the number of packets. */
+static int read_block(struct run_pass *p, struct crew *c)
+{
+	struct crew_block *b;
+	int n, r;
+
+	while ((r = crew_block(c, &b)) < 0) {
+		r = make_room(p, c, r);
+		if (r < 0)
+			return r;
+	}
+	n = feed_recv(p->feed, b->pkts, CREW_PACKETS);
+	if (p->crew_status < 0)
+		return p->crew_status;
+	if (n <= 0)
+		return n;
+	b->window = feed_window(p->feed);
+	decode_block(p, b, (size_t)n);
+	crew_submit(c, b);
+	return n;
+}
+
+static int read_with(struct run_pass *p, struct crew *c)
+{
+	int n;
+
+	while (!p->stopped && (n = read_block(p, c)) != 0) {
+		if (n < 0)
+			return n;
+		if (!go_on(p))
+			break;
+	}
+	n = settle(p, c, UINT64_MAX);
+	return n < 0 ? n : p->asked_to_stop ? STOPPED : 0;
+}
+
+static int read_all(struct run_pass *p, struct err *err)
+{
+	struct crew *c;
+	int r;
+
+	/* Packets are given out in their order: that is one thread's work. */
+	if (p->n_tables == 1 || p->pkt_fn)
+		return read_alone(p);
+	r = crew_new(&c, p->tables, p->n_tables, err);
+	if (r < 0)
+		return r;
+	p->crew = c;
+	feed_keep(p->feed, KEEP, reuse, p);
+	r = read_with(p, c);
+	feed_keep(p->feed, 1, NULL, NULL);
+	crew_free(c);
+	return r;
+}
+
 int run_pass_all(struct run_pass *p, struct err *err)
 {
 	struct run_files *f = p->files;
-	struct pkt pkts[RECV_BATCH];
-	int n = 0, r = 0;
+	int r = read_all(p, err);
 	size_t i;
 
-	while (!p->stopped && r == 0 && (n = feed_recv(p->feed, pkts, RECV_BATCH)) > 0) {
-		r = add_batch(p, pkts, (size_t)n);
-		if (r == 0 && !go_on(p)) {
-			run_note(f, NULL, "stopped before the end of the input");
-			break;
-		}
-	}
-	if (n < 0)
-		r = n;
 	f->ordered = p->ordered;
-	f->order_known = r == 0 && n == 0;
+	f->order_known = r == 0 && !p->stopped;
+	if (r == STOPPED) {
+		run_note(f, NULL, "stopped before the end of the input");
+		r = 0;
+	}
 	for (i = 0; !p->stopped && r == 0 && i < p->n_tables; i++)
 		r = flow_table_finish(p->tables[i], f->stats.last);
 	if (!p->stopped && r == 0)
 		r = give_rows(p);
 	count(p);
-	if (r == -ENOMEM)
-		return err_set(err, r, "out of memory");
-	return r;
+	return r == -ENOMEM ? err_set(err, r, "out of memory") : r;
 }
