@@ -74,7 +74,8 @@ static bool gnutella(const struct pay *y)
 {
 	uint8_t type = pay_u8(y, 16), ttl = pay_u8(y, 17), hops = pay_u8(y, 18);
 
-	if (y->len < 23 || pay_le32(y, 19) != y->len - 23 || ttl > 7 || hops > 7 || !pay_be32(y, 0))
+	if (y->len < 23 || pay_le32(y, 19) != y->len - 23 || ttl > 7 || hops > 7 ||
+	    (!ttl && type != 0x44))
 		return false;
 	return type <= 2 || type == 0x10 || type == 0x30 || type == 0x31 || type == 0x32 ||
 	       type == 0x40 || type == 0x44 || type == 0x80 || type == 0x81;

@@ -82,29 +82,31 @@ static bool iec104(const struct pay *y)
 	return len >= 10 && pay_port(y, 2404) && !(pay_u8(y, 4) & 1);
 }
 
-/* ODVA CIP volume 2, 2-3: command, length, session, status 0, ..., options 0. */
+/* ODVA CIP volume 2, 2-3: command, length, session, status, ..., options 0.
+ * Requests that list something consist of zeros: only the port tells them. */
 static bool enip(const struct pay *y)
 {
 	uint16_t command = pay_le16(y, 0), len = pay_le16(y, 2);
+	bool port = pay_port(y, 44818);
 
+	if (y->len < 24 || len > y->len - 24 || (len != y->len - 24 && !port) ||
+	    pay_le32(y, 8) > 0x69 || pay_le32(y, 20))
+		return false;
 	switch (command) {
 	case 0x0000: /* NOP */
-		if (!pay_port(y, 44818))
-			return false;
-		break;
 	case 0x0004: /* list services */
 	case 0x0063: /* list identity */
 	case 0x0064: /* list interfaces */
-	case 0x0065: /* register session */
+		return port;
+	case 0x0065: /* register session: version 1, no options */
+		return len == 4 && pay_le32(y, 24) == 1;
 	case 0x0066: /* unregister session */
 	case 0x006f: /* send request/reply data */
 	case 0x0070: /* send unit data */
-		break;
+		return pay_le32(y, 4) != 0;
 	default:
 		return false;
 	}
-	return y->len >= 24 && (len == y->len - 24 || (pay_port(y, 44818) && len < y->len - 24)) &&
-	       pay_le32(y, 8) <= 0x69 && pay_le32(y, 20) == 0;
 }
 
 /* OPC UA part 6, 7.1.2: message type, chunk type, size (little-endian). */

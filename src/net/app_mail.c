@@ -1,7 +1,5 @@
 #include "net/app_rec.h"
 
-#include <ctype.h>
-
 #define LINE_LOOK 512 /* RFC 5321 4.5.3.1.5: a reply line */
 
 /* A line that is not there to its end may still be long enough to judge. */
@@ -40,7 +38,7 @@ static bool smtp_port(const struct pay *y)
  * (RFC 3977 5.1) tell themselves by the text, else by the port. */
 static enum app reply(const struct pay *y)
 {
-	if (!isdigit(pay_u8(y, 1)) || !isdigit(pay_u8(y, 2)) ||
+	if (!is_digit(pay_u8(y, 1)) || !is_digit(pay_u8(y, 2)) ||
 	    (pay_u8(y, 3) != ' ' && pay_u8(y, 3) != '-') || !text_line(y))
 		return APP_NONE;
 	if (smtp_port(y))
@@ -66,12 +64,12 @@ static bool command(const struct pay *y, const char (*words)[5], size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		size_t len = strlen(words[i]), k;
+		uint32_t k;
 
-		for (k = 0; k < len && toupper(pay_u8(y, (uint32_t)k)) == words[i][k]; k++)
+		for (k = 0; words[i][k] && upper(pay_u8(y, k)) == words[i][k]; k++)
 			;
-		c = pay_u8(y, (uint32_t)len);
-		if (k == len && (c == ' ' || c == '\r' || c == '\n'))
+		c = pay_u8(y, k);
+		if (!words[i][k] && (c == ' ' || c == '\r' || c == '\n'))
 			return text_line(y);
 	}
 	return false;
@@ -112,17 +110,17 @@ static bool imap_command(const struct pay *y)
 	uint32_t at = 0;
 	size_t i;
 
-	while (at < 16 && isalnum(pay_u8(y, at)))
+	while (at < 16 && is_alnum(pay_u8(y, at)))
 		at++;
 	if (!at || pay_u8(y, at) != ' ')
 		return false;
 	at++;
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		size_t len = strlen(words[i]), k;
+		uint32_t k;
 
-		for (k = 0; k < len && toupper(pay_u8(y, at + (uint32_t)k)) == words[i][k]; k++)
+		for (k = 0; words[i][k] && upper(pay_u8(y, at + k)) == words[i][k]; k++)
 			;
-		if (k == len)
+		if (!words[i][k])
 			return true;
 	}
 	return false;
@@ -165,16 +163,16 @@ enum app mail_tcp(const struct pay *y)
 		return text_line(y) ? APP_SMTP : APP_NONE;
 	if (PAY_IS(y, 0, "+OK ") || (PAY_IS(y, 0, "+OK\r\n") && pay_port(y, 110)))
 		return text_line(y) ? APP_POP3 : APP_NONE;
-	if (pay_port(y, 143) && (c == '*' || isalnum(c)) && text_line(y))
+	if (pay_port(y, 143) && (c == '*' || is_alnum(c)) && text_line(y))
 		return APP_IMAP;
 	if (c == '*')
 		return PAY_IS(y, 0, "* OK ") || PAY_IS(y, 0, "* OK [") ||
 				       PAY_IS(y, 0, "* PREAUTH ") || PAY_IS(y, 0, "* CAPABILITY ")
 			       ? APP_IMAP
 			       : APP_NONE;
-	if (irc_line(y) || (pay_port(y, 6667) && (isupper(c) || c == ':') && text_line(y)))
+	if (irc_line(y) || (pay_port(y, 6667) && (is_upper(c) || c == ':') && text_line(y)))
 		return APP_IRC;
-	if (isalnum(c) && imap_command(y))
+	if (is_alnum(c) && imap_command(y))
 		return APP_IMAP;
 	return port_command(y);
 }

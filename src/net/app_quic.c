@@ -10,11 +10,7 @@
 #define QUIC_MVFST_27    0xfaceb002
 #define QUIC_CID_MAX     20   /* RFC 9000 17.2 */
 #define QUIC_CLIENT_MIN  1200 /* RFC 9000 14.1 */
-#define QUIC_PLAIN_MAX   2048 /* bytes of one Initial that are decrypted */
 #define QUIC_PACKETS_MAX 4    /* coalesced packets looked at in one datagram */
-#define QUIC_FRAMES_MAX  64   /* CRYPTO frames kept of one datagram */
-#define GQUIC_CHLO_LOOK  128  /* where a plain CHLO begins at the latest */
-#define GQUIC_TAGS_MAX   128  /* quic_protocol.h, kMaxEntries */
 
 #define AES_SIZE    16
 #define IV_SIZE     12
@@ -88,59 +84,6 @@ static bool gquic_public(const struct pay *y)
 {
 	return y->len >= 14 && (y->p[0] & 0xcb) == 0x09 && pay_u8(y, 9) == 'Q' &&
 	       is_google(pay_be32(y, 9));
-}
-
-static uint32_t le_tag(const char *text)
-{
-	return le32_load(text);
-}
-
-/* Google's CHLO: tag, number of entries, then tags with the ends of their
- * values, then the values. */
-static bool gquic_chlo(struct cur c, struct app_info *info)
-{
-	uint32_t n, i, begin = 0;
-
-	if (cur_le32(&c) != le_tag("CHLO"))
-		return false;
-	n = cur_le16(&c);
-	cur_le16(&c);
-	if (n > GQUIC_TAGS_MAX)
-		return false;
-	for (i = 0; i < n && cur_ok(&c); i++) {
-		uint32_t tag = cur_le32(&c), end = cur_le32(&c);
-
-		if (end < begin)
-			return false;
-		if (tag == le_tag("SNI\0")) {
-			uint32_t len = end - begin, k;
-			const uint8_t *name;
-
-			cur_take(&c, 8 * (n - i - 1));
-			cur_take(&c, begin);
-			name = cur_take(&c, len);
-			if (!name || !len || len > UINT8_MAX)
-				return false;
-			for (k = 0; k < len; k++)
-				if (name[k] <= 0x20 || name[k] >= 0x7f)
-					return false;
-			info->name = name;
-			info->name_len = (uint8_t)len;
-			return true;
-		}
-		begin = end;
-	}
-	return false;
-}
-
-/* The CHLO of Q046 and before is not encrypted. */
-static void gquic_name(const struct pay *y, struct app_info *info)
-{
-	uint32_t look = y->len < GQUIC_CHLO_LOOK ? y->len : GQUIC_CHLO_LOOK;
-	const uint8_t *p = memmem(y->p, look, "CHLO", 4);
-
-	if (p)
-		gquic_chlo(pay_cur(y, (uint32_t)(p - y->p)), info);
 }
 
 enum app quic_udp(const struct pay *y, struct app_info *info)
@@ -309,92 +252,8 @@ static uint32_t packet_open(const struct quic_keys *keys, const uint8_t *head, u
 	return body;
 }
 
-/* RFC 9000 16; a length above 32 bits is nonsense here and ends the reading. */
-static uint32_t varint(struct cur *c)
-{
-	uint8_t first = cur_u8(c);
-	uint32_t v = first & 0x3f, n = (1u << (first >> 6)) - 1;
-
-	for (; n; n--) {
-		if (v >> 24)
-			c->bad = true;
-		v = v << 8 | cur_u8(c);
-	}
-	return v;
-}
-
-/* The ClientHello as its CRYPTO frames bring it, in whatever order. */
-struct hello {
-	uint32_t nframes;
-	struct {
-		uint32_t off, len;
-	} frames[QUIC_FRAMES_MAX];
-	uint8_t bytes[QUIC_PLAIN_MAX * 2]; /* holes hold rubbish */
-};
-
-/* RFC 9000 19, the frames that an Initial may have (12.4).  Google's own
- * versions number them differently. */
-static void read_frames(struct hello *h, struct cur c, bool google_frames)
-{
-	while (cur_ok(&c) && c.left) {
-		uint8_t type = cur_u8(&c);
-		const uint8_t *data;
-		uint32_t off, len;
-
-		if (type == 0 || (type == 1 && !google_frames) || (type == 7 && google_frames))
-			continue;                                 /* PADDING, PING */
-		if ((type == 2 || type == 3) && !google_frames) { /* ACK */
-			uint32_t ranges;
-
-			varint(&c);
-			varint(&c);
-			ranges = varint(&c);
-			varint(&c);
-			while (ranges-- && cur_ok(&c)) {
-				varint(&c);
-				varint(&c);
-			}
-			if (type == 3) {
-				varint(&c);
-				varint(&c);
-				varint(&c);
-			}
-			continue;
-		}
-		if (type != (google_frames ? 8 : 6)) /* not CRYPTO */
-			return;
-		off = varint(&c);
-		len = varint(&c);
-		data = cur_take(&c, len);
-		if (!data || !len || h->nframes == QUIC_FRAMES_MAX || len > sizeof(h->bytes) ||
-		    off > sizeof(h->bytes) - len)
-			continue;
-		memcpy(h->bytes + off, data, len);
-		h->frames[h->nframes].off = off;
-		h->frames[h->nframes++].len = len;
-	}
-}
-
-/* Bytes of the hello that are there from its beginning on. */
-static uint32_t hello_len(const struct hello *h)
-{
-	uint32_t end = 0, i;
-	bool grown = true;
-
-	while (grown) {
-		grown = false;
-		for (i = 0; i < h->nframes; i++) {
-			if (h->frames[i].off <= end && end < h->frames[i].off + h->frames[i].len) {
-				end = h->frames[i].off + h->frames[i].len;
-				grown = true;
-			}
-		}
-	}
-	return end;
-}
-
 /* The packets of one datagram (RFC 9000 12.2), those that are Initial. */
-static void read_packets(struct hello *h, struct cur c)
+static void read_packets(struct quic_hello *h, struct cur c)
 {
 	uint8_t plain[QUIC_PLAIN_MAX];
 	unsigned i;
@@ -412,8 +271,8 @@ static void read_packets(struct hello *h, struct cur c)
 		if (type == 3) /* Retry has no length */
 			return;
 		if (type == 0)
-			cur_take(&c, varint(&c)); /* token */
-		len = varint(&c);
+			cur_take(&c, quic_varint(&c)); /* token */
+		len = quic_varint(&c);
 		at = (uint32_t)(c.p - head);
 		if (!cur_take(&c, len))
 			return;
@@ -421,7 +280,7 @@ static void read_packets(struct hello *h, struct cur c)
 			uint32_t n = packet_open(&keys, head, at, at + len, plain);
 
 			if (n)
-				read_frames(h, cur_at(plain, n), is_google(version));
+				quic_hello_add(h, cur_at(plain, n), is_google(version));
 		}
 	}
 }
@@ -429,20 +288,12 @@ static void read_packets(struct hello *h, struct cur c)
 uint32_t app_quic_name(const uint8_t *p, uint32_t len, char ret[APP_NAME_SIZE])
 {
 	struct app_info info = {0};
-	struct hello h;
-	struct cur c;
+	struct quic_hello h;
 
 	h.nframes = 0;
 	ret[0] = '\0';
 	read_packets(&h, cur_at(p, len));
-	c = cur_at(h.bytes, hello_len(&h));
-	if (c.left >= 4 && memcmp(c.p, "CHLO", 4) == 0) {
-		gquic_chlo(c, &info);
-	} else if (cur_u8(&c) == 1) { /* client_hello, RFC 8446 4 */
-		cur_take(&c, 3);
-		tls_client_hello(c, false, &info);
-	}
-	if (!info.name)
+	if (!quic_hello_name(&h, &info))
 		return 0;
 	memcpy(ret, info.name, info.name_len);
 	ret[info.name_len] = '\0';

@@ -74,6 +74,32 @@ static inline bool pay_port(const struct pay *y, uint16_t port)
 	return y->sport == port || y->dport == port;
 }
 
+/* ASCII only, whatever the locale. */
+static inline bool is_digit(uint8_t c)
+{
+	return (uint8_t)(c - '0') < 10;
+}
+
+static inline bool is_upper(uint8_t c)
+{
+	return (uint8_t)(c - 'A') < 26;
+}
+
+static inline bool is_lower(uint8_t c)
+{
+	return (uint8_t)(c - 'a') < 26;
+}
+
+static inline bool is_alnum(uint8_t c)
+{
+	return is_digit(c) || is_upper(c) || is_lower(c);
+}
+
+static inline char upper(uint8_t c)
+{
+	return (char)(is_lower(c) ? c - 0x20 : c);
+}
+
 /* Whether the string literal 'lit' stands at 'off'. */
 #define PAY_IS(y, off, lit)                                                                        \
 	(pay_has((y), (off), sizeof(lit) - 1) &&                                                   \
@@ -100,6 +126,32 @@ void tls_client_hello(struct cur c, bool dtls, struct app_info *info);
 
 /* app_quic.c */
 enum app quic_udp(const struct pay *y, struct app_info *info);
+
+/* app_hello.c: a QUIC client's hello, put together from its frames. */
+#define QUIC_PLAIN_MAX  2048 /* bytes of one Initial packet that are decrypted */
+#define QUIC_FRAMES_MAX 64   /* CRYPTO frames kept of one datagram */
+
+struct quic_hello {
+	uint32_t nframes;
+	struct {
+		uint32_t off, len;
+	} frames[QUIC_FRAMES_MAX];
+	uint8_t bytes[QUIC_PLAIN_MAX * 2]; /* what no frame covers is not set */
+};
+
+/* RFC 9000 16; a value above 32 bits is nonsense here and breaks the cursor. */
+uint32_t quic_varint(struct cur *c);
+
+/* Adds the CRYPTO frames of one decrypted packet, in whatever order.  'google':
+ * frame types of Q050, T050, T051. */
+void quic_hello_add(struct quic_hello *h, struct cur plain, bool google);
+
+/* The server name in what is there from the beginning on without a hole,
+ * pointing into 'h'.  False: none, 'info' is untouched. */
+bool quic_hello_name(const struct quic_hello *h, struct app_info *info);
+
+/* The server name of a CHLO that is not encrypted (Google's Q046 and before). */
+void gquic_name(const struct pay *y, struct app_info *info);
 
 /* app_dns.c: DNS, mDNS, LLMNR, NetBIOS names. */
 enum app dns_tcp(const struct pay *y);

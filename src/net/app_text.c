@@ -1,6 +1,5 @@
 #include "net/app_rec.h"
 
-#include <ctype.h>
 #include <strings.h>
 
 #define LINE_MAX_SEEN 4096 /* a start line longer than this counts as cut */
@@ -14,11 +13,6 @@ struct word {
 #define WORD_IS(w, lit) ((w).len == sizeof(lit) - 1 && memcmp((w).p, (lit), sizeof(lit) - 1) == 0)
 #define WORD_STARTS(w, lit)                                                                        \
 	((w).len >= sizeof(lit) - 1 && memcmp((w).p, (lit), sizeof(lit) - 1) == 0)
-
-static bool is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
 
 /* The line at 'off' without its end; false when its end is not there. */
 static bool line_at(const struct pay *y, uint32_t off, struct word *ret)
@@ -65,7 +59,7 @@ static void http_host(const struct pay *y, uint32_t off, struct app_info *info)
 			line.len--;
 		for (i = line.len; i && is_digit(line.p[i - 1]); i--)
 			;
-		if (i && i < line.len && line.p[i - 1] == ':')
+		if (i && line.p[i - 1] == ':')
 			line.len = i - 1;
 		for (i = 0; i < line.len; i++)
 			if (line.p[i] <= 0x20 || line.p[i] >= 0x7f)
@@ -227,13 +221,18 @@ static bool redis_array(const struct pay *y)
 	return i > 1 && PAY_IS(y, i, "\r\n$") && is_digit(pay_u8(y, i + 3));
 }
 
+static bool is_hex(uint8_t c)
+{
+	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
 /* git protocol: pkt-line with four hexadecimal digits. */
 static bool git_request(const struct pay *y)
 {
 	uint32_t i;
 
 	for (i = 0; i < 4; i++)
-		if (!isxdigit(pay_u8(y, i)))
+		if (!is_hex(pay_u8(y, i)))
 			return false;
 	return PAY_IS(y, 4, "git-upload-pack ") || PAY_IS(y, 4, "git-receive-pack ") ||
 	       PAY_IS(y, 4, "git-upload-archive ");
@@ -286,8 +285,9 @@ static enum app banner(const struct pay *y)
 	case '<':
 		return syslog_line(y) ? APP_SYSLOG : xml_text(y);
 	default:
-		return is_digit(y->p[0]) || islower(y->p[0]) ? (git_request(y) ? APP_GIT : APP_NONE)
-							     : APP_NONE;
+		return is_digit(y->p[0]) || is_lower(y->p[0])
+			       ? (git_request(y) ? APP_GIT : APP_NONE)
+			       : APP_NONE;
 	}
 }
 
@@ -297,7 +297,7 @@ enum app text_tcp(const struct pay *y, struct app_info *info)
 
 	if (y->p[0] >= 0x7f)
 		return APP_NONE;
-	if (y->p[0] >= 'A' && y->p[0] <= 'Z') {
+	if (is_upper(y->p[0])) {
 		app = request_line(y, false, info);
 		if (!app)
 			app = status_line(y, false);
@@ -335,7 +335,7 @@ enum app text_udp(const struct pay *y, struct app_info *info)
 	default:
 		break;
 	}
-	if (y->p[0] >= 'A' && y->p[0] <= 'Z') {
+	if (is_upper(y->p[0])) {
 		enum app app = request_line(y, true, info);
 
 		return app ? app : status_line(y, true);
