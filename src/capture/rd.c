@@ -94,7 +94,7 @@ static size_t packed_read(struct rd *rd, uint8_t *dst, size_t size)
 			return out;
 		if (rd->in_eof && !in) {
 			if (!rd->failed && !unpack_at_end(rd->unpack))
-				err_set(&rd->why, -EBADMSG, "the %s data ends before its time",
+				err_set(&rd->why, -ENODATA, "the %s data ends before its time",
 					unpack_name(rd->unpack));
 			return 0;
 		}

@@ -1,7 +1,6 @@
 /* Files, pipes and standard input as a source of packets. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,9 +32,7 @@ void src_file_end(struct src_file *f, uint64_t off, const char *what)
 		src_note_add(&f->src, rd->off, NULL, "%s", rd->why.text);
 	if (what) {
 		f->src.meta.cut = true;
-		src_note_add(&f->src, off, NULL,
-			     "the data ends in the middle of %s that begins at offset %" PRIu64,
-			     what, off);
+		src_note_add(&f->src, off, NULL, "cut: the data ends in the middle of %s", what);
 	}
 	f->ended = true;
 }
@@ -79,8 +76,6 @@ static int start(struct src_file *f, struct err *err)
 	struct rd *rd = &f->rd;
 	enum magic m = find_format(rd);
 
-	if (rd->why.code && rd_left(rd) < PCAP_HDR_SIZE)
-		return err_set(err, rd->why.code, "%s", rd->why.text);
 	switch (m) {
 	case MAGIC_PCAP:
 		return walk_pcap_start(f, err);
@@ -131,6 +126,8 @@ static int file_open(struct src **ret, const char *arg, struct err *err)
 	r = rd_start(&f->rd, fd, err);
 	if (r == 0)
 		r = start(f, err);
+	if (r < 0 && f->rd.why.code)
+		r = err_set(err, f->rd.why.code, "%s", f->rd.why.text);
 	if (r < 0)
 		return err_wrap(err, r, "cannot read '%s'", name);
 

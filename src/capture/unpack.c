@@ -123,7 +123,9 @@ static int zstd_run(struct unpack *u, const uint8_t *in, size_t *in_size, uint8_
 	*out_size = o.pos;
 	if (ZSTD_isError(r))
 		return err_set(err, -EBADMSG, "zstd: %s", ZSTD_getErrorName(r));
-	u->between = r == 0;
+	/* Asked without input between frames, it wants the next one's header. */
+	if (i.pos || o.pos)
+		u->between = r == 0;
 	return 0;
 }
 
@@ -136,7 +138,8 @@ static int lz4_run(struct unpack *u, const uint8_t *in, size_t *in_size, uint8_t
 		*in_size = *out_size = 0;
 		return err_set(err, -EBADMSG, "lz4: %s", LZ4F_getErrorName(r));
 	}
-	u->between = r == 0;
+	if (*in_size || *out_size)
+		u->between = r == 0;
 	return 0;
 }
 
