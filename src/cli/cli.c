@@ -13,6 +13,7 @@
 #include "cli/system.h"
 
 static const struct cli_cmd *const cmds[] = {
+	&cmd_info,
 	&cmd_flows,
 	&cmd_query,
 	&cmd_explain,
@@ -20,7 +21,7 @@ static const struct cli_cmd *const cmds[] = {
 };
 
 static const struct cli_tool *const tools[] = {
-	/* NULL ends it */
+	&as_capinfos,
 	NULL,
 };
 
