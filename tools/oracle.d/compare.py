@@ -64,12 +64,14 @@ class Row:
         self.bytes = self.ab_bytes + self.ba_bytes
 
     def tuple(self):
-        """Its 5-tuple; the port is None where it is no part of the flow; None without ports."""
+        """Its 5-tuple; None without ports."""
         if self.ip_protocol not in (6, 17) or self.transport_b is None:
             return None
-        if not self.transport_a and not self.transport_b and self.fragments == self.packets:
-            return None  # fragments without their first one: no ports known
         return layers.both_ways(self.ip_protocol, self.a, self.transport_a, self.b, self.transport_b)
+
+    def portless(self):
+        """Whether ports 0 may stand for those of a first fragment that was not seen."""
+        return not self.transport_a and not self.transport_b and self.fragments == self.packets
 
 
 def flows(path):
@@ -83,12 +85,14 @@ class Seen:
     """What tshark saw of a file, by flow."""
 
     def __init__(self, packets, one_port):
-        self.at = {}         # time -> number of the first packet of that time
-        self.tuples = {}     # 5-tuple -> number of its first packet
-        self.rtts = collections.defaultdict(dict)  # TCP 5-tuple -> {SYN+ACK's packet: ns}
+        self.at = {}      # time -> number of the first packet of that time
+        self.tuples = {}  # 5-tuple -> number of its first packet
+        self.rtts = collections.defaultdict(dict)    # TCP 5-tuple -> {SYN+ACK's packet: ns}
         self.echoes = collections.defaultdict(list)  # (addresses, id) -> [(request's packet, ns)]
-        self.ids = collections.defaultdict(dict)   # innermost flow -> {community id: packet}
-        self.all_ids = {}
+        self.ids = collections.defaultdict(dict)     # 5-tuple -> {community id: packet}
+        self.other_ids = collections.defaultdict(dict)  # (addresses, protocol) -> the same
+        self.ids_at = collections.defaultdict(set)   # time -> community ids
+        self.answered = set()  # streams whose SYN+ACK was seen
         times = {p.number: p.ts for p in packets}
         for p in packets:
             self.at.setdefault(p.ts, p.number)
@@ -96,16 +100,19 @@ class Seen:
             keys = [fold(t, one_port) for t in transports]
             for key in keys:
                 self.tuples.setdefault(key, p.number)
-            self.rtt(p, keys)
+            self.rtt(p, keys, transports)
             self.echo(p, networks, times)
             self.community(p, keys, transports, networks)
 
-    def rtt(self, p, keys):
-        """Only where it is clear which header tshark's one value belongs to."""
-        tcp = [k for k in keys if k[0] == 6]
-        answer = [int(v, 16) & 0x17 for v in p.f["tcp.flags"]] == [SYN_ACK]
-        if len(tcp) == 1 and answer and len(p.f["tcp.analysis.ack_rtt"]) == 1:
-            self.rtts[tcp[0]][p.number] = ns(p.f["tcp.analysis.ack_rtt"][0])
+    def rtt(self, p, keys, transports):
+        """Of the first SYN+ACK of a stream; only where it is clear which header tshark's one
+        value belongs to.  (A SYN+ACK sent again answers nothing new.)"""
+        tcp = [(k, t) for k, t in zip(keys, transports) if t.proto == 6]
+        if len(tcp) == 1 and [int(v, 16) & 0x17 for v in p.f["tcp.flags"]] == [SYN_ACK]:
+            key, stream = tcp[0][0], tcp[0][1].stream
+            if stream not in self.answered and len(p.f["tcp.analysis.ack_rtt"]) == 1:
+                self.rtts[key][p.number] = ns(p.f["tcp.analysis.ack_rtt"][0])
+            self.answered.add(stream)
 
     def echo(self, p, networks, times):
         for answered, ident in (("icmp.resp_to", "icmp.ident"),
@@ -117,28 +124,31 @@ class Seen:
                 self.echoes[key].append((request, p.ts - times.get(request, p.ts)))
 
     def community(self, p, keys, transports, networks):
-        """tshark gives one for the innermost flow of a packet."""
-        for value in p.f["communityid"]:
-            self.all_ids.setdefault(value, p.number)
-        innermost = transports and networks and not networks[-1].frag and \
-            (transports[-1].src, transports[-1].dst) == (networks[-1].src, networks[-1].dst)
-        if innermost and len(p.f["communityid"]) == 1:
-            self.ids[keys[-1]].setdefault(p.f["communityid"][0], p.number)
+        """tshark gives one for the innermost flow of a packet; its ports are not known in
+        later fragments."""
+        ids = p.f["communityid"]
+        self.ids_at[p.ts].update(ids)
+        if len(ids) != 1 or not networks or networks[-1].frag or "sflow" in p.protocols:
+            return
+        net = networks[-1]
+        if transports and (transports[-1].src, transports[-1].dst) == (net.src, net.dst):
+            self.ids[keys[-1]].setdefault(ids[0], p.number)
+        elif net.proto not in (1, 6, 17, None):
+            self.other_ids[(*sorted((net.src, net.dst)), net.proto)].setdefault(ids[0], p.number)
 
 
 def fold(t, one_port):
     """The 5-tuple of a transport, without the source port where trawl leaves it out."""
-    for a, b, port in ((t.src, t.dst, t.dport), (t.dst, t.src, t.sport)):
-        key = layers.both_ways(t.proto, a, None, b, port)
+    for port in (t.dport, t.sport):
+        key = layers.both_ways(t.proto, t.src, None, t.dst, port)
         if key in one_port:
             return key
     return layers.both_ways(*t[:5])
 
 
 def name(key):
-    proto, a, ap, b, bp = key
-    return f"{'TCP' if proto == 6 else 'UDP'} {a}:{'*' if ap is None else ap} " \
-           f"{b}:{'*' if bp is None else bp}"
+    kind = "TCP" if key[0] == 6 else "UDP"
+    return f"{kind} {key[1]} {key[2]} ports {' '.join(map(str, key[3:]))}"
 
 
 def compare(path):
@@ -157,7 +167,7 @@ def compare(path):
 
     found = sums(rows, packets, size)
     if any(r.ip_protocol is not None for r in rows) or packets:
-        one_port = {k for k in (r.tuple() for r in rows) if k and None in (k[2], k[4])}
+        one_port = {k for k in (r.tuple() for r in rows) if k and len(k) == 4}
         seen = Seen(peers.packets(path)[0], one_port)
         found += tuples(rows, seen) + rtts(rows, seen) + echoes(rows, seen) + communities(rows, seen)
     return rows, packets, found
@@ -178,7 +188,7 @@ def tuples(rows, seen):
     ours = {}
     for r in rows:
         key = r.tuple()
-        if key:
+        if key and (key in seen.tuples or not r.portless()):
             ours[key] = min(r.start, ours.get(key, r.start))
     for key in sorted(seen.tuples.keys() - ours.keys(), key=str):
         found.append(Difference("tuples", seen.tuples[key], f"only tshark: {name(key)}"))
@@ -188,12 +198,12 @@ def tuples(rows, seen):
 
 
 def rtts(rows, seen):
-    """Per 5-tuple, every value of one must be one of the other's."""
+    """Per 5-tuple, every value of one must be one of the other's; tshark leaves out those of 0."""
     found = []
     ours = collections.defaultdict(dict)
     known = {r.tuple() for r in rows}
     for r in rows:
-        if r.ip_protocol == 6 and r.rtt_ns is not None and r.tuple():
+        if r.ip_protocol == 6 and r.rtt_ns and r.tuple():
             ours[r.tuple()][r.rtt_ns] = seen.at.get(r.start, 0)
     for key, values in seen.rtts.items():
         for number, value in values.items():
@@ -201,10 +211,11 @@ def rtts(rows, seen):
                 found.append(Difference("rtt", number, f"{name(key)}: tshark {value} ns, "
                                         f"trawl {sorted(ours[key]) or 'none'}"))
     for key, values in ours.items():
+        theirs = seen.rtts.get(key, {}).values()
         for value, number in values.items():
-            if value not in seen.rtts.get(key, {}).values():
+            if value not in theirs:
                 found.append(Difference("rtt", number, f"{name(key)}: trawl {value} ns, "
-                                        f"tshark {sorted(seen.rtts.get(key, {}).values()) or 'none'}"))
+                                        f"tshark {sorted(theirs) or 'none'}"))
     return found
 
 
@@ -235,17 +246,20 @@ def echoes(rows, seen):
 
 
 def communities(rows, seen):
+    """5-tuples and portless protocols: the same ids.  ICMP: that of the flow's first packet."""
     found = []
-    ours = collections.defaultdict(set)
-    everything = {r.community for r in rows}
+    ours, others = collections.defaultdict(set), collections.defaultdict(set)
     for r in rows:
         if r.tuple():
             ours[r.tuple()].add(r.community)
-    for key, values in seen.ids.items():
-        if key in ours and None not in key and ours[key] != set(values):
-            found.append(Difference("community", min(values.values()), f"{name(key)}: tshark "
-                                    f"{sorted(values)}, trawl {sorted(ours[key])}"))
-    for value, number in seen.all_ids.items():
-        if value not in everything:
-            found.append(Difference("community", number, f"only tshark: {value}"))
+        elif r.ip_protocol is not None:
+            others[(*sorted((r.a, r.b)), r.ip_protocol)].add(r.community)
+        if r.ip_protocol in (1, 58) and not r.fragments and r.community not in seen.ids_at[r.start]:
+            found.append(Difference("community", seen.at.get(r.start, 0), f"ICMP {r.a} {r.b}: trawl "
+                                    f"{r.community}, tshark {sorted(seen.ids_at[r.start])}"))
+    for theirs, mine in ((seen.ids, ours), (seen.other_ids, others)):
+        for key, values in theirs.items():
+            if len(key) != 4 and mine.get(key) != set(values) and key in mine:
+                found.append(Difference("community", min(values.values()), f"{key}: tshark "
+                                        f"{sorted(values)}, trawl {sorted(mine[key])}"))
     return found

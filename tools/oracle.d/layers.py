@@ -4,7 +4,8 @@ together.
 tshark gives one list per field, with an entry for each time a header occurs;
 frame.protocols gives the order of the headers.  Walking it and taking the next
 entry of the right list at each name pairs them up again.  What an ICMP error
-quotes is no packet that passed: the walk stops behind the ICMP header."""
+quotes, or an sFlow datagram reports, is no packet that passed here: the walk
+stops at these headers."""
 import collections
 import ipaddress
 
@@ -13,6 +14,7 @@ Transport = collections.namedtuple("Transport", "proto src sport dst dport strea
 Network = collections.namedtuple("Network", "src dst proto frag")
 
 IP_PROTOS = {"tcp": 6, "udp": 17}
+QUOTING = {"icmp", "icmpv6", "sflow"}
 
 
 class Cut(Exception):
@@ -24,7 +26,7 @@ def walk(packet):
     transports, networks = [], []
     f = {name: iter(values) for name, values in packet.f.items()}
     for name in packet.protocols:
-        if name in ("icmp", "icmpv6"):
+        if name in QUOTING:
             break
         try:
             step(name, f, transports, networks)
@@ -64,6 +66,9 @@ def addr(text):
 
 
 def both_ways(proto, a, aport, b, bport):
-    """The 5-tuple without direction."""
-    ends = sorted([(a, aport), (b, bport)], key=lambda e: (e[0], -1 if e[1] is None else e[1]))
-    return (proto, *ends[0], *ends[1])
+    """The 5-tuple without direction.  With one port None: of VXLAN and Geneve, whose
+    source port is no part of the flow; the other port belongs to both ends."""
+    if aport is None or bport is None:
+        return (proto, *sorted((a, b)), aport if bport is None else bport)
+    (a, aport), (b, bport) = sorted([(a, aport), (b, bport)])
+    return proto, a, b, aport, bport
