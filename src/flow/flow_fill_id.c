@@ -106,6 +106,13 @@ static void fill_uuids(struct flow_rows *r, struct col *c, size_t n, bool parent
 	}
 }
 
+static int64_t duration(const struct flow_row *row)
+{
+	uint64_t ns = flow_span(row->cold->start, row->hot->last);
+
+	return ns > INT64_MAX ? INT64_MAX : (int64_t)ns;
+}
+
 static bool fill_app(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
 {
 	switch (f) {
@@ -164,7 +171,7 @@ bool flow_fill_id(struct flow_rows *r, enum flow_field f, struct col *c, size_t 
 		FLOW_FILL(i64, true, row->hot->last);
 		return true;
 	case FLOW_duration_ns:
-		FLOW_FILL(i64, true, row->hot->last - row->cold->start);
+		FLOW_FILL(i64, true, duration(row));
 		return true;
 	case FLOW_finish:
 		FLOW_FILL(str, true, flow_str(finish_name(row)));

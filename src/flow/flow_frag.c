@@ -115,7 +115,7 @@ bool flow_frags_get(struct flow_frags *f, struct dec *d, uint32_t iface, uint32_
 
 		if (e->clock == INT64_MIN || memcmp(&e->key, &k, sizeof(k)) != 0)
 			continue;
-		if (clock - e->clock > FLOW_FRAG_TIMEOUT)
+		if ((uint64_t)clock - (uint64_t)e->clock > FLOW_FRAG_TIMEOUT)
 			return false;
 		d->sport = e->sport;
 		d->dport = e->dport;

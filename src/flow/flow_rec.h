@@ -22,6 +22,12 @@ enum flow_flags {
 	FLOW_DEAD = 1 << 10, /* left the table, waits for its reader */
 };
 
+/* From one time to a later one, ns; times can be further apart than 63 bits. */
+static inline uint64_t flow_span(int64_t from, int64_t to)
+{
+	return (uint64_t)to - (uint64_t)from;
+}
+
 struct flow_hot {
 	struct flow_key key;
 	uint32_t ext;      /* number in the pool that the flags name; POOL_NONE */

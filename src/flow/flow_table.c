@@ -207,6 +207,11 @@ static uint32_t create(struct flow_table *t, const struct flow_key *k, uint32_t 
 	return i;
 }
 
+static uint64_t timeout(const struct flow_table *t, bool closed)
+{
+	return (uint64_t)(closed ? t->opts.hold : t->opts.idle);
+}
+
 /* Whether a packet belongs to another flow than the one with its key. */
 static bool is_other(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
 		     const struct pkt *p, uint8_t *ret_finish)
@@ -215,7 +220,7 @@ static bool is_other(struct flow_table *t, uint32_t i, int dir, const struct dec
 	bool closed = h->flags & FLOW_CLOSED;
 
 	*ret_finish = FLOW_TIMEOUT;
-	if (p->clock - h->last_clock > (closed ? t->opts.hold : t->opts.idle))
+	if (flow_span(h->last_clock, p->clock) > timeout(t, closed))
 		return true;
 	*ret_finish = FLOW_NOT_FINISHED;
 	return h->flags & FLOW_IS_TCP && d->flags & DEC_L4 && d->tcp_flags & TCP_SYN &&
@@ -422,7 +427,7 @@ int flow_table_finish(struct flow_table *t, int64_t clock)
 
 		if (h->flags & FLOW_DEAD)
 			continue;
-		late = clock - h->last_clock > (closed ? t->opts.hold : t->opts.idle);
+		late = flow_span(h->last_clock, clock) > timeout(t, closed);
 		flow_wheel_remove(closed ? &t->closed : &t->idle, i);
 		h->finish = finish_of(t, h, late ? FLOW_TIMEOUT : FLOW_NOT_FINISHED);
 		h->flags |= FLOW_DEAD;

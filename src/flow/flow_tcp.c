@@ -15,6 +15,12 @@ static int32_t seq_diff(uint32_t a, uint32_t b)
 	return (int32_t)(a - b);
 }
 
+/* Whether an answer can have taken that long: not back in time, not for years. */
+static bool is_rtt(int64_t from, int64_t to)
+{
+	return to >= from && flow_span(from, to) <= INT64_MAX;
+}
+
 void flow_tcp_init(struct flow_tcp *t)
 {
 	memset(t, 0, sizeof(*t));
@@ -221,7 +227,7 @@ static void add_ack(struct flow_tcp *t, struct pool *losses, int dir, const stru
 	if (t->rtt_state == (dir ? FLOW_RTT_WAIT_A : FLOW_RTT_WAIT_B) &&
 	    !(d->tcp_flags & TCP_SYN) && seq_diff(d->ack, t->base[!dir] + 1) >= 0) {
 		t->rtt_state = FLOW_RTT_LOST;
-		if (!(r->state & FLOW_TCP_SYN_AGAIN) && ts >= t->syn[!dir]) {
+		if (!(r->state & FLOW_TCP_SYN_AGAIN) && is_rtt(t->syn[!dir], ts)) {
 			t->rtt_client = ts - t->syn[!dir];
 			t->rtt_state = FLOW_RTT_DONE;
 		}
@@ -366,7 +372,7 @@ bool flow_tcp_rtt(const struct flow_tcp *t, int64_t *ret_ns, int *ret_server)
 	int dir;
 
 	for (dir = 0; dir < 2; dir++) {
-		if (!(t->dir[dir].state & FLOW_TCP_SYNACK) || t->syn[dir] < t->syn[!dir])
+		if (!(t->dir[dir].state & FLOW_TCP_SYNACK) || !is_rtt(t->syn[!dir], t->syn[dir]))
 			continue;
 		*ret_ns = t->syn[dir] - t->syn[!dir];
 		*ret_server = dir;

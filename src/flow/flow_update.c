@@ -102,7 +102,8 @@ static void icmp_update(struct flow_icmp *m, int dir, const struct dec *d, int64
 		m->at = (uint8_t)((m->at + 1) % FLOW_ECHOES);
 	} else if (d->icmp_type == (v4 ? 0 : 129)) {
 		for (k = 0; k < FLOW_ECHOES; k++)
-			if (m->dir[k] == !dir + 1 && m->seq[k] == d->icmp_seq && ts >= m->sent[k])
+			if (m->dir[k] == !dir + 1 && m->seq[k] == d->icmp_seq && ts >= m->sent[k] &&
+			    flow_span(m->sent[k], ts) <= INT64_MAX)
 				m->rtt = ts - m->sent[k];
 	}
 }

@@ -82,7 +82,7 @@ static uint32_t pick(struct flow_wheel *w, int64_t clock)
 		uint32_t i = w->head[h];
 
 		flow_wheel_remove(w, i);
-		if (clock - last_clock(w, i) > w->timeout)
+		if (flow_span(last_clock(w, i), clock) > (uint64_t)w->timeout)
 			return i;
 		put(w, i);
 		/* Only a leap in time, by a multiple of the wheel, brings it here again. */
@@ -94,13 +94,13 @@ static uint32_t pick(struct flow_wheel *w, int64_t clock)
 
 uint32_t flow_wheel_expire(struct flow_wheel *w, int64_t clock)
 {
-	int64_t due;
+	int64_t due, before;
 
-	if (!w->n)
+	if (!w->n || __builtin_sub_overflow(clock, w->timeout, &before))
 		return POOL_NONE;
 	/* The newest slot whose last instant is due; a leap visits each list once. */
-	due = slot_of(w, clock - w->timeout) - 1;
-	if (due - w->next > FLOW_WHEEL_SLOTS)
+	due = slot_of(w, before) - 1;
+	if (due > w->next && flow_span(w->next, due) > FLOW_WHEEL_SLOTS)
 		w->next = due - FLOW_WHEEL_SLOTS;
 	while (w->n && w->next <= due) {
 		uint32_t i = pick(w, clock);
