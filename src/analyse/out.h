@@ -27,8 +27,8 @@
 #include "base/pkt.h"
 
 #define OUT_BUFFER     (1 << 20) /* bytes collected before a write */
-#define OUT_TABLE_ROWS 1000	 /* rows that decide the widths of a table */
-#define OUT_DEPTH_MAX  16	 /* of dotted JSON names */
+#define OUT_TABLE_ROWS 1000      /* rows that decide the widths of a table */
+#define OUT_DEPTH_MAX  16        /* of dotted JSON names */
 
 enum out_format {
 	OUT_TABLE,
@@ -41,8 +41,8 @@ struct out_conf {
 	enum out_format format;
 	int (*write)(void *arg, const void *p, size_t n); /* takes all: 0 or -errno */
 	void *arg;
-	bool utc;	/* table: times in UTC */
-	bool colour;	/* table: escape sequences may be used */
+	bool utc;       /* table: times in UTC */
+	bool colour;    /* table: escape sequences may be used */
 	unsigned width; /* table: leave out last columns to fit into so many characters;
 			   0: no limit */
 };

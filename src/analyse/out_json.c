@@ -23,7 +23,7 @@ enum step_kind {
 struct step {
 	enum step_kind kind;
 	uint16_t field; /* STEP_MEMBER: index into the schema */
-	uint32_t key;	/* offset into json_state.keys of "\"name\":" */
+	uint32_t key;   /* offset into json_state.keys of "\"name\":" */
 	uint32_t key_len;
 };
 
@@ -39,7 +39,7 @@ struct node {
 	const char *name;
 	size_t len;
 	size_t child, next; /* index, 0: none (the root is nobody's child) */
-	int field;	    /* -1: an object */
+	int field;          /* -1: an object */
 };
 
 struct tree {

@@ -25,10 +25,10 @@ struct out {
 	struct out_conf conf;
 	const struct out_ops *ops;
 	struct buf buf; /* not yet written */
-	int failed;	/* -errno of the first failure */
+	int failed;     /* -errno of the first failure */
 
 	const struct schema *schema; /* borrowed; NULL: out_begin() was not called */
-	uint16_t *fields;	     /* n indexes into it, owned */
+	uint16_t *fields;            /* n indexes into it, owned */
 	size_t n;
 	uint64_t rows; /* so far */
 	size_t hidden; /* fields left out */

@@ -21,7 +21,7 @@ struct cell {
 struct table_state {
 	struct buf text;
 	struct cell *cells; /* OUT_TABLE_ROWS + 1 rows of o->n; the first is the header */
-	size_t rows;	    /* kept, with the header */
+	size_t rows;        /* kept, with the header */
 	size_t *widths;
 	bool settled; /* the kept rows are out */
 };

@@ -117,19 +117,23 @@ void buf_addaddr(struct buf *b, const struct addr *a)
 static int mac_parse(const char *text, struct addr *ret)
 {
 	struct addr a = {.family = ADDR_MAC};
+	char sep = 0;
 	int i;
 
 	for (i = 0; i < 6; i++) {
 		int digits = 0, v = 0;
 
 		for (; digits < 2; digits++, text++) {
-			const char *h = strchr(hex, *text >= 'A' && *text <= 'F' ? *text | 0x20 : *text);
+			const char *h =
+				strchr(hex, *text >= 'A' && *text <= 'F' ? *text | 0x20 : *text);
 
 			if (!*text || !h)
 				break;
 			v = v * 16 + (int)(h - hex);
 		}
-		if (!digits || (i < 5 && *text != ':' && *text != '-') || (i == 5 && *text))
+		if (i == 0)
+			sep = *text;
+		if (!digits || (sep != ':' && sep != '-') || *text != (i < 5 ? sep : '\0'))
 			return -EINVAL;
 		a.b[i] = (uint8_t)v;
 		text++;
@@ -169,7 +173,8 @@ int addr_parse_prefix(const char *text, struct addr *ret, unsigned *ret_bits)
 		return -EINVAL;
 	if (!slash && strlen(text) >= sizeof(front))
 		return -EINVAL;
-	snprintf(front, sizeof(front), "%.*s", slash ? (int)(slash - text) : (int)sizeof(front), text);
+	snprintf(front, sizeof(front), "%.*s", slash ? (int)(slash - text) : (int)sizeof(front),
+		 text);
 	if (addr_parse(front, &a) < 0)
 		return -EINVAL;
 
@@ -186,7 +191,7 @@ int addr_parse_prefix(const char *text, struct addr *ret, unsigned *ret_bits)
 		bits = (unsigned)v;
 	}
 	for (i = bits; i < 128; i++)
-		a.b[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+		a.b[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
 	*ret = a;
 	*ret_bits = bits;
 	return 0;
@@ -201,7 +206,7 @@ int addr_cmp(const struct addr *a, const struct addr *b)
 
 bool addr_in(const struct addr *a, const struct addr *net, unsigned bits)
 {
-	if (a->family != net->family)
+	if (a->family != net->family || bits > family_bits(a->family))
 		return false;
 	if (memcmp(a->b, net->b, bits / 8) != 0)
 		return false;

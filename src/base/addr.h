@@ -37,4 +37,7 @@ int addr_parse_prefix(const char *text, struct addr *ret, unsigned *ret_bits);
 
 /* Orders by family, then bytes: <0, 0, >0. */
 int addr_cmp(const struct addr *a, const struct addr *b);
+
+/* Whether the first 'bits' bits are those of 'net'; false for another family
+ * and for more bits than it has. */
 bool addr_in(const struct addr *a, const struct addr *net, unsigned bits);

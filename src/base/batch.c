@@ -1,9 +1,14 @@
 #include "base/batch.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/near.h"
+#include "base/num.h"
 
 static bool name_is(const char *known, const char *name, size_t len)
 {
@@ -33,54 +38,19 @@ size_t schema_find(const struct schema *s, const char *name, size_t len,
 	return 0;
 }
 
-/* Levenshtein distance, at most 64 characters each, case folded. */
-static unsigned distance(const char *a, size_t na, const char *b, size_t nb)
-{
-	unsigned row[65], i, j;
-
-	if (na > 64 || nb > 64)
-		return 64;
-	for (j = 0; j <= nb; j++)
-		row[j] = j;
-	for (i = 1; i <= na; i++) {
-		unsigned diag = row[0];
-
-		row[0] = i;
-		for (j = 1; j <= nb; j++) {
-			unsigned cost = diag + ((a[i - 1] | 0x20) != (b[j - 1] | 0x20));
-
-			diag = row[j];
-			if (row[j] + 1 < cost)
-				cost = row[j] + 1;
-			if (row[j - 1] + 1 < cost)
-				cost = row[j - 1] + 1;
-			row[j] = cost;
-		}
-	}
-	return row[nb];
-}
-
 const char *schema_near(const struct schema *s, const char *name, size_t len)
 {
-	unsigned best = (unsigned)(len / 3) + 1;
-	const char *ret = NULL;
-	size_t i, k;
+	struct near near;
+	size_t i;
 
-	for (i = 0; i < s->n + s->n_aliases; i++) {
-		const char *names[2];
-
-		names[0] = i < s->n ? s->fields[i].name : s->aliases[i - s->n].name;
-		names[1] = i < s->n ? s->fields[i].json : names[0];
-		for (k = 0; k < 2; k++) {
-			unsigned d = distance(names[k], strlen(names[k]), name, len);
-
-			if (d < best) {
-				best = d;
-				ret = names[k];
-			}
-		}
+	near_init(&near, name, len);
+	for (i = 0; i < s->n; i++) {
+		near_offer(&near, s->fields[i].name);
+		near_offer(&near, s->fields[i].json);
 	}
-	return ret;
+	for (i = 0; i < s->n_aliases; i++)
+		near_offer(&near, s->aliases[i].name);
+	return near.best;
 }
 
 size_t val_size(enum val_type type)
@@ -106,9 +76,11 @@ size_t val_size(enum val_type type)
 
 int batch_new(struct batch **ret, const struct schema *schema, const struct field_set *want)
 {
-	struct batch *b = calloc(1, sizeof(*b));
+	struct batch *b;
 	size_t i;
 
+	assert(schema->n <= SCHEMA_FIELDS_MAX);
+	b = calloc(1, sizeof(*b));
 	if (!b)
 		return -ENOMEM;
 	b->schema = schema;
@@ -240,7 +212,9 @@ int val_cmp(enum val_type type, const union val *a, const union val *b)
 	case VAL_TIME:
 	case VAL_DUR:
 		return CMP(a->i64, b->i64);
-	case VAL_F64:
+	case VAL_F64: /* what is no number comes last, so that sorting ends */
+		if (isnan(a->f64) || isnan(b->f64))
+			return !!isnan(a->f64) - !!isnan(b->f64);
 		return CMP(a->f64, b->f64);
 	case VAL_BOOL:
 		return CMP(a->b, b->b);
@@ -276,28 +250,20 @@ uint64_t val_hash(enum val_type type, const union val *v)
 		return hash_bytes(v->str.p, v->str.len);
 	case VAL_BOOL:
 		return hash_bytes(&v->b, sizeof(v->b));
+	case VAL_F64: { /* what compares equal hashes equal: -0 and 0, every NaN */
+		double d = isnan(v->f64) ? (double)NAN : v->f64 == 0 ? 0 : v->f64;
+
+		return hash_bytes(&d, sizeof(d));
+	}
 	default:
 		return hash_bytes(v, val_size(type));
 	}
 }
 
-static void add_uuid(struct buf *b, const uint8_t id[16])
-{
-	static const char hex[] = "0123456789abcdef";
-	char text[36], *p = text;
-	int i;
-
-	for (i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*p++ = '-';
-		*p++ = hex[id[i] >> 4];
-		*p++ = hex[id[i] & 15];
-	}
-	buf_add(b, text, sizeof(text));
-}
-
 void buf_addval(struct buf *b, enum val_type type, const union val *v)
 {
+	char text[NUM_UUID_MAX > NUM_F64_MAX ? NUM_UUID_MAX : NUM_F64_MAX];
+
 	switch (type) {
 	case VAL_U64:
 		buf_addu(b, v->u64);
@@ -307,7 +273,7 @@ void buf_addval(struct buf *b, enum val_type type, const union val *v)
 		buf_addi(b, v->i64);
 		break;
 	case VAL_F64:
-		buf_addf(b, "%.17g", v->f64);
+		buf_add(b, text, (size_t)(num_f64(text, v->f64) - text));
 		break;
 	case VAL_BOOL:
 		buf_addstr(b, v->b ? "true" : "false");
@@ -322,7 +288,7 @@ void buf_addval(struct buf *b, enum val_type type, const union val *v)
 		buf_add(b, v->str.p, v->str.len);
 		break;
 	case VAL_ID:
-		add_uuid(b, v->id);
+		buf_add(b, text, (size_t)(num_uuid(text, v->id) - text));
 		break;
 	}
 }

@@ -142,10 +142,12 @@ bool col_get(const struct col *c, size_t row, union val *ret);
 /* Size of one value in memory, bytes. */
 size_t val_size(enum val_type type);
 
-/* <0, 0, >0.  Strings compare by bytes, times and numbers by value. */
+/* <0, 0, >0.  Strings compare by bytes, times and numbers by value; NaN is behind
+ * all numbers and equal to itself. */
 int val_cmp(enum val_type type, const union val *a, const union val *b);
 
-/* A hash for grouping and distinct, not for anything stored. */
+/* A hash for grouping and distinct, not for anything stored: equal values (by
+ * val_cmp) have equal hashes. */
 uint64_t val_hash(enum val_type type, const union val *v);
 
 /* The text as CSV and tables show it: times as epoch seconds with nine

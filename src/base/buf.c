@@ -103,9 +103,16 @@ void buf_addi(struct buf *b, int64_t v)
 void buf_addns(struct buf *b, int64_t ns, int decimals)
 {
 	uint64_t abs = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
-	uint32_t frac = (uint32_t)(abs % 1000000000);
+	uint32_t frac, unit = 1;
 	char tmp[10];
 	int i;
+
+	/* towards the past, which for times before 1970 is away from zero */
+	for (i = decimals < 0 ? 0 : decimals; i < 9; i++)
+		unit *= 10;
+	if (ns < 0 && abs % unit)
+		abs += unit - abs % unit;
+	frac = (uint32_t)(abs % 1000000000);
 
 	if (ns < 0)
 		buf_addch(b, '-');
@@ -131,6 +138,10 @@ char *buf_take(struct buf *b)
 
 	if (!b->p && buf_reserve(b, 0) == 0)
 		b->p[0] = '\0';
+	if (b->err) {
+		buf_done(b);
+		return NULL;
+	}
 	p = b->p;
 	*b = BUF_INIT;
 	return p;

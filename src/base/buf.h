@@ -22,6 +22,7 @@ void buf_clear(struct buf *b); /* keeps the memory */
 /* Makes room for 'n' more bytes (and the NUL).  0 or -ENOMEM. */
 int buf_reserve(struct buf *b, size_t n);
 
+/* 'p', 's' and the arguments of 'fmt' must not point into 'b' itself. */
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_addch(struct buf *b, char c);
 void buf_addstr(struct buf *b, const char *s);
@@ -31,8 +32,8 @@ void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf,
 void buf_addu(struct buf *b, uint64_t v);
 void buf_addi(struct buf *b, int64_t v);
 
-/* Seconds with 'decimals' (0 to 9) digits after the point, from ns; cut, not
- * rounded, so that a time never moves forward. */
+/* Seconds with 'decimals' (0 to 9) digits after the point, from ns; cut
+ * towards the past, not rounded, so that a time never moves forward. */
 void buf_addns(struct buf *b, int64_t ns, int decimals);
 
 /* The text; "" while empty.  Valid until the next change. */
@@ -43,5 +44,6 @@ static inline int buf_err(const struct buf *b)
 	return b->err;
 }
 
-/* Hands the memory to the caller (free()); 'b' is empty afterwards. */
+/* Hands the memory to the caller (free()); 'b' is empty afterwards.  NULL if
+ * anything could not be added: half a text is none. */
 char *buf_take(struct buf *b);

@@ -13,10 +13,12 @@ struct err {
 	char text[512]; /* UTF-8, no newline, cut with "..." when too long */
 };
 
-/* Sets text and code, returns 'code'.  'e' may be NULL. */
+/* Sets text and code, returns 'code'.  'e' may be NULL.  The arguments may point
+ * into the text that is replaced. */
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Puts "<fmt>: " in front of the text of 'e', returns 'code'. */
+/* Puts "<fmt>: " in front of the text of 'e' (just "<fmt>" if it has none),
+ * returns 'code'.  'e' may be NULL. */
 int err_wrap(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same for text from input: bytes that are not printable ASCII or valid

@@ -23,7 +23,7 @@
 
 struct json {
 	struct buf *buf; /* borrowed */
-	bool comma;	 /* the next key or value needs one before it */
+	bool comma;      /* the next key or value needs one before it */
 };
 #define JSON_INIT(buf) ((struct json){(buf), false})
 

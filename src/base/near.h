@@ -15,7 +15,7 @@ unsigned near_distance(const char *a, size_t na, const char *b, size_t nb);
 struct near {
 	const char *word;
 	size_t len;
-	unsigned limit;	  /* only a smaller distance is nearer */
+	unsigned limit;   /* only a smaller distance is nearer */
 	const char *best; /* borrowed from the caller of near_offer() */
 };
 

@@ -14,8 +14,8 @@ static int bad(struct err *err, int code, const char *what, const char *text)
 {
 	char q[96];
 
-	return err_set(err, code, "'%s' is %s", err_quote(q, sizeof(q), text, (unsigned)strlen(text)),
-		       what);
+	return err_set(err, code, "'%s' is %s",
+		       err_quote(q, sizeof(q), text, (unsigned)strlen(text)), what);
 }
 
 static bool is_digit(char c)
@@ -36,11 +36,11 @@ int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret, struc
 	if (*end || (hex && !text[2]))
 		return bad(err, -EINVAL, "not a number", text);
 	if (errno == ERANGE || v < min || v > max) {
-		bad(err, -ERANGE, "out of range", text);
-		if (err)
-			err_set(err, -ERANGE, "%.90s (%llu to %llu)", err->text, (unsigned long long)min,
-				(unsigned long long)max);
-		return -ERANGE;
+		char q[96];
+
+		return err_set(err, -ERANGE, "'%s' is out of range (%llu to %llu)",
+			       err_quote(q, sizeof(q), text, (unsigned)strlen(text)),
+			       (unsigned long long)min, (unsigned long long)max);
 	}
 	*ret = v;
 	return 0;
@@ -60,8 +60,9 @@ int parse_size(const char *text, uint64_t *ret, struct err *err)
 	v = strtoull(text, &end, 10);
 	if (errno == ERANGE)
 		return bad(err, -ERANGE, "too large", text);
-	u = *end ? strchr(units, *end & ~0x20) : NULL;
-	if (u) {
+	for (u = units; *u && *u != *end && (*u | 0x20) != *end; u++)
+		;
+	if (*u) {
 		shift = 10 * (unsigned)(u - units + 1);
 		end++;
 		if (*end == 'i')
@@ -108,8 +109,11 @@ static int64_t unit_ns(const char *p, size_t n)
 		const char *name;
 		int64_t ns;
 	} units[] = {
-		{"ns", 1}, {"us", 1000}, {"µs", 1000}, {"ms", 1000000}, {"s", NS},
-		{"m", 60 * NS}, {"h", 3600 * NS}, {"d", 86400 * NS}, {"w", 7 * 86400 * NS},
+		{"ns", 1},         {"us", 1000},
+		{"µs", 1000},      {"μs", 1000},
+		{"ms", 1000000},   {"s", NS},
+		{"m", 60 * NS},    {"h", 3600 * NS},
+		{"d", 86400 * NS}, {"w", 7 * 86400 * NS},
 	};
 	size_t i;
 
@@ -152,11 +156,15 @@ int parse_duration(const char *text, int64_t *ret_ns, struct err *err)
 	return 0;
 }
 
+/* Seconds may be 60: the first second of the next minute. */
 static int from_tm(struct tm *tm, bool utc, int64_t frac, int64_t shift, int64_t *ret)
 {
 	struct tm want = *tm;
+	bool leap = tm->tm_sec == 60;
 	time_t t;
 
+	if (leap)
+		tm->tm_sec = 59;
 	tm->tm_isdst = -1;
 	t = utc ? timegm(tm) : mktime(tm);
 	/* timegm and mktime carry 31 February over to March: refuse it instead */
@@ -164,7 +172,7 @@ static int from_tm(struct tm *tm, bool utc, int64_t frac, int64_t shift, int64_t
 		return -EINVAL;
 	if (t > INT64_MAX / NS - 86400 || t < INT64_MIN / NS + 86400)
 		return -ERANGE;
-	*ret = ((int64_t)t - shift) * NS + frac;
+	*ret = ((int64_t)t + leap - shift) * NS + frac;
 	return 0;
 }
 
@@ -213,7 +221,7 @@ static int parse_iso(const char *text, bool utc, int64_t *ret)
 			p = strptime(clock, "%H:%M", &tm);
 		if (!p)
 			return -EINVAL;
-		if (*p == '.')
+		if (*p == '.' && is_digit(p[1]))
 			p = parse_scaled(p, NS, &frac, &overflow);
 		p = parse_zone(p, &utc, &shift);
 	}
@@ -222,6 +230,18 @@ static int parse_iso(const char *text, bool utc, int64_t *ret)
 	return from_tm(&tm, utc, frac, shift, ret);
 }
 
+/* Three letters of a list of names, as they stand in every locale; -1: none. */
+static int name_index(const char *p, const char *names)
+{
+	int i;
+
+	for (i = 0; names[3 * i]; i++)
+		if (strncasecmp(p, names + 3 * i, 3) == 0)
+			return i;
+	return -1;
+}
+
+/* RFC 9110 5.6.7 (IMF-fixdate); also with a zone as RFC 5322 3.3 writes it. */
 static int parse_rfc1123(const char *text, int64_t *ret)
 {
 	struct tm tm = {0};
@@ -229,7 +249,15 @@ static int parse_rfc1123(const char *text, int64_t *ret)
 	bool utc = false;
 	const char *p;
 
-	p = strptime(text, "%a, %d %b %Y %H:%M:%S ", &tm);
+	if (name_index(text, "SunMonTueWedThuFriSat") < 0 || strncmp(text + 3, ", ", 2) != 0)
+		return -EINVAL;
+	p = strptime(text + 5, "%d ", &tm);
+	if (!p)
+		return -EINVAL;
+	tm.tm_mon = name_index(p, "JanFebMarAprMayJunJulAugSepOctNovDec");
+	if (tm.tm_mon < 0)
+		return -EINVAL;
+	p = strptime(p + 3, " %Y %H:%M:%S ", &tm);
 	if (!p)
 		return -EINVAL;
 	if (strcasecmp(p, "GMT") != 0 && strcasecmp(p, "UTC") != 0) {
@@ -244,14 +272,14 @@ int parse_time(const char *text, int64_t now, int utc, int64_t *ret_ts, struct e
 {
 	bool overflow = false;
 	int64_t v;
+	int r;
 
 	if (strcasecmp(text, "now") == 0) {
 		*ret_ts = now;
 		return 0;
 	}
 	if (text[0] == '-' || text[0] == '+') {
-		int r = parse_duration(text, &v, err);
-
+		r = parse_duration(text, &v, err);
 		if (r < 0)
 			return r;
 		if (__builtin_add_overflow(now, v, &v))
@@ -265,7 +293,12 @@ int parse_time(const char *text, int64_t now, int utc, int64_t *ret_ts, struct e
 		*ret_ts = v;
 		return 0;
 	}
-	if (parse_iso(text, utc, &v) < 0 && parse_rfc1123(text, &v) < 0)
+	r = parse_iso(text, utc, &v);
+	if (r == -EINVAL)
+		r = parse_rfc1123(text, &v);
+	if (r == -ERANGE)
+		return bad(err, r, "too far away", text);
+	if (r < 0)
 		return bad(err, -EINVAL,
 			   "not a time (try now, -10m, 1790000000.5, 2026-11-21T10:00:00Z)", text);
 	*ret_ts = v;

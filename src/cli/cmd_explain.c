@@ -148,6 +148,8 @@ static int explain_run(struct cli *c, void *opts, const struct opt_list *operand
 		return r < 0 && r != -EPIPE ? cli_fail(&err) : CLI_DONE;
 	}
 	for (i = 0; i < n; i++) {
+		if (operands->n && i)
+			buf_addch(&text, '\n');
 		if (operands->n)
 			add_paragraph(&text, &s->fields[list[i]]);
 		else

@@ -14,6 +14,8 @@ static const char *const key_modes[] = {
 const struct opt cli_in_table[CLI_IN_OPTIONS] = {
 	{"read", 'r', OPT_LIST, offsetof(struct cli_in_opts, read), "FILE", NULL,
 	 "capture to read: a file, a glob in quotes, a folder, or '-' for standard input; pcap or pcapng, also in gzip, zstd or lz4"},
+	{"where", 0, OPT_STR, offsetof(struct cli_in_opts, where), "EXPR", NULL,
+	 "only rows for which EXPR holds, in tshark's display-filter syntax over field names, as in 'rtt_ns > 50000000 && transport_b == 443'"},
 	{"from", 0, OPT_TIME, offsetof(struct cli_in_opts, from), "TIME", NULL,
 	 "leave out packets before TIME: ISO 8601, RFC 1123, epoch seconds, or with a sign relative to the last packet, as in -10m"},
 	{"to", 0, OPT_TIME, offsetof(struct cli_in_opts, to), "TIME", NULL,

@@ -36,7 +36,7 @@ struct cli_out_opts {
 };
 
 extern const struct opt cli_in_table[], cli_flow_table[], cli_run_table[];
-#define CLI_IN_OPTIONS   4
+#define CLI_IN_OPTIONS   5
 #define CLI_FLOW_OPTIONS 5
 #define CLI_RUN_OPTIONS  4
 

@@ -12,6 +12,8 @@
 #include "base/parse.h"
 #include "cli/system.h"
 #include "filter/filter.h"
+#include "filter/where.h"
+#include "flow/flow_schema.h"
 #include "ql/ql_src_ops.h"
 
 #define NS             INT64_C(1000000000)
@@ -85,6 +87,18 @@ static bool is_relative(const char *time)
 	return time && (time[0] == '-' || time[0] == '+' || strcasecmp(time, "now") == 0);
 }
 
+static bool is_forward(const char *time)
+{
+	return time && time[0] == '+';
+}
+
+static int no_rows(void *arg, const struct batch *b)
+{
+	(void)arg;
+	(void)b;
+	return 0;
+}
+
 /* '-10m' counts back from the last packet, '+10m' on from the first. */
 static int to_ts(const char *text, int64_t first, int64_t last, bool utc, int64_t *ret,
 		 struct err *err)
@@ -94,7 +108,8 @@ static int to_ts(const char *text, int64_t first, int64_t last, bool utc, int64_
 	return parse_time(text, text[0] == '+' ? first : last, utc, ret, err);
 }
 
-/* Relative times need a look at all packets before the work itself. */
+/* Relative times need a look at all packets before the work itself.  The first
+ * one is known only to a whole run. */
 static int find_span(struct cli_files *f, const struct cli_files_opts *o, int64_t *ret_first,
 		     int64_t *ret_last, struct err *err)
 {
@@ -112,9 +127,15 @@ static int find_span(struct cli_files *f, const struct cli_files_opts *o, int64_
 	if (r < 0)
 		return r;
 	src = run_files_ql(f->run);
-	r = src->ops->now(src, ret_last, err);
-	*ret_first = run_files_stats(f->run)->first;
-	return r;
+	if (is_forward(o->in->from) || is_forward(o->in->to)) {
+		const struct ql_scan all = {.from = INT64_MIN, .to = INT64_MAX};
+
+		r = src->ops->scan(src, &all, no_rows, NULL, err);
+		*ret_first = run_files_stats(f->run)->first;
+		*ret_last = run_files_stats(f->run)->last;
+		return r;
+	}
+	return src->ops->now(src, ret_last, err);
 }
 
 static int find_times(struct cli_files *f, const struct cli_files_opts *o, int64_t *ret_from,
@@ -147,6 +168,10 @@ static int check_texts(struct cli_files *f, const struct cli_files_opts *o)
 	if (filter_new(&filter, buf_str(&f->filter), &err) < 0) {
 		err_wrap(&err, err.code, "filter");
 		return cli_point(&err, buf_str(&f->filter));
+	}
+	if (o->in->where && where_new(&f->where, o->in->where, flow_schema(), &err) < 0) {
+		err_wrap(&err, err.code, "--where");
+		return cli_point(&err, o->in->where);
 	}
 	return CLI_DONE;
 }
@@ -182,6 +207,7 @@ int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_op
 void cli_files_done(struct cli_files *f)
 {
 	run_files_free(f->run);
+	where_free(f->where);
 	buf_done(&f->filter);
 }
 

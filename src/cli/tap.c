@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/batch.h"
+#include "filter/where.h"
 
 struct scan {
 	struct tap *tap;
@@ -38,12 +39,74 @@ static int remember(struct tap *t, const struct batch *b)
 	return 0;
 }
 
+static void copy_col(struct col *to, const struct col *from, const uint64_t *sel, size_t n)
+{
+	size_t size = val_size(from->type), i, k = 0;
+
+	for (i = 0; i < n; i++) {
+		if (!(sel[i / 64] >> i % 64 & 1))
+			continue;
+		if (col_has(from, i)) {
+			memcpy((char *)to->v.any + k * size, (const char *)from->v.any + i * size,
+			       size);
+			col_mark(to, k);
+		}
+		k++;
+	}
+}
+
+/* The selected rows as a batch of their own; strings stay borrowed. */
+static int keep(struct tap *t, const struct batch *b, const uint64_t *sel)
+{
+	size_t i, n = 0;
+
+	if (!t->kept) {
+		struct field_set have = {0};
+		int r;
+
+		for (i = 0; i < b->schema->n; i++)
+			if (b->cols[i])
+				field_set_add(&have, i);
+		r = batch_new(&t->kept, b->schema, &have);
+		if (r < 0)
+			return r;
+	}
+	batch_clear(t->kept);
+	for (i = 0; i < b->schema->n; i++)
+		if (b->cols[i] && t->kept->cols[i])
+			copy_col(t->kept->cols[i], b->cols[i], sel, b->n);
+	for (i = 0; i < b->n; i++)
+		if (sel[i / 64] >> i % 64 & 1)
+			t->kept->serial[n++] = b->serial[i];
+	t->kept->n = n;
+	return 0;
+}
+
 static int on_batch(void *arg, const struct batch *b)
 {
 	struct scan *s = arg;
 	struct tap *t = s->tap;
+	uint64_t sel[BATCH_ROWS / 64];
+	size_t i, n = 0;
 	int r = 0;
 
+	if (t->where) {
+		for (i = 0; i < BATCH_ROWS / 64; i++)
+			sel[i] = UINT64_MAX;
+		if (b->n % 64)
+			sel[b->n / 64] = (UINT64_C(1) << b->n % 64) - 1;
+		for (i = (b->n + 63) / 64; i < BATCH_ROWS / 64; i++)
+			sel[i] = 0;
+		where_run(t->where, b, sel);
+		for (i = 0; i < BATCH_ROWS / 64; i++)
+			n += (size_t)__builtin_popcountll(sel[i]);
+		if (!n)
+			return 0;
+		if (n < b->n) {
+			r = keep(t, b, sel);
+			b = t->kept;
+		}
+	}
 	if (r == 0 && t->uuid >= 0)
 		r = remember(t, b);
 	if (r < 0)
@@ -66,6 +129,8 @@ static int tap_scan(struct ql_src *src, const struct ql_scan *req, ql_batch_fn f
 	struct ql_scan more = *req;
 	int r;
 
+	if (t->where)
+		where_fields(t->where, &more.want);
 	if (t->uuid >= 0)
 		field_set_add(&more.want, (size_t)t->uuid);
 	t->n_ids = 0;

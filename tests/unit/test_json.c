@@ -83,7 +83,7 @@ static const struct {
 	 "\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x9f", 3},
 	{BYTES("\xc2\x9b"), "\"\\u009b\"", "\\xc2\\x9b", 8}, /* C1: CSI */
 	{BYTES("\xff"), "\"\\ufffd\"", "\\xff", 4},
-	{BYTES("\xc3"), "\"\\ufffd\"", "\\xc3", 4},		    /* cut */
+	{BYTES("\xc3"), "\"\\ufffd\"", "\\xc3", 4},                 /* cut */
 	{BYTES("\xc0\xaf"), "\"\\ufffd\\ufffd\"", "\\xc0\\xaf", 8}, /* overlong '/' */
 	{BYTES("\xe0\x80\xaf"), "\"\\ufffd\\ufffd\\ufffd\"", "\\xe0\\x80\\xaf", 12},
 	{BYTES("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\"", "\\xed\\xa0\\x80", 12}, /* surrogate */

@@ -266,9 +266,9 @@ static const struct {
 	const char *a, *b;
 	unsigned d;
 } distances[] = {
-	{"", "", 0},	      {"", "abc", 3},		{"abc", "abc", 0},
+	{"", "", 0},          {"", "abc", 3},           {"abc", "abc", 0},
 	{"abc", "ABC", 0},    {"kitten", "sitting", 3}, /* the textbook example */
-	{"limit", "limt", 1}, {"hlep", "help", 1},	{"ca", "abc", 3},
+	{"limit", "limt", 1}, {"hlep", "help", 1},      {"ca", "abc", 3},
 };
 
 static void test_near(void **state)
@@ -299,10 +299,10 @@ static void test_near(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),	    cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_errors),	    cmocka_unit_test(test_help_wins),
+		cmocka_unit_test(test_values),      cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_errors),      cmocka_unit_test(test_help_wins),
 		cmocka_unit_test(test_no_operands), cmocka_unit_test(test_assign),
-		cmocka_unit_test(test_help),	    cmocka_unit_test(test_near),
+		cmocka_unit_test(test_help),        cmocka_unit_test(test_near),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,7 +212,7 @@ static void test_table_streams(void **state)
 	}
 	assert_int_equal(out_end(o, NULL), 0);
 	for (p = buf_str(&to.text); *p; p += strcspn(p, "\n") + 1) {
-		const char *want_line = !lines			  ? "ab_bytes  name\n"
+		const char *want_line = !lines                    ? "ab_bytes  name\n"
 					: lines <= OUT_TABLE_ROWS ? "       5  x\n"
 								  : "123456789012  x\n";
 
@@ -327,8 +327,8 @@ static void test_write_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_csv),	      cmocka_unit_test(test_json),
-		cmocka_unit_test(test_table),	      cmocka_unit_test(test_table_width),
+		cmocka_unit_test(test_csv),           cmocka_unit_test(test_json),
+		cmocka_unit_test(test_table),         cmocka_unit_test(test_table_width),
 		cmocka_unit_test(test_table_streams), cmocka_unit_test(test_scalar),
 		cmocka_unit_test(test_json_names),    cmocka_unit_test(test_write_fails),
 	};
