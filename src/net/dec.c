@@ -38,6 +38,14 @@ void walk_limit(struct walk *w, uint32_t n)
 		w->c.left = n;
 }
 
+void walk_ip_limit(struct walk *w, uint32_t n)
+{
+	if (n > w->wire && !w->split)
+		w->d->flags |= DEC_MALFORMED;
+	else
+		walk_limit(w, n);
+}
+
 static void name_layer(struct dec *d, enum layer layer)
 {
 	if (d->npath < DEC_PATH_MAX)

@@ -2,16 +2,23 @@
  *
  * A frame gives one struct dec per flow it belongs to: level 0 is the flow
  * without a parent (exactly one for every frame, whatever its content), each
- * tunnel header found opens one more level inside.  Only bytes that are there
- * are read; what is cut or wrong ends the decoding at the last good header and
- * is marked.  No state, no allocation; any thread. */
+ * tunnel header found opens one more level inside, if anything with addresses
+ * is found there.  PPP, PPPoE, VLAN, LLC and SNAP headers are part of the level
+ * they precede; GRE, IP in IP, VXLAN, Geneve, GTP-U, L2TP, MPLS, ERSPAN, Teredo
+ * and their like end the path of the level around, which keeps its identity.
+ * Packets quoted by ICMP errors are payload.  Only bytes that are there are
+ * read; what is cut or wrong ends the decoding at the last good header and is
+ * marked.  No state, no allocation; any thread.
+ *
+ * Tunnels in UDP are known by their registered ports, of either side, unless
+ * the other port is a system port (below 1024). */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define DEC_LEVELS_MAX 8 /* deeper tunnels stay payload of the last level, marked DEC_DEEP */
-#define DEC_PATH_MAX 12  /* headers named per level; the rest is cut */
+#define DEC_LEVELS_MAX 8  /* deeper tunnels stay payload of the last level, marked DEC_DEEP */
+#define DEC_PATH_MAX   12 /* headers named per level; the rest is cut */
 
 enum layer {
 	LAYER_NONE = 0,
@@ -32,10 +39,12 @@ enum dec_kind {
 	DEC_IP6,
 };
 
+/* clang-format off */
 enum dec_flags {
 	DEC_FRAG = 1 << 0,       /* part of a fragmented datagram */
 	DEC_FRAG_FIRST = 1 << 1, /* with DEC_FRAG: offset 0, ports are real */
-	DEC_TRUNCATED = 1 << 2,  /* the snapshot cut a header that would have been read */
+	DEC_TRUNCATED = 1 << 2,  /* the snapshot, or the end of a first fragment, cut a header that
+				    would have been read */
 	DEC_MALFORMED = 1 << 3,  /* a header contradicts itself or its surroundings */
 	DEC_ONE_PORT = 1 << 4,   /* source port is entropy (VXLAN, Geneve): no part of the flow key */
 	DEC_HAS_INNER = 1 << 5,  /* the next struct dec is the level inside this one */
@@ -43,10 +52,13 @@ enum dec_flags {
 	DEC_DEEP = 1 << 7,       /* DEC_LEVELS_MAX reached, more tunnels inside */
 	DEC_L4 = 1 << 8,         /* the transport header (TCP: at least its fixed 20 bytes) was read */
 	DEC_PORTS = 1 << 9,      /* sport and dport are real */
-	DEC_TCP_OPTS = 1 << 10,  /* TCP options were all there and read */
+	DEC_TCP_OPTS = 1 << 10,  /* TCP options were all there (maybe none) and read; without it, those
+				    before the cut or the error were */
 };
+/* clang-format on */
 
-enum dec_tcp_flags { /* RFC 9293 3.1, the byte at offset 13 */
+/* RFC 9293 3.1, the byte at offset 13 */
+enum dec_tcp_flags {
 	TCP_FIN = 0x01,
 	TCP_SYN = 0x02,
 	TCP_RST = 0x04,
@@ -64,19 +76,24 @@ struct dec {
 	uint8_t dst[16];
 	uint16_t sport, dport; /* 0 without ports; not set for ICMP */
 	uint32_t tun_id;       /* VNI (VXLAN, Geneve), GRE key; 0: none */
-	uint16_t vlan[2];      /* 12-bit VLAN ids, outer first; 0: no tag, or priority tag only */
+	uint16_t vlan[2];      /* 12-bit VLAN ids, outer first; 0: no tag; priority tags (id 0) do
+				  not count, tags behind the second are only in the path */
 	uint8_t kind;          /* enum dec_kind */
-	uint8_t proto;         /* IP protocol of the last header read; 0 unless DEC_IP4/DEC_IP6 */
-	uint16_t link_proto;   /* EtherType; below 0x600: LLC DSAP << 8 | SSAP is not stored, only DSAP;
+	uint8_t proto;         /* IP protocol behind the IP header and its extensions, also of later
+				  fragments; 0 unless DEC_IP4/DEC_IP6 */
+	uint16_t link_proto;   /* EtherType, behind tags and SNAP; below 0x600: LLC DSAP;
 				  DEC_OPAQUE: the LINKTYPE_ value */
 	uint32_t flags;        /* enum dec_flags */
 	uint32_t pkt;          /* index of the packet in its batch: set by the caller */
 
 	/* How much. */
-	uint32_t ip_len;      /* IP total length, bytes (IPv6: with its 40; jumbo and BIG TCP resolved);
-				 0 without IP */
-	uint32_t payload_len; /* bytes behind the transport header as the IP header counts them */
-	uint32_t payload_cap; /* of those, bytes at 'payload' */
+	uint32_t ip_len; /* IP total length, bytes (IPv6: with its 40; jumbo and BIG TCP resolved);
+			    0 without IP */
+	uint32_t payload_len;   /* bytes behind the transport header (without one that is known:
+				   behind   the IP headers) as the IP header counts them, without what
+				   exceeds the frame (DEC_MALFORMED); UDP: as its length counts,
+				   if that is possible; a fragment's own bytes; 0 without IP */
+	uint32_t payload_cap;   /* of those, bytes at 'payload' */
 	const uint8_t *payload; /* into the frame; NULL when payload_cap is 0 */
 
 	/* TCP: valid with DEC_L4 and proto 6. */
@@ -89,10 +106,11 @@ struct dec {
 
 	/* ICMP (v4 and v6): valid with DEC_L4 and proto 1 or 58. */
 	uint8_t icmp_type, icmp_code;
-	uint16_t icmp_id, icmp_seq; /* of messages that have them, else 0 */
+	uint16_t icmp_id, icmp_seq; /* of echo, time stamp, information and mask messages, else 0;
+				       0 also where DEC_TRUNCATED cut them off */
 
-	uint8_t ttl; /* TTL or hop limit */
-	uint8_t tos; /* DSCP << 2 | ECN */
+	uint8_t ttl;      /* TTL or hop limit */
+	uint8_t tos;      /* DSCP << 2 | ECN */
 	uint32_t frag_id; /* with DEC_FRAG: identification */
 
 	uint8_t mac_src[6], mac_dst[6]; /* of the link header of this level; zero without */

@@ -31,10 +31,11 @@ static inline bool fast_tcp(const uint8_t *p, uint32_t cap, uint32_t wire, struc
 	d->window = be16_load(p + 14);
 	opts = hlen - TCP_HDR_SIZE;
 	if (!opts ||
-	    (opts == TCP_TIMESTAMP_SIZE && be32_load(p + TCP_HDR_SIZE) == TCP_TIMESTAMP_OPTS))
+	    (opts == TCP_TIMESTAMP_SIZE && be32_load(p + TCP_HDR_SIZE) == TCP_TIMESTAMP_OPTS) ||
+	    tcp_options(p + TCP_HDR_SIZE, opts, d))
 		d->flags |= DEC_TCP_OPTS;
 	else
-		tcp_options(p + TCP_HDR_SIZE, opts, d);
+		d->flags |= DEC_MALFORMED;
 	d->payload_len = wire - hlen;
 	d->payload_cap = cap - hlen;
 	d->payload = d->payload_cap ? p + hlen : NULL;

@@ -62,6 +62,17 @@ static enum walk_next wccp_step(struct walk *w)
 	return walk_took(w, &h) ? WALK_IP : WALK_STOP;
 }
 
+/* Cisco MetaData puts the EtherType of the payload first here, last on Ethernet. */
+static enum walk_next cmd_step(struct walk *w)
+{
+	struct cur h = w->c;
+
+	w->id = cur_be16(&h);
+	cur_u8(&h); /* version */
+	cur_take(&h, 4u * cur_u8(&h));
+	return walk_took(w, &h) ? WALK_TYPE : WALK_STOP;
+}
+
 static enum walk_next gre_payload(struct walk *w, uint16_t flags, uint16_t proto)
 {
 	if (proto >= ARUBA_FIRST && proto <= ARUBA_LAST && proto % 16 == 0)
@@ -73,6 +84,8 @@ static enum walk_next gre_payload(struct walk *w, uint16_t flags, uint16_t proto
 		return erspan_step(w, true);
 	case TYPE_WCCP:
 		return wccp_step(w);
+	case TYPE_CMD:
+		return cmd_step(w);
 	case TYPE_FRELAY:
 		return WALK_FRELAY;
 	default:

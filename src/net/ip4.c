@@ -42,10 +42,7 @@ enum walk_next ip4_step(struct walk *w)
 	d->tos = tos;
 	d->ttl = ttl;
 
-	total -= IP4_HDR_SIZE;
-	if (total > w->wire && !w->split)
-		d->flags |= DEC_MALFORMED;
-	walk_limit(w, total);
+	walk_ip_limit(w, total - IP4_HDR_SIZE);
 
 	h = w->c;
 	cur_take(&h, hlen - IP4_HDR_SIZE); /* options */

@@ -75,10 +75,8 @@ enum walk_next ip6_step(struct walk *w)
 
 	if (len == 0)
 		len = resolve_len(w, next);
-	if (len > w->wire && !w->split)
-		d->flags |= DEC_MALFORMED;
 	d->ip_len = len + IP6_HDR_SIZE;
-	walk_limit(w, len);
+	walk_ip_limit(w, len);
 	walk_payload(w);
 	w->split = false;
 	w->id = next;

@@ -2,32 +2,38 @@
 #include "net/ethertype.h"
 #include "net/walk.h"
 
-enum ppp_proto { /* IANA PPP numbers */
-		 PPP_IP4 = 0x0021,
-		 PPP_BRIDGING = 0x0031,
-		 PPP_MULTILINK = 0x003d,
-		 PPP_IP6 = 0x0057,
-		 PPP_MPLS = 0x0281,
-		 PPP_MPLS_UP = 0x0283,
+#define BRIDGING_LAN_ID 0x40
+
+/* IANA PPP numbers */
+enum ppp_proto {
+	PPP_IP4 = 0x0021,
+	PPP_BRIDGING = 0x0031,
+	PPP_MULTILINK = 0x003d,
+	PPP_IP6 = 0x0057,
+	PPP_MPLS = 0x0281,
+	PPP_MPLS_UP = 0x0283,
 };
 
-enum nlpid { /* ISO/IEC TR 9577 */
-	     NLPID_SNAP = 0x80,
-	     NLPID_IP6 = 0x8e,
-	     NLPID_IP4 = 0xcc,
-	     NLPID_PPP = 0xcf,
+/* ISO/IEC TR 9577 */
+enum nlpid {
+	NLPID_SNAP = 0x80,
+	NLPID_IP6 = 0x8e,
+	NLPID_IP4 = 0xcc,
+	NLPID_PPP = 0xcf,
 };
 
-/* RFC 3518 4.1: flags, with 1 tag word of 4 bytes when its bit is set; MAC type
- * 1 is IEEE 802.3/Ethernet. */
+/* RFC 3518 4.2: flags, MAC type (1 is Ethernet); RFC 1638 4.1 had a LAN id that
+ * its successors no longer allow. */
 static enum walk_next bridging_step(struct walk *w)
 {
 	struct cur h = w->c;
 	uint8_t flags = cur_u8(&h), mac_type = cur_u8(&h);
 
+	if (flags & BRIDGING_LAN_ID)
+		cur_be32(&h);
 	if (!walk_took(w, &h))
 		return WALK_STOP;
-	if (flags & 0x10 || mac_type != 1) /* a bridge-id follows: nobody sends it */
+	if (mac_type != 1)
 		return WALK_STOP;
 	w->inner = w->inner || w->d->kind != DEC_OPAQUE;
 	return WALK_ETHER;

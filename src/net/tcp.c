@@ -28,7 +28,7 @@ static void read_option(struct cur c, uint8_t kind, uint8_t len, struct dec *d)
 	}
 }
 
-void tcp_options(const uint8_t *p, uint32_t n, struct dec *d)
+bool tcp_options(const uint8_t *p, uint32_t n, struct dec *d)
 {
 	struct cur c = cur_at(p, n);
 
@@ -41,13 +41,12 @@ void tcp_options(const uint8_t *p, uint32_t n, struct dec *d)
 			continue;
 		len = cur_u8(&c);
 		if (!cur_ok(&c) || len < 2 || len - 2u > c.left) {
-			d->flags |= DEC_MALFORMED;
-			return;
+			return false;
 		}
 		read_option(c, kind, len, d);
 		cur_take(&c, len - 2u);
 	}
-	d->flags |= DEC_TCP_OPTS;
+	return true;
 }
 
 enum walk_next tcp_step(struct walk *w)
@@ -88,12 +87,13 @@ enum walk_next tcp_step(struct walk *w)
 	h = w->c;
 	opts = cur_take(&h, hlen);
 	if (!walk_took(w, &h)) { /* options are cut, and all data behind them */
+		tcp_options(w->c.p, w->c.left, d);
 		d->payload_len = w->wire > hlen ? w->wire - hlen : 0;
 		d->payload_cap = 0;
 		d->payload = NULL;
 		return WALK_STOP;
 	}
-	tcp_options(opts, hlen, d);
+	d->flags |= tcp_options(opts, hlen, d) ? DEC_TCP_OPTS : DEC_MALFORMED;
 	walk_payload(w);
 	return WALK_STOP;
 }

@@ -78,6 +78,10 @@ enum walk_next walk_bad(struct walk *w);
 /* Bytes behind 'n' from here belong to no header of this level (padding). */
 void walk_limit(struct walk *w, uint32_t n);
 
+/* The same where an IP header says that 'n' bytes follow: more than there were
+ * on the wire is malformed, unless they are in other fragments. */
+void walk_ip_limit(struct walk *w, uint32_t n);
+
 /* Names the header just read; opens the level for it if a tunnel header came
  * before.  False: there is no room for a level, the walk must stop. */
 bool walk_enter(struct walk *w, enum layer layer);
@@ -133,9 +137,9 @@ enum walk_next sctp_step(struct walk *w);
 enum walk_next dccp_step(struct walk *w);
 enum walk_next icmp_step(struct walk *w);
 
-/* Reads TCP options; fills mss, wscale, sack and marks DEC_TCP_OPTS when all
- * were well-formed, else DEC_MALFORMED. */
-void tcp_options(const uint8_t *p, uint32_t n, struct dec *d);
+/* Reads TCP options; fills mss, wscale and sack.  False: one of them has an
+ * impossible length, or the end comes within it; those before it are filled. */
+bool tcp_options(const uint8_t *p, uint32_t n, struct dec *d);
 
 /* The port that makes a datagram a tunnel; 0: none.  Like tshark, the lower
  * of two known ones. */

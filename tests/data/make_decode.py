@@ -140,6 +140,11 @@ def plain():
     add("tcp4_bad_offset", ETHERNET, E / IP(src=A, dst=B, proto=6) / Raw(raw),
         ip(A, B, 6, 48, 8, "Ethernet/IPv4/TCP", "MALFORMED|L4|PORTS", ports="1111>80",
            tcp="seq=0,ack=0,win=8192,flags=02"))
+    options = [("MSS", 1460), ("Timestamp", (1, 0)), ("NOP", None), ("WScale", 7)]
+    p = bytes(E / IP(src=A, dst=B) / TCP(sport=1111, dport=80, options=options) / DATA)
+    add("tcp4_cut_options", ETHERNET, p[:14 + 20 + 20 + 8],
+        ip(A, B, 6, 68, 8, "Ethernet/IPv4/TCP", "TRUNCATED|L4|PORTS", ports="1111>80",
+           tcp="seq=0,ack=0,win=8192,flags=02,mss=1460"), wire=len(p) - 62)
     add("udp4_short_length", ETHERNET, E / IP(src=A, dst=B) / UDP(sport=1111, dport=2222, len=7) / DATA,
         udp4("Ethernet/IPv4/UDP", "MALFORMED|L4|PORTS"))
     add("udp4_long_length", ETHERNET,
@@ -416,6 +421,7 @@ def tunnels():
     gre("gre_frame_relay", 0, 0x6559, b"", b"\x18\x41\3\xcc" + bytes(in4), [inner4("FrameRelay/IPv4/UDP")])
     gre("gre_vlan", 0, 0x8100, b"", b"\0\5\x08\0" + bytes(in4), [inner4("Dot1Q/IPv4/UDP", vlan="5,0")],
         tshark=False)
+    gre("gre_cmd", 0, 0x8909, b"", b"\x08\0\1\1\0\1\0\2" + bytes(in4), [inner4()])
     gre("gre_nsh", 0, 0x894F, b"", b"\x0f\xc6\1\3" + bytes(20) + bytes(inner), [innere()], path="/GRE/NSH")
     gre("erspan1", 0, 0x88BE, b"", inner, [innere()], path="/GRE/ERSPAN")
     gre("erspan2", 0x1000, 0x88BE, b"\0\0\0\1", b"\x10\1" + bytes(6) + bytes(inner), [innere()],
@@ -457,6 +463,8 @@ def tunnels():
            inner4("PPP/IPv4/UDP"), sport=1701)
     tunnel("l2tp_bridged", 1701, b"\0\2\0\1\0\2", b"\xff\3\0\x31\0\1" + bytes(inner), "L2TP",
            inner4("PPP/Ethernet/IPv4/UDP", mac=f"{M3}>{M4}"), sport=1701)
+    tunnel("l2tp_lan_id", 1701, b"\0\2\0\1\0\2", b"\0\x31\x40\1\0\0\0\7" + bytes(inner), "L2TP",
+           inner4("PPP/Ethernet/IPv4/UDP", mac=f"{M3}>{M4}"), sport=1701, tshark=False)
     tunnel("l2tp_mpls", 1701, b"\0\2\0\1\0\2", b"\xff\3\2\x81\0\x01\x01\x40" + bytes(in4), "L2TP",
            inner4("PPP/MPLS/IPv4/UDP"), sport=1701)
     tunnel("teredo", 3544, b"", in6, "Teredo", inner6())
