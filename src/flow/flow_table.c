@@ -241,6 +241,20 @@ static void frag_complete(struct flow_table *t, struct dec *d, const struct pkt 
 		flow_frags_get(t->frags, d, p->iface, parent, p->clock);
 }
 
+/* Direction of a packet within flow 'i': 0 from A.  A host that pings itself has one
+ * address and one identifier: there requests and replies tell it. */
+static int direction(const struct flow_table *t, uint32_t i, bool swap, const struct dec *d)
+{
+	const struct flow_hot *h = flow_hot(t, i);
+	const struct flow_icmp *m;
+
+	if (h->flags & FLOW_IS_ICMP && memcmp(h->key.lo, h->key.hi, 16) == 0) {
+		m = pool_at(&t->icmp, h->ext);
+		return d->icmp_type != m->type;
+	}
+	return swap != !!(h->flags & FLOW_A_IS_HI);
+}
+
 /* Adds one level to flow 'i' (POOL_NONE: to be made).  Returns the flow. */
 static uint32_t add_one(struct flow_table *t, uint32_t i, const struct flow_key *k, uint32_t tag,
 			bool swap, const struct dec *d, const struct pkt *p, unsigned level)
@@ -249,7 +263,7 @@ static uint32_t add_one(struct flow_table *t, uint32_t i, const struct flow_key 
 	int dir = 0;
 
 	if (i != POOL_NONE) {
-		dir = swap != !!(flow_hot(t, i)->flags & FLOW_A_IS_HI);
+		dir = direction(t, i, swap, d);
 		if (is_other(t, i, dir, d, p, &finish)) {
 			end_flow_in_wheel(t, i, finish);
 			i = POOL_NONE;

@@ -87,11 +87,12 @@ void flow_first(struct flow_table *t, uint32_t i, const struct dec *d, const str
 		h->flags |= FLOW_PORTS;
 }
 
-/* RFC 792 and RFC 4443: echo request and reply. */
+/* RFC 792 and RFC 4443: echo request and reply.  A reply that two requests wait
+ * for (the same sequence number again) answers neither: nobody can tell. */
 static void icmp_update(struct flow_icmp *m, int dir, const struct dec *d, int64_t ts)
 {
 	bool v4 = d->proto == IPPROTO_ICMP;
-	int k;
+	int k, found = -1, n = 0;
 
 	if (m->rtt >= 0)
 		return;
@@ -101,10 +102,14 @@ static void icmp_update(struct flow_icmp *m, int dir, const struct dec *d, int64
 		m->dir[m->at] = (uint8_t)(dir + 1);
 		m->at = (uint8_t)((m->at + 1) % FLOW_ECHOES);
 	} else if (d->icmp_type == (v4 ? 0 : 129)) {
-		for (k = 0; k < FLOW_ECHOES; k++)
-			if (m->dir[k] == !dir + 1 && m->seq[k] == d->icmp_seq && ts >= m->sent[k] &&
-			    flow_span(m->sent[k], ts) <= INT64_MAX)
-				m->rtt = ts - m->sent[k];
+		for (k = 0; k < FLOW_ECHOES; k++) {
+			if (m->dir[k] == !dir + 1 && m->seq[k] == d->icmp_seq && ts >= m->sent[k]) {
+				found = k;
+				n++;
+			}
+		}
+		if (n == 1 && flow_span(m->sent[found], ts) <= INT64_MAX)
+			m->rtt = ts - m->sent[found];
 	}
 }
 

@@ -386,6 +386,35 @@ static void echo_and_errors(void **state)
 	world_done(&w);
 }
 
+static void ping_to_oneself(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, &opts);
+	add(&w, 1 * MS, 98, make_echo(1, 1, 8, 42, 1));
+	add(&w, 3 * MS, 98, make_echo(1, 1, 0, 42, 1));
+	assert_int_equal(rows(&w, 3 * MS), 1);
+	assert_int_equal(u64(&w, FLOW_ab_packets, 0), 1);
+	assert_int_equal(u64(&w, FLOW_ba_packets, 0), 1);
+	assert_int_equal(w.batch->cols[FLOW_rtt_ns]->v.i64[0], 2 * MS);
+	world_done(&w);
+}
+
+static void replies_that_answer_two_requests(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, &opts);
+	add(&w, 1 * MS, 98, make_echo(1, 2, 8, 42, 7));
+	add(&w, 2 * MS, 98, make_echo(1, 2, 8, 42, 7));
+	add(&w, 3 * MS, 98, make_echo(2, 1, 0, 42, 7));
+	assert_int_equal(rows(&w, 3 * MS), 1);
+	assert_false(col_has(w.batch->cols[FLOW_rtt_ns], 0));
+	world_done(&w);
+}
+
 static void source_ports_that_are_entropy(void **state)
 {
 	struct dec d = make_udp(1, 40000, 2, 4789), back = make_udp(2, 50000, 1, 4789);
@@ -540,6 +569,8 @@ int main(void)
 		cmocka_unit_test(tunnels_have_parents),
 		cmocka_unit_test(fragments_find_their_ports),
 		cmocka_unit_test(echo_and_errors),
+		cmocka_unit_test(ping_to_oneself),
+		cmocka_unit_test(replies_that_answer_two_requests),
 		cmocka_unit_test(source_ports_that_are_entropy),
 		cmocka_unit_test(full_tables_evict_and_count),
 		cmocka_unit_test(serials_come_from_first_packets),
