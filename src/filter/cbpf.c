@@ -168,9 +168,20 @@ static size_t unwritten_read(const struct cbpf_insn *p, size_t n, uint16_t *writ
 	return SIZE_MAX;
 }
 
+/* The first instruction that may read scratch memory never written; SIZE_MAX:
+ * there is none. */
+static int find_unwritten(const struct cbpf_insn *p, size_t n, size_t *ret)
+{
+	CLEANUP(freep) uint16_t *written = malloc(n * sizeof(written[0]));
+
+	if (!written)
+		return -ENOMEM;
+	*ret = unwritten_read(p, n, written);
+	return 0;
+}
+
 int cbpf_check(const struct cbpf_insn *p, size_t n, unsigned flags, struct err *err)
 {
-	CLEANUP(freep) uint16_t *written = NULL;
 	size_t pc, loops = 0;
 	bool reads = false;
 
@@ -193,13 +204,10 @@ int cbpf_check(const struct cbpf_insn *p, size_t n, unsigned flags, struct err *
 	if (!is_class(&p[n - 1], OP_RET))
 		return err_set(err, -EINVAL, "instruction %zu: the last one must be a return",
 			       n - 1);
-	if (!reads)
+	if (!reads || flags & CBPF_UNWRITTEN)
 		return 0;
-
-	written = malloc(n * sizeof(written[0]));
-	if (!written)
+	if (find_unwritten(p, n, &pc) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
-	pc = unwritten_read(p, n, written);
 	if (pc != SIZE_MAX)
 		return err_set(err, -EINVAL, "instruction %zu: reads scratch memory never written",
 			       pc);

@@ -30,6 +30,9 @@ struct cbpf_insn {
 enum cbpf_flags {
 	/* Jumps back are fine, as libpcap makes them for 'protochain'.  The kernel knows none. */
 	CBPF_LOOPS = 1 << 0,
+	/* Scratch memory may be read before it is written, as libpcap 1.10.3 does for 'pppoes'
+	 * behind a header of variable length.  The kernel refuses. */
+	CBPF_UNWRITTEN = 1 << 1,
 };
 
 /* Whether a program can be run: known instructions only; jumps forward and
@@ -41,7 +44,7 @@ int cbpf_check(const struct cbpf_insn *p, size_t n, unsigned flags, struct err *
 
 struct cbpf;
 
-/* Checks (loops allowed) and prepares a program.  0 or -errno. */
+/* Checks (with all of enum cbpf_flags) and prepares a program.  0 or -errno. */
 int cbpf_new(struct cbpf **ret, const struct cbpf_insn *p, size_t n, struct err *err);
 void cbpf_free(struct cbpf *b); /* NULL is fine */
 static inline void cbpf_freep(struct cbpf **b)
@@ -52,7 +55,7 @@ static inline void cbpf_freep(struct cbpf **b)
 /* Runs over a frame of which 'caplen' bytes are at 'data' and that had 'len' on
  * the wire.  Returns what the program returns, 0: reject.  A load beyond
  * 'caplen' and a division by zero reject, as does a loop that goes around more
- * often than the frame has bytes. */
+ * often than the frame has bytes.  Scratch memory begins as zeros. */
 uint32_t cbpf_run(const struct cbpf *b, const uint8_t *data, uint32_t caplen, uint32_t len);
 
 /* The program as it was given to cbpf_new(). */

@@ -5,6 +5,7 @@
 #include "filter/cbpf.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ struct cbpf {
 	size_t n;
 	struct step *steps;      /* owned */
 	struct cbpf_insn *insns; /* owned */
+	bool reads_mem;
 };
 
 static enum step_op decode_op(uint16_t code)
@@ -145,9 +147,10 @@ static void decode(struct step *ret, const struct cbpf_insn *p, size_t n)
 int cbpf_new(struct cbpf **ret, const struct cbpf_insn *p, size_t n, struct err *err)
 {
 	CLEANUP(cbpf_freep) struct cbpf *b = NULL;
+	size_t i;
 	int r;
 
-	r = cbpf_check(p, n, CBPF_LOOPS, err);
+	r = cbpf_check(p, n, CBPF_LOOPS | CBPF_UNWRITTEN, err);
 	if (r < 0)
 		return r;
 	b = calloc(1, sizeof(*b));
@@ -160,6 +163,8 @@ int cbpf_new(struct cbpf **ret, const struct cbpf_insn *p, size_t n, struct err 
 		return err_set(err, -ENOMEM, "out of memory");
 	memcpy(b->insns, p, n * sizeof(p[0]));
 	decode(b->steps, p, n);
+	for (i = 0; i < n; i++)
+		b->reads_mem |= b->steps[i].op == STEP_LD_MEM || b->steps[i].op == STEP_LDX_MEM;
 	*ret = TAKE_PTR(b);
 	return 0;
 }
@@ -196,10 +201,12 @@ uint32_t cbpf_run(const struct cbpf *b, const uint8_t *data, uint32_t caplen, ui
 #define X(name) &&label_##name,
 	static const void *const labels[] = {STEPS(X)};
 #undef X
-	uint32_t mem[OP_MEM_WORDS]; /* cbpf_check(): written before read */
+	uint32_t mem[OP_MEM_WORDS]; /* zeros where it matters */
 	uint32_t a = 0, x = 0, laps = caplen;
 	const struct step *s = b->steps;
 
+	if (b->reads_mem)
+		memset(mem, 0, sizeof(mem));
 	NEXT;
 
 	/* clang-format off */

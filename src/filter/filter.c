@@ -5,13 +5,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <pcap/dlt.h>
-
 #include "base/cleanup.h"
 #include "filter/cbpf.h"
 #include "filter/filter_compile.h"
 #include "filter/filter_lex.h"
-#include "filter/linktype.h"
 
 /* What an expression has become for one link type. */
 struct prog {
@@ -21,6 +18,9 @@ struct prog {
 
 #define PAGE 256
 
+#define LINKTYPE_NULL 0
+#define LINKTYPE_ENC  109
+
 struct filter {
 	char *copy;               /* owned */
 	bool all;                 /* nothing but blanks: every frame passes */
@@ -28,6 +28,7 @@ struct filter {
 	/* By link type, high byte first: a table that is looked into for every frame and
 	 * mostly empty.  Owned. */
 	struct prog *pages[65536 / PAGE];
+	struct prog swapped[2]; /* BSD loopback and IPsec from hosts of the other byte order */
 };
 
 void filter_free(struct filter *f)
@@ -41,6 +42,8 @@ void filter_free(struct filter *f)
 			cbpf_free(f->pages[i][j].code);
 		free(f->pages[i]);
 	}
+	cbpf_free(f->swapped[0].code);
+	cbpf_free(f->swapped[1].code);
 	filter_text_done(&f->words);
 	free(f->copy);
 	free(f);
@@ -78,23 +81,30 @@ static void hint_at_file(const char *text, size_t off, struct err *err)
 }
 
 /* An expression that is wrong for one link type may be right for another: these
- * differ in what they know (addresses, 802.11, pf, ATM, SS7, direction).  The
- * error of the one that understood most is the one to show, Ethernet's first. */
+ * differ in what they know (tcpdump.org/linktypes.html).  The error of the one
+ * that understood most is the one to show, Ethernet's first. */
+static const struct filter_link candidates[] = {
+	{1, false},   /* Ethernet */
+	{127, false}, /* 802.11 with radiotap */
+	{276, false}, /* Linux cooked v2: interface, direction */
+	{101, false}, /* raw IP */
+	{117, false}, /* pflog */
+	{123, false}, /* SunATM */
+	{140, false}, /* MTP2 */
+	{129, false}, /* ARCNET */
+	{8, false},   /* SLIP: direction */
+};
+
 static int check(const struct filter *f, struct err *err)
 {
-	static const int dlts[] = {
-		DLT_EN10MB, DLT_IEEE802_11_RADIO, DLT_LINUX_SLL2, DLT_RAW,
-		DLT_PFLOG,  DLT_SUNATM,           DLT_MTP2,       DLT_ARCNET,
-		DLT_SLIP,   DLT_PPP_WITH_DIR,
-	};
 	struct err best = {0}, e;
 	size_t i, word, best_word = 0;
 
-	for (i = 0; i < sizeof(dlts) / sizeof(dlts[0]); i++) {
+	for (i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
 		CLEANUP(cbpf_freep) struct cbpf *code = NULL;
 		int r;
 
-		r = filter_compile(&code, &f->words, dlts[i], &word, &e);
+		r = filter_compile(&code, &f->words, &candidates[i], &word, &e);
 		if (r == 0)
 			return 0;
 		if (r == -ENOMEM || (r == -ENOMSG && i == 0)) {
@@ -140,64 +150,89 @@ int filter_new(struct filter **ret, const char *expr, struct err *err)
 }
 
 /* The place of a link type in the table, NULL without memory. */
-static struct prog *prog_of(struct filter *f, uint16_t linktype)
+static struct prog *prog_of(struct filter *f, const struct filter_link *link)
 {
-	struct prog **page = &f->pages[linktype / PAGE];
+	struct prog **page = &f->pages[link->type / PAGE];
 
+	if (link->swapped)
+		return &f->swapped[link->type == LINKTYPE_ENC];
 	if (!*page)
 		*page = calloc(PAGE, sizeof(**page));
-	return *page ? &(*page)[linktype % PAGE] : NULL;
+	return *page ? &(*page)[link->type % PAGE] : NULL;
 }
 
-int filter_prepare(struct filter *f, uint16_t linktype, struct err *err)
+static int prepare(struct filter *f, const struct filter_link *link, struct prog **ret,
+		   struct err *err)
 {
-	struct prog *p = prog_of(f, linktype);
+	struct prog *p = prog_of(f, link);
 	const char *name;
 	int r;
 
 	if (!p)
 		return err_set(err, -ENOMEM, "out of memory");
-	if (f->all || p->code)
+	*ret = p;
+	if (p->code)
 		return 0;
-	r = filter_compile(&p->code, &f->words, linktype_dlt(linktype), NULL, err);
-	r = r == -ENOMSG ? -EINVAL : r;
+	r = filter_compile(&p->code, &f->words, link, NULL, err);
 	if (r == -ENOMEM)
 		return r;
 	p->tried = true;
 	if (r == 0)
 		return 0;
-	name = linktype_name(linktype);
+	r = r == -ENOMSG ? -EINVAL : r;
+	name = filter_link_name(link);
 	if (name)
 		return err_wrap(err, r, "for link type %s", name);
-	return err_wrap(err, r, "for link type %d", linktype);
+	return err_wrap(err, r, "for link type %d", link->type);
+}
+
+int filter_prepare(struct filter *f, uint16_t linktype, struct err *err)
+{
+	struct filter_link link = {linktype, false};
+	struct prog *p;
+
+	return f->all ? 0 : prepare(f, &link, &p, err);
+}
+
+/* Their header begins with the address family in the order of the host that
+ * wrote it, a number far below 65536: the zeros tell which order that was. */
+static bool is_swapped(uint16_t linktype, const uint8_t *data, uint32_t caplen)
+{
+	uint32_t family;
+
+	if ((linktype != LINKTYPE_NULL && linktype != LINKTYPE_ENC) || caplen < sizeof(family))
+		return false;
+	memcpy(&family, data, sizeof(family));
+	return family > UINT16_MAX;
 }
 
 bool filter_match(struct filter *f, uint16_t linktype, const uint8_t *data, uint32_t caplen,
 		  uint32_t len)
 {
-	const struct prog *page, *p;
+	struct filter_link link = {linktype, is_swapped(linktype, data, caplen)};
+	const struct prog *page = f->pages[linktype / PAGE];
+	struct prog *p;
 
 	if (f->all)
 		return true;
-	page = f->pages[linktype / PAGE];
-	p = page ? &page[linktype % PAGE] : NULL;
-	if (!p || !p->tried) {
-		filter_prepare(f, linktype, NULL);
-		p = prog_of(f, linktype);
-	}
-	return p && p->code && cbpf_run(p->code, data, caplen, len);
+	if (!link.swapped && page && page[linktype % PAGE].tried)
+		return page[linktype % PAGE].code &&
+		       cbpf_run(page[linktype % PAGE].code, data, caplen, len);
+	p = prog_of(f, &link);
+	if (!p || (!p->tried && prepare(f, &link, &p, NULL) < 0))
+		return false;
+	return p->code && cbpf_run(p->code, data, caplen, len);
 }
 
 const struct cbpf_insn *filter_code(struct filter *f, uint16_t linktype, size_t *ret_n)
 {
-	struct prog *p = prog_of(f, linktype);
+	struct filter_link link = {linktype, false};
+	struct prog *p = NULL;
 
 	*ret_n = 0;
-	if (f->all || !p)
+	if (f->all || prepare(f, &link, &p, NULL) < 0)
 		return NULL;
-	if (!p->tried)
-		filter_prepare(f, linktype, NULL);
-	return p->code ? cbpf_insns(p->code, ret_n) : NULL;
+	return cbpf_insns(p->code, ret_n);
 }
 
 const char *filter_text(const struct filter *f)

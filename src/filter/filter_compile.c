@@ -18,6 +18,10 @@
  * 0.6 s). */
 #define OPTIMISE_WORDS_MAX 400
 
+/* tcpdump.org/linktypes.html; 14 is what OpenBSD wrote for the same. */
+#define LINKTYPE_RAW         101
+#define LINKTYPE_RAW_OPENBSD 14
+
 #define SNAPLEN 262144 /* what accepting returns; as tcpdump's default */
 
 /* A number that no 32-bit scanner takes.  libpcap's scanner reports it before
@@ -75,11 +79,42 @@ void filter_text_done(struct filter_text *t)
 	*t = (struct filter_text){0};
 }
 
-/* One call of libpcap.  1: compiled, 0: refused with the reason in 'msg'. */
-static int try(const char *text, int dlt, bool optimise, struct bpf_program *ret,
-	       char msg[PCAP_ERRBUF_SIZE])
+/* An empty file: for a file, libpcap compiles for what frames hold and never for
+ * what only a kernel knows of them. */
+static pcap_t *open_link(const struct filter_link *link)
 {
-	CLEANUP(pcap_closep) pcap_t *p = pcap_open_dead(dlt, SNAPLEN);
+	struct pcap_file_header h = {
+		.magic = 0xa1b2c3d4,
+		.version_major = PCAP_VERSION_MAJOR,
+		.version_minor = PCAP_VERSION_MINOR,
+		.snaplen = SNAPLEN,
+		.linktype = link->type == LINKTYPE_RAW_OPENBSD ? LINKTYPE_RAW : link->type,
+	};
+	CLEANUP(fclosep) FILE *f = NULL;
+	char msg[PCAP_ERRBUF_SIZE];
+	pcap_t *p;
+
+	if (link->swapped) {
+		h.magic = __builtin_bswap32(h.magic);
+		h.version_major = __builtin_bswap16(h.version_major);
+		h.version_minor = __builtin_bswap16(h.version_minor);
+		h.snaplen = __builtin_bswap32(h.snaplen);
+		h.linktype = __builtin_bswap32(h.linktype);
+	}
+	f = fmemopen(&h, sizeof(h), "r");
+	if (!f)
+		return NULL;
+	p = pcap_fopen_offline(f, msg);
+	if (p)
+		TAKE_PTR(f); /* closed with it */
+	return p;
+}
+
+/* One call of libpcap.  1: compiled, 0: refused with the reason in 'msg'. */
+static int try(const char *text, const struct filter_link *link, bool optimise,
+	       struct bpf_program *ret, char msg[PCAP_ERRBUF_SIZE])
+{
+	CLEANUP(pcap_closep) pcap_t *p = open_link(link);
 
 	if (!p)
 		return -ENOMEM;
@@ -91,8 +126,8 @@ static int try(const char *text, int dlt, bool optimise, struct bpf_program *ret
 
 /* Parses the first 'len' bytes and then 'more' and the poison.  1: all of it
  * was taken, 0: not, because of 'msg'. */
-static int reaches(const struct filter_text *t, size_t len, const char *more, int dlt,
-		   char msg[PCAP_ERRBUF_SIZE])
+static int reaches(const struct filter_text *t, size_t len, const char *more,
+		   const struct filter_link *link, char msg[PCAP_ERRBUF_SIZE])
 {
 	CLEANUP(buf_done) struct buf b = BUF_INIT;
 	struct bpf_program prog;
@@ -102,7 +137,7 @@ static int reaches(const struct filter_text *t, size_t len, const char *more, in
 	buf_addf(&b, " %s" POISON, more);
 	if (buf_err(&b))
 		return buf_err(&b);
-	r = try(buf_str(&b), dlt, false, &prog, msg);
+	r = try(buf_str(&b), link, false, &prog, msg);
 	if (r > 0) /* this libpcap does not know that the number is bad */
 		pcap_freecode(&prog);
 	return r < 0 ? r : r > 0 || strstr(msg, POISON) != NULL;
@@ -115,14 +150,14 @@ static size_t end_of(const struct filter_text *t, size_t i)
 }
 
 /* The first word that libpcap does not get past; t->n: it takes them all. */
-static int first_bad(const struct filter_text *t, int dlt, size_t *ret)
+static int first_bad(const struct filter_text *t, const struct filter_link *link, size_t *ret)
 {
 	char msg[PCAP_ERRBUF_SIZE];
 	size_t lo = 0, hi = t->n;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		int r = reaches(t, end_of(t, mid), "", dlt, msg);
+		int r = reaches(t, end_of(t, mid), "", link, msg);
 
 		if (r < 0)
 			return r;
@@ -145,9 +180,6 @@ static const char *const plain_name_after[] = {
 /* What libpcap has looked at when it notices that the word before was wrong. */
 static const char *const late_at[] = {"and", "or", "&&", "||", ")", "]"};
 
-/* What Linux answers from outside of the frame. */
-static const char *const kernel_words[] = {"inbound", "outbound", "ifindex"};
-
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static bool is_one_of(const struct filter_text *t, size_t i, const char *const *list, size_t n)
@@ -164,7 +196,8 @@ static bool is_one_of(const struct filter_text *t, size_t i, const char *const *
  * kind a name without keyword inherits, libpcap itself says: an address in its
  * place is refused with "'port' modifier ..." or the like where the name is not
  * a host's.  Everything else counts as a host's: no look-up may slip through. */
-static int is_host_name(const struct filter_text *t, size_t i, int dlt, size_t *loose)
+static int is_host_name(const struct filter_text *t, size_t i, const struct filter_link *link,
+			size_t *loose)
 {
 	char msg[PCAP_ERRBUF_SIZE];
 	int r;
@@ -173,10 +206,10 @@ static int is_host_name(const struct filter_text *t, size_t i, int dlt, size_t *
 		return 0;
 	if (++*loose > LOOSE_NAMES_MAX)
 		return -E2BIG;
-	r = reaches(t, t->toks[i].off, "", dlt, msg);
+	r = reaches(t, t->toks[i].off, "", link, msg);
 	if (r <= 0) /* libpcap stops before */
 		return r;
-	r = reaches(t, t->toks[i].off, "1.2.3.4 and ", dlt, msg);
+	r = reaches(t, t->toks[i].off, "1.2.3.4 and ", link, msg);
 	if (r < 0)
 		return r;
 	if (!r && (strncmp(msg, "'port", 5) == 0 || strncmp(msg, "'proto", 6) == 0 ||
@@ -186,14 +219,14 @@ static int is_host_name(const struct filter_text *t, size_t i, int dlt, size_t *
 }
 
 /* Keywords of a later libpcap look like names, but may begin an expression. */
-static int is_new_keyword(const struct filter_text *t, size_t i, int dlt)
+static int is_new_keyword(const struct filter_text *t, size_t i, const struct filter_link *link)
 {
 	const char *word = t->text + t->toks[i].off;
 	struct ftok tok = {.len = t->toks[i].len};
 	struct filter_text one = {.text = word, .toks = &tok, .n = 1};
 	char msg[PCAP_ERRBUF_SIZE];
 
-	return reaches(&one, tok.len, "", dlt, msg);
+	return reaches(&one, tok.len, "", link, msg);
 }
 
 static const char *quote_word(const struct filter_text *t, size_t i, char ret[static 80])
@@ -210,7 +243,8 @@ static unsigned column_of(const struct filter_text *t, size_t i)
 
 /* Refuses what libpcap would ask the resolver about.  0, or -errno with 'err'
  * set and the word in '*ret_word'. */
-static int check_names(const struct filter_text *t, int dlt, size_t *ret_word, struct err *err)
+static int check_names(const struct filter_text *t, const struct filter_link *link,
+		       size_t *ret_word, struct err *err)
 {
 	size_t i, loose = 0;
 	char q[80];
@@ -225,9 +259,9 @@ static int check_names(const struct filter_text *t, int dlt, size_t *ret_word, s
 				       column_of(t, i));
 		if (t->toks[i].kind != FTOK_WORD)
 			continue;
-		r = is_host_name(t, i, dlt, &loose);
+		r = is_host_name(t, i, link, &loose);
 		if (r > 0)
-			r = !is_new_keyword(t, i, dlt);
+			r = !is_new_keyword(t, i, link);
 		if (r == -E2BIG)
 			return err_set(err, r,
 				       "more than %d names without 'port' or 'proto' before them",
@@ -252,32 +286,39 @@ static bool is_word_char(char c)
 	       (c >= 'A' && c <= 'Z');
 }
 
-static bool mentions(const char *msg, const char *word, size_t len)
+/* How clearly a message speaks of a word: 0 not at all; in quotes counts most. */
+static size_t mentions(const char *msg, const char *word, size_t len)
 {
+	size_t best = 0;
 	const char *p;
 
-	for (p = msg; (p = memmem(p, strlen(p), word, len)); p++)
-		if ((p == msg || !is_word_char(p[-1])) && !is_word_char(p[len]))
-			return true;
-	return false;
+	for (p = msg; (p = memmem(p, strlen(p), word, len)); p++) {
+		if ((p > msg && is_word_char(p[-1])) || is_word_char(p[len]))
+			continue;
+		best = p > msg && strchr("'\"", p[-1]) ? 1000 + len : best ? best : len;
+	}
+	return best;
 }
 
 /* The word that a message means.  libpcap often notices one word late, having
  * looked at what follows; a message that quotes a word is about that. */
 static size_t blame(const struct filter_text *t, size_t bad, const char *msg, bool *quoted)
 {
-	size_t best = t->n, back, i;
+	size_t best = 0, found = t->n, back, i, m;
 
 	for (back = 0; back < 6 && back <= bad; back++) {
 		i = bad - back;
-		if (i < t->n && is_word_char(t->text[t->toks[i].off]) &&
-		    mentions(msg, t->text + t->toks[i].off, t->toks[i].len) &&
-		    (best == t->n || t->toks[i].len > t->toks[best].len))
-			best = i;
+		if (i == t->n || !is_word_char(t->text[t->toks[i].off]))
+			continue;
+		m = mentions(msg, t->text + t->toks[i].off, t->toks[i].len);
+		if (m > best) {
+			best = m;
+			found = i;
+		}
 	}
-	*quoted = best < t->n;
+	*quoted = found < t->n;
 	if (*quoted)
-		return best;
+		return found;
 	if (bad && (bad == t->n || is_one_of(t, bad, late_at, COUNT(late_at))))
 		return bad - 1;
 	return bad;
@@ -295,8 +336,8 @@ static int syntax_error(const struct filter_text *t, size_t bad, struct err *err
 }
 
 /* Turns libpcap's message into ours. */
-static int explain(const struct filter_text *t, int dlt, const char *msg, size_t *ret_word,
-		   struct err *err)
+static int explain(const struct filter_text *t, const struct filter_link *link, const char *msg,
+		   size_t *ret_word, struct err *err)
 {
 	static const char front[] = "can't parse filter expression: ";
 	char safe[256], q[80];
@@ -306,7 +347,7 @@ static int explain(const struct filter_text *t, int dlt, const char *msg, size_t
 
 	if (strstr(msg, "rejects all packets"))
 		return err_set(err, -ENOMSG, "the expression can match no packet");
-	r = first_bad(t, dlt, &bad);
+	r = first_bad(t, link, &bad);
 	if (r < 0)
 		return err_set(err, r, "out of memory");
 	if (strncmp(msg, front, strlen(front)) == 0)
@@ -327,25 +368,15 @@ static int explain(const struct filter_text *t, int dlt, const char *msg, size_t
 		       column_of(t, bad));
 }
 
-/* cbpf_check() let a program of libpcap not pass: it asks for what only the
- * kernel knows. */
-static int explain_unfit(const struct filter_text *t, size_t *ret_word, struct err *err)
+const char *filter_link_name(const struct filter_link *link)
 {
-	size_t i;
+	CLEANUP(pcap_closep) pcap_t *p = open_link(link);
 
-	for (i = 0; i < t->n; i++) {
-		if (is_one_of(t, i, kernel_words, COUNT(kernel_words))) {
-			*ret_word = i;
-			return err_set(err, -EINVAL, "'%.*s' (column %u): such frames do not tell",
-				       (int)t->toks[i].len, t->text + t->toks[i].off,
-				       column_of(t, i));
-		}
-	}
-	return err->code;
+	return p ? pcap_datalink_val_to_description(pcap_datalink(p)) : NULL;
 }
 
-int filter_compile(struct cbpf **ret, const struct filter_text *t, int dlt, size_t *ret_word,
-		   struct err *err)
+int filter_compile(struct cbpf **ret, const struct filter_text *t, const struct filter_link *link,
+		   size_t *ret_word, struct err *err)
 {
 	char msg[PCAP_ERRBUF_SIZE];
 	struct bpf_program prog;
@@ -353,17 +384,15 @@ int filter_compile(struct cbpf **ret, const struct filter_text *t, int dlt, size
 	size_t word = t->n;
 	int r;
 
-	r = check_names(t, dlt, &word, &own);
+	r = check_names(t, link, &word, &own);
 	if (r == 0) {
-		r = try(t->text, dlt, t->n <= OPTIMISE_WORDS_MAX, &prog, msg);
+		r = try(t->text, link, t->n <= OPTIMISE_WORDS_MAX, &prog, msg);
 		if (r == 0) {
-			r = explain(t, dlt, msg, &word, &own);
+			r = explain(t, link, msg, &word, &own);
 		} else if (r > 0) {
 			r = cbpf_new(ret, (const struct cbpf_insn *)prog.bf_insns, prog.bf_len,
 				     &own);
 			pcap_freecode(&prog);
-			if (r == -EINVAL)
-				r = explain_unfit(t, &word, &own);
 		} else {
 			err_set(&own, r, "out of memory");
 		}

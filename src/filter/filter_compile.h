@@ -2,12 +2,24 @@
  * src/filter only. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "filter/cbpf.h"
 
 struct ftok;
+
+/* What the frames are. */
+struct filter_link {
+	uint16_t type; /* LINKTYPE_ value */
+	bool swapped;  /* a header in the order of the host that wrote it (BSD loopback) is in
+			  the other order than here */
+};
+
+/* "Ethernet", "Raw IP", ...; NULL when libpcap knows none. */
+const char *filter_link_name(const struct filter_link *link);
 
 /* The words of an expression, cut once. */
 struct filter_text {
@@ -20,8 +32,8 @@ struct filter_text {
 int filter_text_init(struct filter_text *ret, const char *text, struct err *err);
 void filter_text_done(struct filter_text *t);
 
-/* Compiles for a DLT_ value.  -EINVAL with 'err' set and '*ret_word' (may be
+/* Compiles for frames of one kind.  -EINVAL with 'err' set and '*ret_word' (may be
  * NULL) saying at which word libpcap gave up, t->n: not at any.  -ENOMSG when
  * all is well but for the expression being false of every packet. */
-int filter_compile(struct cbpf **ret, const struct filter_text *t, int dlt, size_t *ret_word,
-		   struct err *err);
+int filter_compile(struct cbpf **ret, const struct filter_text *t, const struct filter_link *link,
+		   size_t *ret_word, struct err *err);
