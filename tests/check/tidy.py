@@ -2,6 +2,7 @@
 """clang-tidy (.clang-tidy) over src, with the commands of a build folder:
 tidy.py BUILD [FILE...]"""
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
@@ -31,12 +32,26 @@ def database(build, folder):
     return sorted({str((build / e["file"]).resolve()) for e in entries})
 
 
-def check(folder, root, path):
+def checked_before(build, root, path):
+    """A file that exists once 'path', with all that it may include, was found clean."""
+    key = hashlib.sha256()
+    for p in [root / ".clang-tidy", MODEL, *common.sources(root, ".h", ".def", under=("src",)), path]:
+        key.update(pathlib.Path(p).read_bytes() + b"\0")
+    (build / "tidy").mkdir(exist_ok=True)
+    return build / "tidy" / key.hexdigest()
+
+
+def check(build, folder, root, path):
+    mark = checked_before(build, root, path)
+    if mark.exists():
+        return []
     p = common.run(["clang-tidy", "--quiet", f"--config-file={root / '.clang-tidy'}", "-p",
                     str(folder), path])
     places = [re.sub(r"^.*?/(?=src/)", "", v) for v in PLACE.findall(p.stdout)]
     if p.returncode and not places:
         places = [f"{path}:1: clang-tidy failed: {p.stderr.strip()[-300:]}"]
+    if not places:
+        mark.touch()
     return places
 
 
@@ -47,7 +62,7 @@ def violations(build, only=()):
         files = database(build, folder)
         files = [f for f in files if not only or f in only]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = pool.map(lambda f: check(folder, root, f), files)
+            found = pool.map(lambda f: check(build, folder, root, f), files)
             return sorted({v for vs in found for v in vs})
 
 

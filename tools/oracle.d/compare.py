@@ -9,7 +9,7 @@ import subprocess
 import layers
 import peers
 
-# what: sums, tuples, rtt, echo, community, run; number: the packet it starts with (0: none).
+# what: sums, tuples, counts, rtt, echo, community, run; number: the packet it starts with (0: none).
 Difference = collections.namedtuple("Difference", "what number text")
 
 FLOW_FIELDS = ["start", "parent_uuid", "ip_protocol", "network_a", "network_b", "transport_a",
@@ -87,6 +87,8 @@ class Seen:
     def __init__(self, packets, one_port):
         self.at = {}      # time -> number of the first packet of that time
         self.tuples = {}  # 5-tuple -> number of its first packet
+        self.counts = collections.Counter()  # 5-tuple -> packets, later fragments not
+        self.fragmented = set()  # 5-tuples with fragments: trawl counts the later ones too
         self.rtts = collections.defaultdict(dict)    # TCP 5-tuple -> {SYN+ACK's packet: ns}
         self.echoes = collections.defaultdict(list)  # (addresses, id) -> [(request's packet, ns)]
         self.ids = collections.defaultdict(dict)     # 5-tuple -> {community id: packet}
@@ -98,8 +100,11 @@ class Seen:
             self.at.setdefault(p.ts, p.number)
             transports, networks = layers.walk(p)
             keys = [fold(t, one_port) for t in transports]
-            for key in keys:
+            for key, t in zip(keys, transports):
                 self.tuples.setdefault(key, p.number)
+                self.counts[key] += 1
+                if t.frag:
+                    self.fragmented.add(key)
             self.rtt(p, keys, transports)
             self.echo(p, networks, times)
             self.community(p, keys, transports, networks)
@@ -125,15 +130,17 @@ class Seen:
 
     def community(self, p, keys, transports, networks):
         """tshark gives one for the innermost flow of a packet; its ports are not known in
-        later fragments."""
+        later fragments, nor ICMP's type where tshark gave up inside the message."""
         ids = p.f["communityid"]
-        self.ids_at[p.ts].update(ids)
-        if len(ids) != 1 or not networks or networks[-1].frag or "sflow" in p.protocols:
+        self.ids_at[p.ts].update(["malformed"] if p.f["_ws.malformed"] else ids)
+        if len(ids) != 1 or not networks or networks[-1].frag or "sflow" in p.protocols or \
+                p.f["_ws.malformed"]:
             return
         net = networks[-1]
         if transports and (transports[-1].src, transports[-1].dst) == (net.src, net.dst):
             self.ids[keys[-1]].setdefault(ids[0], p.number)
-        elif net.proto not in (1, 6, 17, None):
+        elif len(networks) == 1 and net.proto not in (1, 6, 17, None):
+            # In a tunnel tshark 4.0 hashes the inner addresses with the outer protocol.
             self.other_ids[(*sorted((net.src, net.dst)), net.proto)].setdefault(ids[0], p.number)
 
 
@@ -169,7 +176,7 @@ def compare(path):
     if any(r.ip_protocol is not None for r in rows) or packets:
         one_port = {k for k in (r.tuple() for r in rows) if k and len(k) == 4}
         seen = Seen(peers.packets(path)[0], one_port)
-        found += tuples(rows, seen) + rtts(rows, seen) + echoes(rows, seen) + communities(rows, seen)
+        found += tuples(rows, seen) + counts(rows, seen) + rtts(rows, seen) + echoes(rows, seen) + communities(rows, seen)
     return rows, packets, found
 
 
@@ -194,6 +201,20 @@ def tuples(rows, seen):
         found.append(Difference("tuples", seen.tuples[key], f"only tshark: {name(key)}"))
     for key in sorted(ours.keys() - seen.tuples.keys(), key=str):
         found.append(Difference("tuples", seen.at.get(ours[key], 0), f"only trawl: {name(key)}"))
+    return found
+
+
+def counts(rows, seen):
+    """Packets of each 5-tuple that both have, in all flows of it together."""
+    found = []
+    ours = collections.Counter()
+    for r in rows:
+        if r.tuple():
+            ours[r.tuple()] += r.packets
+    for key in sorted(ours.keys() & seen.counts.keys() - seen.fragmented, key=str):
+        if ours[key] != seen.counts[key]:
+            found.append(Difference("counts", seen.tuples[key], f"{name(key)}: trawl {ours[key]} "
+                                    f"packets, tshark {seen.counts[key]}"))
     return found
 
 
@@ -254,9 +275,10 @@ def communities(rows, seen):
             ours[r.tuple()].add(r.community)
         elif r.ip_protocol is not None:
             others[(*sorted((r.a, r.b)), r.ip_protocol)].add(r.community)
-        if r.ip_protocol in (1, 58) and not r.fragments and r.community not in seen.ids_at[r.start]:
+        at = seen.ids_at[r.start]
+        if r.ip_protocol in (1, 58) and not r.fragments and not at & {r.community, "malformed"}:
             found.append(Difference("community", seen.at.get(r.start, 0), f"ICMP {r.a} {r.b}: trawl "
-                                    f"{r.community}, tshark {sorted(seen.ids_at[r.start])}"))
+                                    f"{r.community}, tshark {sorted(at)}"))
     for theirs, mine in ((seen.ids, ours), (seen.other_ids, others)):
         for key, values in theirs.items():
             if len(key) != 4 and mine.get(key) != set(values) and key in mine:

@@ -10,7 +10,7 @@ import pathlib
 import re
 
 MARKER = "<!-- oracle: known differences -->"
-KINDS = ("sums", "tuples", "rtt", "echo", "community", "run")
+KINDS = ("sums", "tuples", "counts", "rtt", "echo", "community", "run")
 FILES_MAX = 10  # more explanations than that are a defect
 
 Known = collections.namedtuple("Known", "file what numbers right why")

@@ -4,17 +4,17 @@ together.
 tshark gives one list per field, with an entry for each time a header occurs;
 frame.protocols gives the order of the headers.  Walking it and taking the next
 entry of the right list at each name pairs them up again.  What an ICMP error
-quotes, or an sFlow datagram reports, is no packet that passed here: the walk
-stops at these headers."""
+quotes, or an sFlow datagram reports, is no packet that passed here, and what
+IPComp packed only tshark unpacks: the walk stops at these headers."""
 import collections
 import ipaddress
 
-# proto: IP protocol; stream: tshark's number; frag: part of a fragmented datagram.
+# proto: IP protocol; stream: tshark's number or None; frag: part of a fragmented datagram.
 Transport = collections.namedtuple("Transport", "proto src sport dst dport stream frag")
 Network = collections.namedtuple("Network", "src dst proto frag")
 
 IP_PROTOS = {"tcp": 6, "udp": 17}
-QUOTING = {"icmp", "icmpv6", "sflow"}
+LAST = {"icmp", "icmpv6", "sflow", "ipcomp"}
 
 
 class Cut(Exception):
@@ -26,7 +26,7 @@ def walk(packet):
     transports, networks = [], []
     f = {name: iter(values) for name, values in packet.f.items()}
     for name in packet.protocols:
-        if name in QUOTING:
+        if name in LAST:
             break
         try:
             step(name, f, transports, networks)
@@ -57,8 +57,10 @@ def step(name, f, transports, networks):
     elif name in ("tcp", "udp") and networks:
         sport, dport = int(take(f"{name}.srcport")), int(take(f"{name}.dstport"))
         net = networks[-1]
+        # Cut behind its ports, a header has no stream: it does have a 5-tuple.
+        stream = next(f[f"{name}.stream"], None)
         transports.append(Transport(IP_PROTOS[name], net.src, sport, net.dst, dport,
-                                    int(take(f"{name}.stream")), net.frag))
+                                    stream, net.frag))
 
 
 def addr(text):

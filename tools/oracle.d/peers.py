@@ -22,7 +22,7 @@ FIELDS = [
     "tcp.srcport", "tcp.dstport", "tcp.stream", "tcp.flags",
     "udp.srcport", "udp.dstport", "udp.stream",
     "tcp.analysis.ack_rtt", "communityid",
-    "icmp.ident", "icmp.resp_to", "icmpv6.echo.identifier", "icmpv6.resp_to",
+    "_ws.malformed", "icmp.ident", "icmp.resp_to", "icmpv6.echo.identifier", "icmpv6.resp_to",
 ]
 
 
