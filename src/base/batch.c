@@ -160,6 +160,8 @@ void batch_cut(struct batch *b, size_t n)
 {
 	size_t i, k;
 
+	if (n >= b->n)
+		return;
 	for (i = 0; i < b->schema->n; i++)
 		for (k = n; b->cols[i] && k < b->n; k++)
 			b->cols[i]->present[k / 64] &= ~(UINT64_C(1) << k % 64);
@@ -230,17 +232,32 @@ int val_cmp(enum val_type type, const union val *a, const union val *b)
 	return 0;
 }
 
-/* FNV-1a, finished with a multiply-shift so that the low bits are good. */
+/* Two random odd numbers and the folded product of 128 bits: every bit of the
+ * input reaches every bit of the hash, at 8 bytes a multiplication. */
+#define HASH_A UINT64_C(0x9e3779b97f4a7c15)
+#define HASH_B UINT64_C(0xd1b54a32d192ed03)
+
+static uint64_t hash_mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 m = (unsigned __int128)a * b;
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
 static uint64_t hash_bytes(const void *p, size_t n)
 {
 	const uint8_t *b = p;
-	uint64_t h = 0xcbf29ce484222325;
+	uint64_t h = HASH_A + n * HASH_B, word;
 
-	while (n--)
-		h = (h ^ *b++) * 0x100000001b3;
-	h ^= h >> 32;
-	h *= 0x9e3779b97f4a7c15;
-	return h ^ h >> 29;
+	for (; n > sizeof(word); n -= sizeof(word), b += sizeof(word)) {
+		memcpy(&word, b, sizeof(word));
+		h = hash_mix(h ^ word, HASH_B) + HASH_A;
+	}
+	word = 0;
+	if (n)
+		memcpy(&word, b, n);
+	h = hash_mix(h ^ word, HASH_B) + HASH_A;
+	return hash_mix(h, HASH_A);
 }
 
 uint64_t val_hash(enum val_type type, const union val *v)
