@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Makes the capture of the README's tour: make_tour.py FILE.
 
-Half a minute at a small office, with documentation addresses: name lookups, a
+Twenty seconds at a small office, with documentation addresses: name lookups, a
 download over TLS that loses a segment, a page over IPv6, a ping, a VLAN, a
 virtual machine behind VXLAN, a refused connection and a scan."""
 import sys

@@ -3,11 +3,13 @@
 run.py [PAGE...].  Output is TAP, one line per command."""
 import os
 import pathlib
+import pty
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import termios
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
@@ -54,6 +56,29 @@ def matches(expected, got):
     return pattern(expected).fullmatch(got) is not None
 
 
+def run(command, folder, env):
+    """(exit status, output) as at a terminal of 100 columns: programs show what they show there."""
+    ours, theirs = pty.openpty()
+    mode = termios.tcgetattr(theirs)
+    mode[1] &= ~termios.OPOST  # no carriage returns
+    termios.tcsetattr(theirs, termios.TCSANOW, mode)
+    termios.tcsetwinsize(theirs, (50, 100))
+    p = subprocess.Popen(["timeout", str(TIMEOUT), "bash", "-c", command], cwd=folder, env=env,
+                         stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    got = b""
+    while True:
+        try:
+            part = os.read(ours, 1 << 16)
+        except OSError:  # EIO: the last one who could write is gone
+            break
+        if not part:
+            break
+        got += part
+    os.close(ours)
+    return p.wait(), got.decode(errors="backslashreplace")
+
+
 def prepare(folder):
     (folder / "build").mkdir()
     (folder / "build/trawl").symlink_to(os.environ["TRAWL_BIN"])
@@ -70,17 +95,15 @@ def main(pages):
             folder = pathlib.Path(tmp)
             prepare(folder)
             env = {**os.environ, "PATH": f"{folder}/build:{os.environ['PATH']}", "TZ": "UTC",
-                   "LC_ALL": "C.UTF-8", "HOME": tmp}
+                   "LC_ALL": "C.UTF-8", "HOME": tmp, "TERM": "dumb", "NO_COLOR": "1"}
             for line, command, expected, status in examples(page.read_text()):
-                p = subprocess.run(["bash", "-c", command], cwd=folder, env=env, text=True,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, timeout=TIMEOUT)
-                good = p.returncode == status and matches(expected, p.stdout)
+                got_status, got = run(command, folder, env)
+                good = got_status == status and matches(expected, got)
                 number, failed = number + 1, failed + (not good)
                 print("ok" if good else "not ok", number, f"- {name} line {line}".replace("#", ""))
                 if not good:
-                    print(f"# $ {command}\n# exit status {p.returncode}, expected {status}; it prints:")
-                    print("".join(f"# {l}\n" for l in p.stdout.splitlines()), end="")
+                    print(f"# $ {command}\n# exit status {got_status}, expected {status}; it prints:")
+                    print("".join(f"# {l}\n" for l in got.splitlines()), end="")
     print(f"1..{number}")
     return failed > 0
 
