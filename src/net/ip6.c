@@ -36,13 +36,11 @@ static uint32_t resolve_len(struct walk *w, uint8_t next)
 {
 	uint32_t jumbo = next == PROTO_HOPOPTS ? jumbo_len(w->c) : 0;
 
-	if (!jumbo)
-		return w->wire > 0xffff ? w->wire : 0;
-	if (jumbo <= 0xffff || (jumbo > w->wire && !w->split)) { /* RFC 2675 3 */
+	if (jumbo > 0xffff && (jumbo <= w->wire || w->split)) /* RFC 2675 3 */
+		return jumbo;
+	if (jumbo)
 		w->d->flags |= DEC_MALFORMED;
-		return w->wire;
-	}
-	return jumbo;
+	return w->wire > 0xffff ? w->wire : 0;
 }
 
 enum walk_next ip6_step(struct walk *w)

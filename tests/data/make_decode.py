@@ -179,6 +179,14 @@ def plain():
         E / IPv6(src=A6, dst=B6, plen=0, nh=0) / Raw(jumbo + bytes(TCP(sport=1111, dport=80)) + DATA),
         ip(A6, B6, 6, 80076, 80008, "Ethernet/IPv6/TCP", TCP_FLAGS, ports="1111>80",
            tcp="seq=0,ack=0,win=8192,flags=02"), wire=80000)
+    jumbo = b"\x11\0\xc2\4" + struct.pack("!I", 80024)
+    add("ip6_jumbo_udp", ETHERNET,
+        E / IPv6(src=A6, dst=B6, plen=0, nh=0) / Raw(jumbo + bytes(UDP(sport=1111, dport=2222, len=0)) + DATA),
+        ip(A6, B6, 17, 80064, 80008, "Ethernet/IPv6/UDP", UDP_FLAGS, ports="1111>2222"), wire=80000)
+    jumbo = b"\x11\0\xc2\4" + struct.pack("!I", 1000)  # RFC 2675 3: not above 65,535
+    add("ip6_jumbo_small", ETHERNET,
+        E / IPv6(src=A6, dst=B6, plen=0, nh=0) / Raw(jumbo + bytes(UDP(sport=1111, dport=2222, len=16)) + DATA),
+        ip(A6, B6, 0, 40, 0, "Ethernet/IPv6", "MALFORMED"))
     add("ip4_unknown", ETHERNET, E / IP(src=A, dst=B, proto=253) / DATA,
         ip(A, B, 253, 28, 8, "Ethernet/IPv4"))
     add("sctp4", ETHERNET, E / IP(src=A, dst=B) / SCTP(sport=1111, dport=2222) / DATA,
@@ -186,6 +194,9 @@ def plain():
     add("dccp4", ETHERNET,
         E / IP(src=A, dst=B, proto=33) / Raw(struct.pack("!HHB", 1111, 2222, 4) + b"\0" * 11 + DATA),
         ip(A, B, 33, 44, 8, "Ethernet/IPv4/DCCP", UDP_FLAGS, ports="1111>2222"))
+    add("dccp4_bad_offset", ETHERNET,
+        E / IP(src=A, dst=B, proto=33) / Raw(struct.pack("!HHB", 1111, 2222, 2) + b"\0" * 11 + DATA),
+        ip(A, B, 33, 44, 24, "Ethernet/IPv4", "MALFORMED|PORTS", ports="1111>2222"))
     add("udplite4", ETHERNET,
         E / IP(src=A, dst=B, proto=136) / Raw(struct.pack("!HHHH", 1111, 2222, 8, 0) + DATA),
         ip(A, B, 136, 36, 8, "Ethernet/IPv4/UDPLite", UDP_FLAGS, ports="1111>2222"))
@@ -254,6 +265,14 @@ def extensions():
         outer(4, 36, "Ethernet/IPv4", "FRAG|FRAG-FIRST|HAS-INNER", frag=99),
         ip(C, D, 17, 1500, 1472, "IPv4/UDP", "INNER|L4|PORTS", ports="3333>4444", mac=None),
         tshark=False)
+    add("ip4_frag_tunnels", ETHERNET,
+        E / IP(src=A, dst=B, id=99, flags="MF", proto=41) /
+        Raw(bytes(IPv6(src=C6, dst=D6, plen=1400, nh=4)) +
+            bytes(IP(src=C, dst=D, len=1500, proto=17)) + bytes(UDP(sport=3333, dport=4444, len=1380)) + DATA),
+        outer(41, 76, "Ethernet/IPv4", "FRAG|FRAG-FIRST|HAS-INNER", frag=99),
+        ip(C6, D6, 4, 1440, 1400, "IPv6", "HAS-INNER|INNER", mac=None),
+        ip(C, D, 17, 1500, 1372, "IPv4/UDP", "MALFORMED|INNER|L4|PORTS", ports="3333>4444", mac=None),
+        tshark=False)
 
 
 def links():
@@ -279,6 +298,8 @@ def links():
         udp4("Ethernet/LLC/SNAP/IPv4/UDP"))
     add("llc_stp", ETHERNET, bytes(Ether(src=M1, dst=M2, type=38)) + b"\x42\x42\3" + b"\0" * 43,
         link(0x42, "Ethernet/LLC"))
+    add("llc_short", ETHERNET, bytes(Ether(src=M1, dst=M2, type=2)) + b"\xaa\xaa\3" + bytes(43),
+        link(2, "Ethernet", "MALFORMED"))
     add("llc_ip", ETHERNET, bytes(Ether(src=M1, dst=M2, type=39)) + b"\6\6\3" + bytes(u4),
         udp4("Ethernet/LLC/IPv4/UDP"))
     ppp = b"\0\x21" + bytes(u4)
@@ -341,6 +362,9 @@ def links():
     add("ipoib", IPOIB, bytes(40) + b"\x86\xdd\0\0" + bytes(u6), udp6("IPoIB/IPv6/UDP", mac=None))
     add("nflog", NFLOG, b"\2\0\0\1" + b"\5\0\x0a\0\0\0\0\0" + struct.pack("<HH", 40, 9) + bytes(u4),
         udp4("NFLOG/IPv4/UDP", mac=None))
+    p = bytes(IP(src=A, dst=B, len=100) / UDP(sport=1111, dport=2222, len=80) / DATA)
+    add("nflog_range", NFLOG, b"\2\0\0\1" + struct.pack("<HH", 40, 9) + p,
+        ip(A, B, 17, 100, 72, "NFLOG/IPv4/UDP", UDP_FLAGS, ports="1111>2222", mac=None))
     add("pktap", PKTAP, struct.pack("<III", 108, 1, 1) + bytes(96) + bytes(E / u4),
         udp4("PKTAP/Ethernet/IPv4/UDP"))
     add("mpls_link", MPLS, b"\0\x01\x01\x40" + bytes(in4),

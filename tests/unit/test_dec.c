@@ -87,7 +87,9 @@ static void put_tcp(struct buf *b, const struct dec *d)
 
 static void put_ip(struct buf *b, const struct dec *d)
 {
-	buf_addf(b, " proto %u ip_len %u", d->proto, d->ip_len);
+	if (d->proto)
+		buf_addf(b, " proto %u", d->proto);
+	buf_addf(b, " ip_len %u", d->ip_len);
 	if (d->payload_len)
 		buf_addf(b, " payload %u", d->payload_len);
 	if (d->flags & DEC_PORTS)
