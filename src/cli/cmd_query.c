@@ -59,7 +59,7 @@ static int check_query(const char *text)
 static int query_run(struct cli *c, void *opts, const struct opt_list *operands)
 {
 	struct query_opts *o = opts;
-	struct opt_list filter = {operands->v + 1, operands->n ? operands->n - 1 : 0};
+	struct opt_list filter;
 	struct cli_files_opts fo = {&o->in, &o->flow, &o->run, &filter, o->out.utc};
 	struct cli_files files;
 	struct err err;
@@ -70,6 +70,7 @@ static int query_run(struct cli *c, void *opts, const struct opt_list *operands)
 		err_set(&err, -EINVAL, "a query is needed, as in \"G.Flows().Limit(10)\"");
 		return cli_usage(c, &err);
 	}
+	filter = (struct opt_list){operands->v + 1, operands->n - 1};
 	status = check_query(operands->v[0]);
 	if (status != CLI_DONE)
 		return status;
