@@ -13,11 +13,7 @@
 #include "cli/system.h"
 
 static const struct cli_cmd *const cmds[] = {
-	&cmd_info,
-	&cmd_flows,
-	&cmd_query,
-	&cmd_explain,
-	&cmd_completion,
+	&cmd_info, &cmd_flows, &cmd_query, &cmd_explain, &cmd_completion,
 };
 
 static const struct cli_tool *const tools[] = {
