@@ -344,12 +344,14 @@ static void batch_candidates(struct flow_table *t, const struct dec *d, size_t n
 	}
 }
 
-/* Which candidates are right; asks for their TCP records. */
+/* Which candidates are right; asks for their TCP records, and for what the end of
+ * a connection touches. */
 static void batch_verify(struct flow_table *t, const struct dec *d, size_t n)
 {
 	struct flow_scratch *s = &t->scratch;
 	size_t k;
 
+	s->n_ends = 0;
 	for (k = 0; k < n; k++) {
 		const struct flow_hot *h;
 
@@ -360,9 +362,16 @@ static void batch_verify(struct flow_table *t, const struct dec *d, size_t n)
 			continue;
 		}
 		h = flow_hot(t, s->at[k]);
-		if (h->flags & FLOW_IS_TCP)
-			__builtin_prefetch(pool_at(&t->tcp, h->ext), 1);
+		if (!(h->flags & FLOW_IS_TCP))
+			continue;
+		__builtin_prefetch(pool_at(&t->tcp, h->ext), 1);
+		if (d[k].tcp_flags & (TCP_FIN | TCP_RST)) {
+			__builtin_prefetch(flow_cold(t, s->at[k]), 1);
+			s->ends[s->n_ends++] = s->at[k];
+		}
 	}
+	for (k = 0; k < s->n_ends; k++)
+		flow_wheel_prefetch(&t->idle, s->ends[k]);
 }
 
 int flow_table_add(struct flow_table *t, struct dec *d, size_t n, const struct pkt *pkts,
@@ -427,27 +436,45 @@ void flow_table_sort_dead(struct flow_table *t)
 			t);
 }
 
+/* The list of all flows where none was given back yet: numbers are in the order
+ * of first packets. */
+static void list_all(struct flow_table *t)
+{
+	uint32_t i;
+
+	for (i = 0; i < t->hot.used; i++)
+		t->dead[i] = i;
+	t->dead_at = 0;
+	t->n_dead = t->hot.used;
+}
+
 int flow_table_finish(struct flow_table *t, int64_t clock)
 {
+	bool all = t->hot.live == t->hot.used;
 	uint32_t i;
 
 	free(t->slots); /* before the list grows: both at once are never needed */
 	t->slots = NULL;
-	if (dead_reserve(t, t->idle.n + t->closed.n) < 0)
+	if (dead_reserve(t, all ? t->hot.used : t->idle.n + t->closed.n) < 0)
 		return -ENOMEM;
-	for (i = 0; i < t->hot.used && t->idle.n + t->closed.n; i++) {
+	for (i = 0; i < t->hot.used; i++) {
 		struct flow_hot *h = flow_hot(t, i);
-		bool closed = h->flags & FLOW_CLOSED, late;
+		bool late;
 
 		if (h->flags & FLOW_DEAD)
 			continue;
-		late = flow_span(h->last_clock, clock) > timeout(t, closed);
-		flow_wheel_remove(closed ? &t->closed : &t->idle, i);
+		late = flow_span(h->last_clock, clock) > timeout(t, h->flags & FLOW_CLOSED);
 		h->finish = finish_of(t, h, late ? FLOW_TIMEOUT : FLOW_NOT_FINISHED);
 		h->flags |= FLOW_DEAD;
-		t->dead[t->n_dead++] = i;
+		if (!all)
+			t->dead[t->n_dead++] = i;
 	}
-	flow_table_sort_dead(t);
+	/* Nothing comes any more: the wheels are not taken apart flow by flow. */
+	t->idle.n = t->closed.n = 0;
+	if (all)
+		list_all(t);
+	else
+		flow_table_sort_dead(t);
 	return 0;
 }
 

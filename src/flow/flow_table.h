@@ -17,7 +17,7 @@
 struct flow_table;
 
 /* Most levels that one flow_table_add() takes. */
-#define FLOW_BATCH 128
+#define FLOW_BATCH 64
 
 /* 0; -EINVAL for options out of range, -ENOMEM. */
 int flow_table_new(struct flow_table **ret, const struct flow_opts *o, struct err *err);

@@ -24,8 +24,10 @@ struct flow_drop {
 struct flow_scratch {
 	struct flow_key key[FLOW_BATCH];
 	uint32_t tag[FLOW_BATCH];
-	uint32_t at[FLOW_BATCH]; /* flow; POOL_NONE: not found */
-	bool swap[FLOW_BATCH];   /* the packet's source is the 'hi' end */
+	uint32_t at[FLOW_BATCH];   /* flow; POOL_NONE: not found */
+	bool swap[FLOW_BATCH];     /* the packet's source is the 'hi' end */
+	uint32_t ends[FLOW_BATCH]; /* flows that may see their end */
+	size_t n_ends;
 };
 
 #define FLOW_SECRET_SIZE 192 /* XXH3's own default; at least 136 */

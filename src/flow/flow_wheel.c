@@ -72,6 +72,16 @@ void flow_wheel_remove(struct flow_wheel *w, uint32_t i)
 	w->n--;
 }
 
+void flow_wheel_prefetch(const struct flow_wheel *w, uint32_t i)
+{
+	const struct flow_cold *c = cold_at(w, i);
+
+	if (!(c->prev & IS_HEAD))
+		__builtin_prefetch(cold_at(w, c->prev), 1);
+	if (c->next != POOL_NONE)
+		__builtin_prefetch(cold_at(w, c->next), 1);
+}
+
 /* Takes a flow out of slot w->next that is due at 'clock', after putting those
  * that moved on since where they belong. */
 static uint32_t pick(struct flow_wheel *w, int64_t clock)

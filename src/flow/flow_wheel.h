@@ -26,6 +26,9 @@ void flow_wheel_init(struct flow_wheel *w, struct pool *hot, struct pool *cold, 
 void flow_wheel_add(struct flow_wheel *w, uint32_t i);
 void flow_wheel_remove(struct flow_wheel *w, uint32_t i);
 
+/* Asks for the cache lines that removing a flow will touch. */
+void flow_wheel_prefetch(const struct flow_wheel *w, uint32_t i);
+
 /* Takes out one flow that had no packet for longer than the time-out at time
  * 'clock'; POOL_NONE: no more.  Flows are seen at the latest 1/256 time-out
  * after they are due. */
