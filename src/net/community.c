@@ -164,7 +164,7 @@ void community_id(const struct addr *src, const struct addr *dst, uint8_t proto,
 	case PROTO_TCP:
 	case PROTO_UDP:
 	case PROTO_SCTP:
-		ports = true;
+		ports = sport || dport;
 		break;
 	case PROTO_ICMP:
 	case PROTO_ICMP6: {

@@ -10,7 +10,9 @@
 #define COMMUNITY_ID_SIZE 31 /* "1:" + 28 base64 characters + NUL */
 
 /* For ICMP and ICMPv6 'sport' is the type and 'dport' the code.  For TCP, UDP
- * and SCTP they are the ports; for all other protocols both are ignored.
+ * and SCTP they are the ports, both 0 where they are not known: in a flow of
+ * fragments whose first is missing, which is then hashed without ports, as
+ * other tools do.  For all other protocols both are ignored.
  * Direction does not matter, except for ICMP messages that have no answer.
  * Both addresses must be of the same family, IPv4 or IPv6; else writes "". */
 void community_id(const struct addr *src, const struct addr *dst, uint8_t proto, uint16_t sport,

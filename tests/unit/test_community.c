@@ -153,6 +153,19 @@ static void direction_does_not_matter(void **state)
 	}
 }
 
+/* Fragments at offset 8 (scapy: IP(proto=17, frag=1) and the same with 6), as
+ * tshark names it: ports that nobody saw are not in the hash. */
+static void fragments_have_no_ports(void **state)
+{
+	static const struct row rows[] = {
+		{"192.0.2.1", "192.0.2.2", 17, 0, 0, "1:8iCo8gVCAA7Zv9uFTkash8KFQhQ="},
+		{"192.0.2.1", "192.0.2.2", 6, 0, 0, "1:icwzyKDfEvF23nIe6E4MkkH0UTs="},
+	};
+
+	(void)state;
+	check_rows(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
 /* Ports given with a protocol that has none must not reach the hash. */
 static void ports_only_where_defined(void **state)
 {
@@ -202,6 +215,7 @@ int main(void)
 		cmocka_unit_test(equals_spec_baseline),
 		cmocka_unit_test(equals_tshark),
 		cmocka_unit_test(direction_does_not_matter),
+		cmocka_unit_test(fragments_have_no_ports),
 		cmocka_unit_test(ports_only_where_defined),
 		cmocka_unit_test(no_id_without_ip_addresses),
 	};
