@@ -74,7 +74,7 @@ static int flows_run(struct cli *c, void *opts, const struct opt_list *operands)
 {
 	CLEANUP(buf_done) struct buf query = BUF_INIT;
 	struct flows_opts *o = opts;
-	struct cli_files_opts fo = {&o->in, &o->flow, &o->run, operands, o->out.utc};
+	struct cli_files_opts fo = {&o->in, &o->flow, &o->run, operands, o->out.utc, false};
 	struct cli_files files;
 	struct err err = {0};
 	uint16_t fields[SCHEMA_FIELDS_MAX];

@@ -42,14 +42,31 @@ static const struct opt_set sets[] = {
 };
 /* clang-format on */
 
+/* Packets and times relative to the last packet need input that can be read
+ * again; a word that only looks like such a time costs a copy of a pipe. */
+static bool reads_twice(const struct ql *q, const char *text)
+{
+	static const char *const signs[] = {"At", "Context", "NOW", "'-", "'+", "\"-", "\"+"};
+	size_t i;
+
+	if (ql_kind(q) == QL_PACKETS)
+		return true;
+	for (i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+		if (strcasestr(text, signs[i]))
+			return true;
+	return false;
+}
+
 /* What can be told without reading a packet. */
-static int check_query(const char *text)
+static int check_query(const char *text, bool *ret_twice)
 {
 	CLEANUP(ql_freep) struct ql *q = NULL;
 	struct err err = {0};
 
-	if (ql_parse(&q, text, &err) == 0)
+	if (ql_parse(&q, text, &err) == 0) {
+		*ret_twice = reads_twice(q, text);
 		return CLI_DONE;
+	}
 	if (err.code != -EINVAL)
 		return cli_fail(&err);
 	err_wrap(&err, err.code, "query");
@@ -60,7 +77,7 @@ static int query_run(struct cli *c, void *opts, const struct opt_list *operands)
 {
 	struct query_opts *o = opts;
 	struct opt_list filter;
-	struct cli_files_opts fo = {&o->in, &o->flow, &o->run, &filter, o->out.utc};
+	struct cli_files_opts fo = {&o->in, &o->flow, &o->run, &filter, o->out.utc, false};
 	struct cli_files files;
 	struct err err;
 	int status;
@@ -71,7 +88,7 @@ static int query_run(struct cli *c, void *opts, const struct opt_list *operands)
 		return cli_usage(c, &err);
 	}
 	filter = (struct opt_list){operands->v + 1, operands->n - 1};
-	status = check_query(operands->v[0]);
+	status = check_query(operands->v[0], &fo.keep_input);
 	if (status != CLI_DONE)
 		return status;
 	status = cli_files_open(&files, c, &fo);

@@ -63,6 +63,7 @@ static int open_run(struct cli_files *f, const struct cli_files_opts *o, int64_t
 		.filter = buf_str(&f->filter),
 		.from = from,
 		.to = to,
+		.keep_input = o->keep_input,
 		.threads = (unsigned)o->run->threads,
 		.flow =
 			{

@@ -16,6 +16,7 @@ struct cli_files_opts {
 	const struct cli_run_opts *run;
 	const struct opt_list *filter; /* words of the pcap-filter; NULL: none */
 	bool utc;
+	bool keep_input; /* as in struct run_input */
 };
 
 struct cli_files {
