@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Payloads of application protocols, for tests/unit/test_app.c and the fuzzer.
 
-    make_app.py             writes tests/unit/app_samples.h and the seeds in
+    make_app.py             writes tests/unit/app_samples.def and the seeds in
                             tests/fuzz/corpus/app; the same bytes every time
     make_app.py --check     asks tshark what it takes each payload for
 
@@ -468,16 +468,15 @@ def c_bytes(data):
 
 
 def write():
-    lines = ["/* Written by tests/data/make_app.py; not to be edited. */", "/* clang-format off */",
-             "static const struct sample samples[] = {"]
+    lines = ["/* Written by tests/data/make_app.py; not to be edited. */"]
     for s in SAMPLES:
         lines.append(f'\t{{APP_{s.app}, {s.proto}, {s.sport}, {s.dport}, {len(s.data)}, "{s.name}", 0x{s.quic:x},'
                      f' {"true" if s.anywhere else "false"},')
         for i in range(0, len(s.data), 20):
             lines.append(f'\t "{c_bytes(s.data[i:i + 20])}"')
         lines[-1] += "},"
-    lines += ["};", "/* clang-format on */", ""]
-    (TESTS / "unit" / "app_samples.h").write_text("\n".join(lines))
+    lines.append("")
+    (TESTS / "unit" / "app_samples.def").write_text("\n".join(lines))
     seeds = TESTS / "fuzz" / "corpus" / "app"
     seeds.mkdir(parents=True, exist_ok=True)
     for old in seeds.iterdir():

@@ -32,7 +32,9 @@ struct sample {
 	const char *data;
 };
 
-#include "app_samples.h"
+static const struct sample samples[] = {
+#include "app_samples.def"
+};
 
 /* A copy of exactly 'len' bytes, so that the sanitizers see a read behind it. */
 static uint8_t *exact(const void *p, size_t len)
