@@ -28,7 +28,7 @@ int buf_reserve(struct buf *b, size_t n)
 		return b->err;
 	if (n >= SIZE_MAX / 4 || b->len >= SIZE_MAX / 4)
 		return b->err = -ENOMEM;
-	if (b->len + n + 1 <= b->size)
+	if (b->p && b->len + n + 1 <= b->size)
 		return 0;
 
 	size = b->size ? b->size : 64;
