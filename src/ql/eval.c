@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "filter/rx.h"
 
 #define WORDS (BATCH_ROWS / 64)
 
@@ -65,7 +66,7 @@ static bool test_text(const struct ql_test *t, const union val *v, struct buf *s
 		p = buf_str(scratch);
 		len = scratch->len;
 	}
-	return t->op == QL_TEST_REGEX ? ql_re_match(t->re, p, len) : contains(p, len, &t->lo.str);
+	return t->op == QL_TEST_REGEX ? rx_match(t->rx, p, len) : contains(p, len, &t->lo.str);
 }
 
 static bool in_bounds(const struct ql_test *t, const union val *v)
@@ -74,7 +75,7 @@ static bool in_bounds(const struct ql_test *t, const union val *v)
 
 	/* addresses of different families have no order that a person would mean */
 	if (t->type == VAL_ADDR && v->addr.family != (t->has_lo ? &t->lo : &t->hi)->addr.family)
-		return t->not ; /* which then is turned round: neither inside nor outside */
+		return t->negate; /* which then is turned round: neither inside nor outside */
 	if (t->has_lo) {
 		r = val_cmp(t->type, v, &t->lo);
 		if (r < 0 || (r == 0 && !t->lo_in))
@@ -170,7 +171,7 @@ static uint64_t test_bits(const struct ql_test *t, const struct col *c, size_t r
 	default:
 		bits = bits_each(t, c, row, care, scratch);
 	}
-	return care & (t->not ? ~bits : bits);
+	return care & (t->negate ? ~bits : bits);
 }
 
 static uint64_t cond_bits(const struct ql_cond *cond, const struct batch *b, size_t row,

@@ -1,6 +1,7 @@
 #include "ql/keymap.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -47,7 +48,7 @@ static void add_val(struct buf *b, enum val_type type, const union val *v)
 		buf_addch(b, (char)v->b);
 		break;
 	case VAL_F64:
-		f = v->f64 + 0.0; /* -0 is 0 */
+		f = isnan(v->f64) ? NAN : v->f64 + 0.0; /* one NaN, one 0 */
 		buf_add(b, &f, sizeof(f));
 		break;
 	default:

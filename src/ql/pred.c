@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filter/rx.h"
 #include "ql/args.h"
 #include "ql/words.h"
 
@@ -218,6 +219,29 @@ static int init_set(struct ql_test *t, struct ql_bind *b, const struct field *f,
 	return 0;
 }
 
+/* As Skydive, which anchors by itself and refuses the user's anchors. */
+static bool has_anchor(const struct val_str *s)
+{
+	bool bracket = false;
+	uint32_t i, first = 0;
+
+	for (i = 0; i < s->len; i++) {
+		char c = s->p[i];
+
+		if (c == '\\') {
+			i++;
+		} else if (bracket) {
+			bracket = c != ']' || i == first;
+		} else if (c == '[') {
+			bracket = true;
+			first = i + 1 + (i + 1 < s->len && s->p[i + 1] == '^');
+		} else if (c == '^' || c == '$') {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int init_text(struct ql_test *t, struct ql_bind *b, const struct field *f,
 		     const struct ql_arg *pred)
 {
@@ -233,7 +257,11 @@ static int init_text(struct ql_test *t, struct ql_bind *b, const struct field *f
 		return 0;
 	}
 	t->op = QL_TEST_REGEX;
-	r = ql_re_new(&t->re, a->str.p, a->str.len, &err);
+	if (has_anchor(&a->str))
+		return ql_arg_error(
+			b->err, a,
+			"anchored: ^ and $ are implied; write \\^ or \\$ for the characters");
+	r = rx_new(&t->rx, a->str.p, a->str.len, RX_WHOLE, &err);
 	if (r < 0)
 		return ql_arg_error(b->err, a, "no regular expression: %s", err.text);
 	return 0;
@@ -273,7 +301,7 @@ static int init_test(struct ql_test *t, struct ql_bind *b, const struct field *f
 	case QL_PRED_RANGE:
 		return init_prefix(t, b, f, value);
 	default:
-		t->not = value->pred->id == QL_PRED_OUTSIDE;
+		t->negate = value->pred->id == QL_PRED_OUTSIDE;
 		return init_bounds(t, b, f, value);
 	}
 }
@@ -311,7 +339,7 @@ void ql_filter_done(struct ql_filter *f)
 	for (i = 0; i < f->n; i++)
 		for (j = 0; j < f->all[i].n; j++)
 			for (k = 0; k < f->all[i].conds[j].n; k++)
-				ql_re_free(f->all[i].conds[j].tests[k].re);
+				rx_free(f->all[i].conds[j].tests[k].rx);
 	f->n = 0;
 }
 

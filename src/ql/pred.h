@@ -8,7 +8,8 @@
 #include "base/batch.h"
 #include "ql/ast.h"
 #include "ql/lit.h"
-#include "ql/re.h"
+
+struct rx;
 
 enum ql_test_op {
 	QL_TEST_NONE,     /* no value passes: 80.5 on whole numbers */
@@ -19,7 +20,7 @@ enum ql_test_op {
 	QL_TEST_BOUNDS,   /* above lo and below hi, by val_cmp() */
 	QL_TEST_SET,      /* one of set[], which is sorted */
 	QL_TEST_PREFIX,   /* an address in lo.addr/bits */
-	QL_TEST_REGEX,    /* 're' on the text */
+	QL_TEST_REGEX,    /* 'rx' on the whole text */
 	QL_TEST_CONTAINS, /* lo.str within the text */
 };
 
@@ -28,13 +29,13 @@ struct ql_test {
 	enum ql_test_op op;
 	uint16_t field;
 	enum val_type type;
-	bool not ;                         /* present values that do not pass 'op' */
+	bool negate;                       /* present values that do not pass 'op' */
 	bool has_lo, has_hi, lo_in, hi_in; /* BOUNDS: there is one; the bound itself passes */
 	union val lo, hi;
 	union val *set;
 	size_t n_set;
 	unsigned bits;
-	struct ql_re *re; /* owned */
+	struct rx *rx; /* owned */
 };
 
 /* A test of a name, which may stand for two fields ('Network': A or B). */

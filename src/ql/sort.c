@@ -1,6 +1,7 @@
 #include "ql/sort.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ static uint64_t f64_prefix(double v)
 {
 	uint64_t bits;
 
-	v += 0.0; /* -0 and 0 are equal */
+	v = isnan(v) ? NAN : v + 0.0; /* one NaN, behind all numbers; -0 and 0 are equal */
 	memcpy(&bits, &v, sizeof(bits));
 	return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/near.h"
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define ROWS (QL_AT_FLOWS | QL_AT_TABLE)
@@ -101,25 +103,26 @@ const struct ql_pred_def *ql_pred_find(const char *name, size_t len)
 	return NULL;
 }
 
-/* Words are looked up as if they were fields, so that one measure of nearness serves both. */
-#define NEAR(table, word, size)                                                                    \
-	do {                                                                                       \
-		struct field fields[ARRAY_SIZE(table)] = {{0}};                                    \
-		struct schema s = {.fields = fields, .n = ARRAY_SIZE(table)};                      \
-		size_t i;                                                                          \
-		for (i = 0; i < ARRAY_SIZE(table); i++)                                            \
-			fields[i].name = fields[i].json = (table)[i].name;                         \
-		return schema_near(&s, word, size);                                                \
-	} while (0)
-
 const char *ql_step_near(const char *name, size_t len)
 {
-	NEAR(steps, name, len);
+	struct near near;
+	size_t i;
+
+	near_init(&near, name, len);
+	for (i = 0; i < ARRAY_SIZE(steps); i++)
+		near_offer(&near, steps[i].name);
+	return near.best;
 }
 
 const char *ql_pred_near(const char *name, size_t len)
 {
-	NEAR(preds, name, len);
+	struct near near;
+	size_t i;
+
+	near_init(&near, name, len);
+	for (i = 0; i < ARRAY_SIZE(preds); i++)
+		near_offer(&near, preds[i].name);
+	return near.best;
 }
 
 const char *ql_step_foreign(const char *name, size_t len)
