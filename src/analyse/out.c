@@ -83,6 +83,7 @@ void out_free(struct out *o)
 	if (o->state)
 		o->ops->free(o);
 	free(o->fields);
+	free(o->types);
 	buf_done(&o->buf);
 	free(o);
 }
@@ -112,18 +113,23 @@ static int drain(struct out *o, size_t min, struct err *err)
 int out_begin(struct out *o, const struct schema *schema, const uint16_t *fields, size_t n,
 	      struct err *err)
 {
-	o->fields = calloc(n ? n : 1, sizeof(*o->fields));
-	if (!o->fields || buf_reserve(&o->buf, OUT_BUFFER) < 0)
+	size_t i;
+
+	o->fields = calloc(n + 1, sizeof(*o->fields));
+	o->types = calloc(n + 1, sizeof(*o->types));
+	if (!o->fields || !o->types || buf_reserve(&o->buf, OUT_BUFFER) < 0)
 		return fail(o, -ENOMEM, err);
 	memcpy(o->fields, fields, n * sizeof(*fields));
 	o->n = n;
-	o->schema = schema;
+	for (i = 0; i < n; i++)
+		o->types[i] = schema->fields[fields[i]].type;
 	if (o->ops->begin) {
-		int r = o->ops->begin(o, err);
+		int r = o->ops->begin(o, schema, err);
 
 		if (r < 0)
 			return o->failed = r;
 	}
+	o->begun = true;
 	return drain(o, OUT_BUFFER, err);
 }
 
@@ -180,13 +186,13 @@ int out_scalar(struct out *o, const char *name, enum val_type type, const union 
 		r = out_rows(o, b, NULL, err);
 	if (r == 0)
 		r = out_end(o, err);
-	o->schema = NULL; /* ends with this call */
+	o->begun = false; /* ends with this call */
 	return r;
 }
 
 int out_end(struct out *o, struct err *err)
 {
-	if (!o->failed && o->schema)
+	if (!o->failed && o->begun)
 		o->ops->end(o);
 	return drain(o, 0, err);
 }

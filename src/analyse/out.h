@@ -56,8 +56,8 @@ static inline void out_freep(struct out **o)
 	out_free(*o);
 }
 
-/* Starts an answer of rows: these 'n' fields of 'schema', in this order.  Both
- * are used until the end of the answer; 'fields' is copied.  -EINVAL when a JSON
+/* Starts an answer of rows: these 'n' fields of 'schema', in this order.  Neither
+ * is used after the call.  -EINVAL when a JSON
  * name is nested too deeply. */
 int out_begin(struct out *o, const struct schema *schema, const uint16_t *fields, size_t n,
 	      struct err *err);

@@ -33,13 +33,13 @@ static char *add_text(char *to, const char *p, size_t n)
 	return to;
 }
 
-static int csv_begin(struct out *o, struct err *err)
+static int csv_begin(struct out *o, const struct schema *schema, struct err *err)
 {
 	size_t i;
 
 	(void)err; /* out of memory sticks in the buffer */
 	for (i = 0; i < o->n; i++) {
-		const char *name = o->schema->fields[o->fields[i]].name;
+		const char *name = schema->fields[o->fields[i]].name;
 		size_t len = strlen(name);
 
 		if (buf_reserve(&o->buf, 2 * len + 3) < 0)

@@ -68,32 +68,32 @@ static size_t add_child(struct tree *t, size_t parent, const char *name, size_t 
 	return t->n++;
 }
 
-static const char *name_of(const struct out *o, size_t i)
+static const char *name_of(const struct out *o, const struct schema *schema, size_t i)
 {
-	return o->schema->fields[o->fields[i]].json;
+	return schema->fields[o->fields[i]].json;
 }
 
 /* "A.B" beside "A" cannot nest: it keeps its dot. */
-static bool can_nest(const struct out *o, const char *path)
+static bool can_nest(const struct out *o, const struct schema *schema, const char *path)
 {
 	size_t i;
 
 	for (i = 0; i < o->n; i++) {
-		size_t len = strlen(name_of(o, i));
+		size_t len = strlen(name_of(o, schema, i));
 
-		if (len && strncmp(path, name_of(o, i), len) == 0 && path[len] == '.')
+		if (len && strncmp(path, name_of(o, schema, i), len) == 0 && path[len] == '.')
 			return false;
 	}
 	return true;
 }
 
 /* Whether an earlier column has the same name. */
-static bool is_repeated(const struct out *o, size_t i)
+static bool is_repeated(const struct out *o, const struct schema *schema, size_t i)
 {
 	size_t k;
 
 	for (k = 0; k < i; k++)
-		if (strcmp(name_of(o, k), name_of(o, i)) == 0)
+		if (strcmp(name_of(o, schema, k), name_of(o, schema, i)) == 0)
 			return true;
 	return false;
 }
@@ -145,12 +145,13 @@ static void add_steps(struct json_state *s, const struct tree *t, size_t parent)
 	}
 }
 
-static int count_nodes(const struct out *o, size_t *ret, struct err *err)
+static int count_nodes(const struct out *o, const struct schema *schema, size_t *ret,
+		       struct err *err)
 {
 	size_t i, n = 1;
 
 	for (i = 0; i < o->n; i++) {
-		const char *json = name_of(o, i);
+		const char *json = name_of(o, schema, i);
 		size_t depth = path_depth(json);
 
 		if (depth > OUT_DEPTH_MAX)
@@ -161,7 +162,7 @@ static int count_nodes(const struct out *o, size_t *ret, struct err *err)
 	return 0;
 }
 
-static int json_begin(struct out *o, struct err *err)
+static int json_begin(struct out *o, const struct schema *schema, struct err *err)
 {
 	CLEANUP(freep) struct node *nodes = NULL;
 	struct tree t = {.n = 1};
@@ -169,7 +170,7 @@ static int json_begin(struct out *o, struct err *err)
 	size_t max = 0, i;
 	int r;
 
-	r = count_nodes(o, &max, err);
+	r = count_nodes(o, schema, &max, err);
 	if (r < 0)
 		return r;
 	s = o->state = calloc(1, sizeof(*s));
@@ -181,17 +182,17 @@ static int json_begin(struct out *o, struct err *err)
 		return err_set(err, -ENOMEM, "out of memory");
 
 	for (i = 0; i < o->n; i++) {
-		const char *json = name_of(o, i);
+		const char *json = name_of(o, schema, i);
 
-		if (is_repeated(o, i))
+		if (is_repeated(o, schema, i))
 			continue;
-		if (can_nest(o, json))
+		if (can_nest(o, schema, json))
 			add_path(&t, json, o->fields[i]);
 		else
 			add_child(&t, 0, json, strlen(json), o->fields[i]);
 	}
 	add_steps(s, &t, 0);
-	s->bare = o->n == 1 && !o->schema->fields[o->fields[0]].json[0];
+	s->bare = o->n == 1 && !name_of(o, schema, 0)[0];
 	return buf_err(&s->keys) ? err_set(err, -ENOMEM, "out of memory") : 0;
 }
 

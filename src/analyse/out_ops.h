@@ -6,8 +6,9 @@
 #include "base/buf.h"
 
 struct out_ops {
-	/* o->schema, fields and n are set.  NULL: nothing to prepare. */
-	int (*begin)(struct out *o, struct err *err);
+	/* o->fields, types and n are set; 'schema' is not to be kept.  NULL: nothing to
+	 * prepare. */
+	int (*begin)(struct out *o, const struct schema *schema, struct err *err);
 
 	/* Appends row 'row' of 'b' to o->buf; -ENOMEM only by way of o->buf.err. */
 	void (*row)(struct out *o, const struct batch *b, size_t row);
@@ -27,8 +28,9 @@ struct out {
 	struct buf buf; /* not yet written */
 	int failed;     /* -errno of the first failure */
 
-	const struct schema *schema; /* borrowed; NULL: out_begin() was not called */
-	uint16_t *fields;            /* n indexes into it, owned */
+	bool begun;           /* out_begin() was called */
+	uint16_t *fields;     /* n indexes into the schema, owned */
+	enum val_type *types; /* of those n, owned */
 	size_t n;
 	uint64_t rows; /* so far */
 	size_t hidden; /* fields left out */

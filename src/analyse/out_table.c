@@ -74,7 +74,7 @@ static void add_pad(struct buf *b, size_t width, size_t shown)
 static void add_aligned(struct out *o, size_t i, const char *p, size_t len, size_t width)
 {
 	const struct table_state *s = o->state;
-	bool right = is_number(o->schema->fields[o->fields[i]].type);
+	bool right = is_number(o->types[i]);
 	bool last = i + 1 == o->n - o->hidden;
 
 	if (i)
@@ -86,7 +86,7 @@ static void add_aligned(struct out *o, size_t i, const char *p, size_t len, size
 		add_pad(&o->buf, s->widths[i], width);
 }
 
-static int table_begin(struct out *o, struct err *err)
+static int table_begin(struct out *o, const struct schema *schema, struct err *err)
 {
 	struct table_state *s = calloc(1, sizeof(*s));
 	size_t i;
@@ -100,7 +100,7 @@ static int table_begin(struct out *o, struct err *err)
 		return err_set(err, -ENOMEM, "out of memory");
 
 	for (i = 0; i < o->n; i++) {
-		const char *name = o->schema->fields[o->fields[i]].name;
+		const char *name = schema->fields[o->fields[i]].name;
 		struct cell *c = &s->cells[i];
 
 		c->off = s->text.len;

@@ -71,7 +71,8 @@ static const struct opt_cmd cmd = {
 	.size = sizeof(struct opts),
 };
 
-#define ARGS_MAX 24
+#define ARGS_MAX   24
+#define WORDS_SIZE 256
 
 /* Splits 'line' at blanks and parses it. */
 static int parse_line(const char *line, struct opts *o, struct opt_list *operands, struct err *err,
@@ -80,7 +81,7 @@ static int parse_line(const char *line, struct opts *o, struct opt_list *operand
 	char *argv[ARGS_MAX], *save = NULL, *w;
 	int argc = 0;
 
-	strcpy(words, line);
+	snprintf(words, WORDS_SIZE, "%s", line);
 	for (w = strtok_r(words, " ", &save); w && argc < ARGS_MAX; w = strtok_r(NULL, " ", &save))
 		argv[argc++] = w;
 	opt_init(c, o);
@@ -92,7 +93,7 @@ static void test_values(void **state)
 	struct opt_list ops = {0};
 	struct err err = {0};
 	struct opts o;
-	char words[256];
+	char words[WORDS_SIZE];
 
 	(void)state;
 	assert_int_equal(parse_line("-ra -r b --read=c --read d tcp -qun5 --format json port "
@@ -132,7 +133,7 @@ static void test_defaults(void **state)
 {
 	struct opt_list ops = {0};
 	struct opts o;
-	char words[16];
+	char words[WORDS_SIZE];
 
 	(void)state;
 	assert_int_equal(parse_line("", &o, &ops, NULL, words, &cmd), 0);
@@ -182,7 +183,7 @@ static void test_errors(void **state)
 		struct opt_list ops = {0};
 		struct err err = {0};
 		struct opts o;
-		char words[128];
+		char words[WORDS_SIZE];
 
 		assert_int_equal(parse_line(bad[i].line, &o, &ops, &err, words, &cmd), -EINVAL);
 		assert_string_equal(err.text, bad[i].error);
@@ -201,7 +202,7 @@ static void test_help_wins(void **state)
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		struct opt_list ops = {0};
 		struct opts o;
-		char words[64];
+		char words[WORDS_SIZE];
 
 		assert_int_equal(parse_line(lines[i], &o, &ops, NULL, words, &cmd), OPT_HELP);
 		opt_done(&cmd, &o);
@@ -215,7 +216,7 @@ static void test_no_operands(void **state)
 	struct opt_list ops = {0};
 	struct err err = {0};
 	struct opts o;
-	char words[64];
+	char words[WORDS_SIZE];
 
 	(void)state;
 	none.operands = NULL;
