@@ -21,7 +21,7 @@ static size_t align_up(size_t n)
 
 void rd_init(struct rd *rd)
 {
-	*rd = (struct rd){.fd = -1, .keep = 1};
+	*rd = (struct rd){.fd = -1, .step = RD_STEP, .keep = 1};
 }
 
 void rd_done(struct rd *rd)
@@ -80,7 +80,7 @@ static size_t packed_read(struct rd *rd, uint8_t *dst, size_t size)
 	for (;;) {
 		if (rd->in_at == rd->in_len && !rd->in_eof) {
 			rd->in_at = 0;
-			rd->in_len = fd_read(rd, rd->in, RD_STEP);
+			rd->in_len = fd_read(rd, rd->in, rd->step);
 			rd->in_eof = !rd->in_len;
 		}
 
@@ -115,26 +115,26 @@ static int unpack_kind_of(enum magic m)
 	}
 }
 
-int rd_start(struct rd *rd, int fd, struct err *err)
+int rd_start(struct rd *rd, struct err *err)
 {
 	struct stat st;
 	int kind;
 
-	rd->fd = fd;
 	rd->buf[0].size = RD_HEAD + RD_STEP;
 	rd->buf[0].p = aligned_alloc(RD_ALIGN, rd->buf[0].size);
 	rd->in = malloc(RD_STEP);
 	if (!rd->buf[0].p || !rd->in)
 		return err_set(err, -ENOMEM, "out of memory");
 	rd->p = rd->end = rd->buf[0].p + RD_HEAD;
-	rd->seekable = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	rd->seekable = fstat(rd->fd, &st) == 0 && S_ISREG(st.st_mode);
 	if (rd->seekable)
-		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+		posix_fadvise(rd->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 
 	/* Not more than is needed: a pipe may give its header long before its
 	 * first packet. */
 	while (rd->in_len < MAGIC_SIZE && magic_find(rd->in, rd->in_len) <= MAGIC_EMPTY) {
-		size_t n = fd_read(rd, rd->in + rd->in_len, RD_HEAD - rd->in_len);
+		size_t room = RD_HEAD - rd->in_len;
+		size_t n = fd_read(rd, rd->in + rd->in_len, room < rd->step ? room : rd->step);
 
 		rd->in_len += n;
 		rd->in_eof = !n;
@@ -203,8 +203,8 @@ bool rd_need(struct rd *rd, size_t n)
 		}
 		dst = rd->buf[rd->turn].p + (rd->end - rd->buf[rd->turn].p);
 		room = (size_t)(buf_end(rd) - dst);
-		if (room > RD_STEP)
-			room = RD_STEP;
+		if (room > rd->step)
+			room = rd->step;
 		got = rd->unpack ? packed_read(rd, dst, room) : plain_read(rd, dst, room);
 		rd->end += got;
 		rd->off += got;

@@ -30,7 +30,8 @@ struct rd {
 	uint64_t window; /* times that the window went on to another place */
 	void (*reuse)(void *arg, uint64_t window); /* as src_keep(); NULL: nobody minds */
 	void *reuse_arg;
-	int fd; /* owned unless 0 */
+	int fd;      /* owned unless 0 */
+	size_t step; /* most bytes that one read asks for */
 	bool seekable;
 	bool eof;       /* nothing comes after 'end' */
 	int failed;     /* -errno: reading failed; 0: end was the end */
@@ -47,8 +48,8 @@ struct rd {
 void rd_init(struct rd *rd);
 void rd_done(struct rd *rd);
 
-/* Takes over 'fd', recognises compression.  0 or -errno with 'err' set. */
-int rd_start(struct rd *rd, int fd, struct err *err);
+/* With 'fd' and 'step' set: recognises compression.  0 or -errno with 'err' set. */
+int rd_start(struct rd *rd, struct err *err);
 
 /* The name of the compression; NULL: plain. */
 const char *rd_packed(const struct rd *rd);

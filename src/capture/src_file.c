@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "capture/src_file.h"
+#include "fmt/erf.h"
 #include "fmt/magic.h"
 
 /* ERF has no magic: so many bytes show enough records. */
@@ -68,6 +69,8 @@ static enum magic find_format(struct rd *rd)
 		if (m != MAGIC_UNKNOWN || rd_left(rd) >= LOOK_SIZE)
 			break;
 	}
+	if (m == MAGIC_UNKNOWN && rd->eof && erf_looks(rd->p, rd_left(rd), true))
+		m = MAGIC_ERF;
 	return rd_left(rd) ? m : MAGIC_EMPTY;
 }
 
@@ -97,33 +100,33 @@ static int start(struct src_file *f, struct err *err)
 	}
 }
 
-static int file_open(struct src **ret, const char *arg, struct err *err)
+int src_file_new(struct src **ret, int fd, const char *name, size_t step, struct err *err)
 {
 	CLEANUP(src_freep) struct src *s = NULL;
-	const char *name = strcmp(arg, "-") ? arg : "standard input";
 	struct src_file *f;
 	struct stat st;
-	int fd, r;
+	int r;
 
 	f = calloc(1, sizeof(*f));
-	if (!f)
+	if (!f) {
+		if (fd != STDIN_FILENO)
+			close(fd);
 		return err_set(err, -ENOMEM, "out of memory");
+	}
 	s = &f->src;
 	src_init(s, &src_file);
 	rd_init(&f->rd);
-
-	fd = strcmp(arg, "-") ? open(arg, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
-	if (fd < 0)
-		return err_set(err, -errno, "cannot open '%s': %s", arg, strerror(errno));
 	f->rd.fd = fd;
+	f->rd.step = step;
+
 	if (fstat(fd, &st) < 0)
-		return err_set(err, -errno, "cannot open '%s': %s", arg, strerror(errno));
+		return err_set(err, -errno, "cannot open '%s': %s", name, strerror(errno));
 	if (S_ISDIR(st.st_mode))
-		return err_set(err, -EISDIR, "'%s' is a directory", arg);
+		return err_set(err, -EISDIR, "'%s' is a directory", name);
 	if (fd == STDIN_FILENO && isatty(fd))
 		return err_set(err, -EINVAL, "standard input is a terminal, not a capture");
 
-	r = rd_start(&f->rd, fd, err);
+	r = rd_start(&f->rd, err);
 	if (r == 0)
 		r = start(f, err);
 	if (r < 0 && f->rd.why.code)
@@ -136,6 +139,18 @@ static int file_open(struct src **ret, const char *arg, struct err *err)
 	s->meta.read = f->rd.raw;
 	*ret = TAKE_PTR(s);
 	return 0;
+}
+
+static int file_open(struct src **ret, const char *arg, struct err *err)
+{
+	int fd;
+
+	if (!strcmp(arg, "-"))
+		return src_file_new(ret, STDIN_FILENO, "standard input", RD_STEP, err);
+	fd = open(arg, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(err, -errno, "cannot open '%s': %s", arg, strerror(errno));
+	return src_file_new(ret, fd, arg, RD_STEP, err);
 }
 
 const struct src_ops src_file = {

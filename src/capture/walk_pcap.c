@@ -101,18 +101,24 @@ static bool is_hole(struct src_file *f)
 	return !any && n > PCAP_REC_SIZE;
 }
 
-/* Whether a header makes sense here, judged strictly. */
-static bool plausible(const struct src_file *f, const struct pcap_rec *r)
+/* Whether a header may be one of this file. */
+static bool possible(const struct src_file *f, const struct pcap_rec *r)
 {
 	const struct pcap_hdr *h = &f->w.pcap.hdr;
 	int64_t last = f->src.last_ts / 1000000000;
 	uint32_t max = h->snaplen > PCAP_SNAPLEN_MAX || !h->snaplen ? PCAP_SNAPLEN_MAX : h->snaplen;
 
-	if (!r->caplen || r->caplen > max || r->caplen > r->len || r->len > SRC_RECORD_MAX)
+	if (r->caplen > max || r->len > SRC_RECORD_MAX)
 		return false;
 	if (r->sub >= (h->nano ? 1000000000u : 1000000u))
 		return false;
 	return !f->src.number || (r->sec >= last - NEAR_SEC && r->sec <= last + NEAR_SEC);
+}
+
+/* Stricter: whether nothing is odd about it. */
+static bool plausible(const struct src_file *f, const struct pcap_rec *r)
+{
+	return possible(f, r) && r->caplen && r->caplen <= r->len;
 }
 
 /* Whether records follow each other from 'p' on.  At the file's end fewer
@@ -209,7 +215,7 @@ static int walk_odd(struct src_file *f, struct pkt *k)
 		return 0;
 	}
 	if (!rd_need(&f->rd, (size_t)size + r.caplen)) {
-		if (!plausible(f, &r) && !f->rd.failed) {
+		if (!possible(f, &r) && !f->rd.failed) {
 			resync(f);
 			return 0;
 		}

@@ -446,6 +446,25 @@ static void resync(struct src_file *f)
 	src_file_end(f, 0, NULL);
 }
 
+/* Whether a block that goes beyond the end of the file may be a good one that
+ * was cut, judged by what is there of it; else its length is wrong. */
+static bool may_be_cut(const struct src_file *f, uint32_t type, uint32_t size)
+{
+	const uint8_t *p = f->rd.p;
+	const bool big = f->w.ng.big;
+	uint32_t iface;
+
+	if (!known_type(type))
+		return size % 4 == 0 && size <= LOOK_BLOCK;
+	if (type != PCAPNG_EPB && type != PCAPNG_PB)
+		return true;
+	if (rd_left(&f->rd) < PCAPNG_EPB_DATA)
+		return true;
+	iface = type == PCAPNG_EPB ? pcapng_u32(p + 8, big) : pcapng_u16(p + 8, big);
+	return iface < f->w.ng.n && size >= PCAPNG_EPB_MIN &&
+	       pcapng_u32(p + 20, big) <= size - PCAPNG_EPB_MIN;
+}
+
 /* What the plain loop left: one block of any kind.  Returns the number of
  * packets; 0: look again, or 'f->ended'. */
 static int walk_block(struct src_file *f, struct pkt *k)
@@ -465,7 +484,7 @@ static int walk_block(struct src_file *f, struct pkt *k)
 	}
 	all = PCAPNG_PAD4(size);
 	if (!rd_need(&f->rd, size)) {
-		if (!known_type(type) && type != PCAPNG_SHB && !f->rd.failed) {
+		if (!f->rd.failed && !may_be_cut(f, type, size)) {
 			resync(f);
 			return 0;
 		}

@@ -103,7 +103,7 @@ int erf_rec_read(const uint8_t *p, size_t size, struct erf_rec *ret)
 	return 0;
 }
 
-bool erf_looks(const uint8_t *p, size_t size)
+bool erf_looks(const uint8_t *p, size_t size, bool end)
 {
 	int64_t last = 0;
 
@@ -111,7 +111,7 @@ bool erf_looks(const uint8_t *p, size_t size)
 		struct erf_rec e;
 
 		if (i && !size)
-			return true;
+			return end;
 		if (erf_rec_read(p, size, &e) < 0 || e.size > size || (e.is_frame && !e.len))
 			return false;
 		if (i && (e.ts < last || e.ts - last > INT64_C(1000000000) * LOOKS_SEC))

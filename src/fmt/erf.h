@@ -32,6 +32,6 @@ struct erf_rec {
  * record. */
 int erf_rec_read(const uint8_t *p, size_t size, struct erf_rec *ret);
 
-/* Whether records follow each other here: three of them, or fewer that end
- * exactly at 'size'. */
-bool erf_looks(const uint8_t *p, size_t size);
+/* Whether records follow each other here: three of them, or, where the file ends
+ * at 'size' ('end'), fewer that end there. */
+bool erf_looks(const uint8_t *p, size_t size, bool end);

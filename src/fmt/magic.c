@@ -80,7 +80,7 @@ enum magic magic_find(const uint8_t *p, size_t size)
 		return MAGIC_SNOOP;
 	if (other_find(p, size))
 		return MAGIC_OTHER;
-	return erf_looks(p, size) ? MAGIC_ERF : MAGIC_UNKNOWN;
+	return erf_looks(p, size, false) ? MAGIC_ERF : MAGIC_UNKNOWN;
 }
 
 static bool is_text(const uint8_t *p, size_t size)
