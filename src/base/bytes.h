@@ -5,28 +5,28 @@
 #include <stdint.h>
 #include <string.h>
 
-#define BYTES_DEFINE(bits)                                             \
-	static inline uint##bits##_t be##bits##_load(const void *p)    \
-	{                                                              \
-		uint##bits##_t v;                                      \
-		memcpy(&v, p, sizeof(v));                              \
-		return BYTES_BE##bits(v);                              \
-	}                                                              \
-	static inline uint##bits##_t le##bits##_load(const void *p)    \
-	{                                                              \
-		uint##bits##_t v;                                      \
-		memcpy(&v, p, sizeof(v));                              \
-		return BYTES_LE##bits(v);                              \
-	}                                                              \
-	static inline void be##bits##_store(void *p, uint##bits##_t v) \
-	{                                                              \
-		v = BYTES_BE##bits(v);                                 \
-		memcpy(p, &v, sizeof(v));                              \
-	}                                                              \
-	static inline void le##bits##_store(void *p, uint##bits##_t v) \
-	{                                                              \
-		v = BYTES_LE##bits(v);                                 \
-		memcpy(p, &v, sizeof(v));                              \
+#define BYTES_DEFINE(bits)                                                                         \
+	static inline uint##bits##_t be##bits##_load(const void *p)                                \
+	{                                                                                          \
+		uint##bits##_t v;                                                                  \
+		memcpy(&v, p, sizeof(v));                                                          \
+		return BYTES_BE##bits(v);                                                          \
+	}                                                                                          \
+	static inline uint##bits##_t le##bits##_load(const void *p)                                \
+	{                                                                                          \
+		uint##bits##_t v;                                                                  \
+		memcpy(&v, p, sizeof(v));                                                          \
+		return BYTES_LE##bits(v);                                                          \
+	}                                                                                          \
+	static inline void be##bits##_store(void *p, uint##bits##_t v)                             \
+	{                                                                                          \
+		v = BYTES_BE##bits(v);                                                             \
+		memcpy(p, &v, sizeof(v));                                                          \
+	}                                                                                          \
+	static inline void le##bits##_store(void *p, uint##bits##_t v)                             \
+	{                                                                                          \
+		v = BYTES_LE##bits(v);                                                             \
+		memcpy(p, &v, sizeof(v));                                                          \
 	}
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

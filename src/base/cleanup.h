@@ -14,27 +14,27 @@
 
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 
-#define TAKE_PTR(p)                     \
-	({                              \
-		__typeof__(p) p_ = (p); \
-		(p) = NULL;             \
-		p_;                     \
+#define TAKE_PTR(p)                                                                                \
+	({                                                                                         \
+		__typeof__(p) p_ = (p);                                                            \
+		(p) = NULL;                                                                        \
+		p_;                                                                                \
 	})
 
-#define TAKE_FD(fd)           \
-	({                    \
-		int fd_ = (fd); \
-		(fd) = -1;    \
-		fd_;          \
+#define TAKE_FD(fd)                                                                                \
+	({                                                                                         \
+		int fd_ = (fd);                                                                    \
+		(fd) = -1;                                                                         \
+		fd_;                                                                               \
 	})
 
 /* Defines a cleanup function 'name'p that frees through a pointer to the
  * owned pointer; 'name' accepts NULL. */
-#define DEFINE_FREEP(type, name)                     \
-	static inline void name##p(type **p)         \
-	{                                            \
-		name(*p);                            \
-	}                                            \
+#define DEFINE_FREEP(type, name)                                                                   \
+	static inline void name##p(type **p)                                                       \
+	{                                                                                          \
+		name(*p);                                                                          \
+	}                                                                                          \
 	struct name##p_needs_a_semicolon
 
 static inline void freep(void *p)

@@ -23,11 +23,11 @@ struct pkt {
 	const uint8_t *data; /* the frame, starting with its link header */
 	uint32_t caplen;     /* bytes at 'data', <= len unless the source is damaged */
 	uint32_t len;        /* bytes on the wire, without FCS */
-	uint32_t drops;      /* packets lost just before this one, as the source says; 0: not said */
-	uint32_t iface;      /* index into the source's interface table */
-	uint16_t linktype;   /* LINKTYPE_ value, tcpdump.org/linktypes.html */
-	uint8_t dir;         /* enum pkt_dir */
-	uint8_t flags;       /* enum pkt_flags */
-	uint64_t number;     /* 1 for the first packet of the source */
-	uint64_t off;        /* where its record starts in the (unpacked) file, bytes */
+	uint32_t drops;    /* packets lost just before this one, as the source says; 0: not said */
+	uint32_t iface;    /* index into the source's interface table */
+	uint16_t linktype; /* LINKTYPE_ value, tcpdump.org/linktypes.html */
+	uint8_t dir;       /* enum pkt_dir */
+	uint8_t flags;     /* enum pkt_flags */
+	uint64_t number;   /* 1 for the first packet of the source */
+	uint64_t off;      /* where its record starts in the (unpacked) file, bytes */
 };
