@@ -167,7 +167,7 @@ static int json_begin(struct out *o, const struct schema *schema, struct err *er
 	CLEANUP(freep) struct node *nodes = NULL;
 	struct tree t = {.n = 1};
 	struct json_state *s;
-	size_t max = 0, i;
+	size_t max = 1, i;
 	int r;
 
 	r = count_nodes(o, schema, &max, err);
@@ -251,7 +251,7 @@ static void add_object(struct buf *b, const struct json_state *s, const struct b
 	struct {
 		size_t len;
 		bool comma;
-	} opened[OUT_DEPTH_MAX];
+	} opened[OUT_DEPTH_MAX] = {0};
 	size_t depth = 0, i;
 	bool comma = false;
 
