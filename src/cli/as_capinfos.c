@@ -72,11 +72,10 @@ static void hash_file(const char *path, struct digest_texts *ret)
 	CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
-	strcpy(ret->sha256, "<unknown>");
-	strcpy(ret->ripemd160, "<unknown>");
-	strcpy(ret->sha1, "<unknown>");
-	if (fd < 0 || !step || digest_new(&d) < 0)
+	if (fd < 0 || !step || digest_new(&d) < 0) {
+		*ret = (struct digest_texts){"<unknown>", "<unknown>", "<unknown>"};
 		return;
+	}
 	while ((n = read(fd, step, HASH_STEP)) > 0)
 		digest_add(d, step, (size_t)n);
 	digest_end(d, ret);

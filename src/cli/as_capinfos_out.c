@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/num.h"
 #include "fmt/linktype.h"
 
 #define NS_PER_SEC  INT64_C(1000000000)
@@ -139,12 +140,13 @@ static void add_rate(struct buf *b, const struct capinfos_conf *c, double v, con
 
 static void add_fraction(struct buf *b, int64_t ns, int precision)
 {
-	char digits[10];
+	char digits[9];
 
 	if (precision <= 0)
 		return;
-	snprintf(digits, sizeof(digits), "%09d", (int)ns);
-	buf_addf(b, ".%.*s", precision, digits);
+	num_fixed(digits, (uint64_t)ns, sizeof(digits));
+	buf_addch(b, '.');
+	buf_add(b, digits, (size_t)precision);
 }
 
 void capinfos_add_time(struct buf *b, const struct capinfos_conf *c,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/num.h"
 #include "base/utf8.h"
 #include "fmt/linktype.h"
 
@@ -74,7 +75,7 @@ static int decimals(const struct info_file *f)
 static void add_time(struct buf *b, const struct info_file *f, int64_t ts, bool utc)
 {
 	int64_t sec = ts / NS_PER_SEC, ns = ts % NS_PER_SEC;
-	char text[64], zone[16], digits[10];
+	char text[64], zone[16], digits[9];
 	struct tm tm;
 	time_t t;
 
@@ -89,7 +90,7 @@ static void add_time(struct buf *b, const struct info_file *f, int64_t ts, bool 
 	}
 	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
 	strftime(zone, sizeof(zone), utc ? "UTC" : "%z", &tm);
-	snprintf(digits, sizeof(digits), "%09d", (int)ns);
+	num_fixed(digits, (uint64_t)ns, sizeof(digits));
 	buf_addf(b, "%s.%.*s %s", text, decimals(f), digits, zone);
 }
 
