@@ -162,8 +162,9 @@ static bool dhcp6(const struct pay *y)
 	return cur_ok(&c);
 }
 
-/* RFC 5905 7.3.  The root's distance is below 16 s in all that is of use; a
- * client leaves it 0. */
+/* RFC 5905 7.3.  Away from its port: a server's times are of this age (its era
+ * has the first bit set from 1968 to 2036), its root is near; a client's fields
+ * are 0 but for the last time stamp. */
 static bool ntp(const struct pay *y)
 {
 	uint8_t version = y->p[0] >> 3 & 7, mode = y->p[0] & 7, stratum = pay_u8(y, 1);
@@ -177,8 +178,17 @@ static bool ntp(const struct pay *y)
 		return false;
 	if (pay_port(y, 123))
 		return true;
-	return version >= 3 && poll <= 17 && (precision == 0 || precision >= 0xe0) &&
-	       pay_be32(y, 4) < 16u << 16 && pay_be32(y, 8) < 16u << 16;
+	if (version < 3 || poll > 17 || y->len != 48)
+		return false;
+	if (mode == 3) {
+		uint32_t i, zero = stratum;
+
+		for (i = 4; i < 40; i += 4)
+			zero |= pay_be32(y, i);
+		return !zero && pay_be32(y, 40) && pay_be32(y, 44);
+	}
+	return precision >= 0xe0 && pay_be32(y, 4) < 16u << 16 && pay_be32(y, 8) < 16u << 16 &&
+	       pay_be32(y, 32) >> 31 && pay_be32(y, 40) >> 31;
 }
 
 /* RFC 2865 3: the length of the whole, and attributes that fill it.  Padding may

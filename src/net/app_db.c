@@ -1,5 +1,7 @@
 #include "net/app_rec.h"
 
+#define FULL_SEGMENT 500 /* bytes; who sends less at once has no more to send */
+
 /* dev.mysql.com, protocol basics: three bytes of length (little-endian), a
  * sequence number, then Protocol::HandshakeV10 or HandshakeResponse41. */
 static bool mysql(const struct pay *y)
@@ -59,7 +61,8 @@ static bool mongodb(const struct pay *y)
 {
 	uint32_t len = pay_le32(y, 0), op = pay_le32(y, 12), word = pay_le32(y, 16);
 
-	if (y->len < 21 || len < y->len || len > 48000000)
+	if (y->len < 21 || len < y->len || len > 48000000 ||
+	    (len > y->len && y->len < FULL_SEGMENT))
 		return false;
 	switch (op) {
 	case 1: /* OP_REPLY: flags, cursor, starting from, number */

@@ -56,7 +56,13 @@ static bool sflow(const struct pay *y)
 	at = 8 + (family == 1 ? 4 : 16) + (version == 5 ? 4 : 0) + 4 +
 	     4; /* sub-agent, sequence, uptime */
 	samples = pay_be32(y, at);
-	return pay_has(y, at, 4) && samples <= 256;
+	if (!pay_has(y, at, 4) || samples > 256)
+		return false;
+	if (pay_port(y, 6343))
+		return true;
+	/* the first sample: enterprise and format, length */
+	return version == 5 && samples && (pay_be32(y, at + 4) & 0xfff) <= 5 &&
+	       pay_be32(y, at + 8) >= 8 && pay_be32(y, at + 8) <= y->len - at;
 }
 
 enum app export_udp(const struct pay *y)

@@ -42,8 +42,9 @@ static enum app rpc_message(const struct pay *y, uint32_t at)
 	}
 	flavor = pay_be32(y, at + 12);
 	len = pay_be32(y, at + 16);
-	if (type != 1 || !pay_has(y, at, 24) || pay_be32(y, at + 8) || flavor > 6 || len > 400 ||
-	    len % 4 || pay_be32(y, at + 20 + len) > 5)
+	if (type != 1 || (pay_be32(y, at) < 1u << 16 && !pay_port(y, 111) && !pay_port(y, 2049)) ||
+	    !pay_has(y, at, 24) || pay_be32(y, at + 8) || flavor > 6 || len > 400 || len % 4 ||
+	    pay_be32(y, at + 20 + len) > 5)
 		return APP_NONE;
 	return pay_port(y, 2049) ? APP_NFS : APP_SUNRPC;
 }
@@ -75,7 +76,7 @@ static bool gnutella(const struct pay *y)
 	uint8_t type = pay_u8(y, 16), ttl = pay_u8(y, 17), hops = pay_u8(y, 18);
 
 	if (y->len < 23 || pay_le32(y, 19) != y->len - 23 || ttl > 7 || hops > 7 ||
-	    (!ttl && type != 0x44))
+	    (!ttl && type != 0x44) || !pay_dense(y, 0, 16))
 		return false;
 	return type <= 2 || type == 0x10 || type == 0x30 || type == 0x31 || type == 0x32 ||
 	       type == 0x40 || type == 0x44 || type == 0x80 || type == 0x81;

@@ -69,6 +69,17 @@ static inline struct cur pay_cur(const struct pay *y, uint32_t off)
 			     : (struct cur){.p = y->p, .bad = true};
 }
 
+/* Whether 'n' bytes can be keys, ciphertext or other noise: real noise has few
+ * zeros, small numbers and padding have many. */
+static inline bool pay_dense(const struct pay *y, uint32_t off, uint32_t n)
+{
+	uint32_t zeros = 0, i;
+
+	for (i = 0; i < n; i++)
+		zeros += pay_u8(y, off + i) == 0;
+	return zeros <= n / 4;
+}
+
 static inline bool pay_port(const struct pay *y, uint16_t port)
 {
 	return y->sport == port || y->dport == port;

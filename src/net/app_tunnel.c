@@ -1,17 +1,18 @@
 #include "net/app_rec.h"
 
-/* wireguard.com/protocol: a type, three zero bytes, fixed sizes. */
+/* wireguard.com/protocol: a type, three zero bytes, fixed sizes; the rest is
+ * keys and ciphertext. */
 static bool wireguard(const struct pay *y)
 {
 	switch (pay_le32(y, 0)) {
 	case 1:
-		return y->len == 148;
+		return y->len == 148 && pay_dense(y, 8, 32);
 	case 2:
-		return y->len == 92;
+		return y->len == 92 && pay_dense(y, 12, 32);
 	case 3:
-		return y->len == 64;
-	case 4: /* an encrypted packet, padded to 16 bytes, behind 16 bytes of header */
-		return y->len >= 32 && y->len % 16 == 0;
+		return y->len == 64 && pay_dense(y, 8, 24);
+	case 4: /* index, counter, a packet padded to 16 bytes with its tag */
+		return y->len >= 32 && y->len % 16 == 0 && pay_dense(y, y->len - 16, 16);
 	default:
 		return false;
 	}
