@@ -28,6 +28,10 @@ struct filter {
 	/* By link type, high byte first: a table that is looked into for every frame and
 	 * mostly empty.  Owned. */
 	struct prog *pages[65536 / PAGE];
+	/* The program of the last frame: most captures have one link type.  Not of those
+	 * where the frame decides, nor of ones that never match. */
+	const struct cbpf *last;
+	uint16_t last_type;
 	struct prog swapped[2]; /* BSD loopback and IPsec from hosts of the other byte order */
 };
 
@@ -206,22 +210,31 @@ static bool is_swapped(uint16_t linktype, const uint8_t *data, uint32_t caplen)
 	return family > UINT16_MAX;
 }
 
-bool filter_match(struct filter *f, uint16_t linktype, const uint8_t *data, uint32_t caplen,
-		  uint32_t len)
+/* filter_match() for the first frame after one of another link type. */
+static bool match_other(struct filter *f, uint16_t linktype, const uint8_t *data, uint32_t caplen,
+			uint32_t len)
 {
 	struct filter_link link = {linktype, is_swapped(linktype, data, caplen)};
-	const struct prog *page = f->pages[linktype / PAGE];
 	struct prog *p;
 
 	if (f->all)
 		return true;
-	if (!link.swapped && page && page[linktype % PAGE].tried)
-		return page[linktype % PAGE].code &&
-		       cbpf_run(page[linktype % PAGE].code, data, caplen, len);
 	p = prog_of(f, &link);
-	if (!p || (!p->tried && prepare(f, &link, &p, NULL) < 0))
+	if (!p || (!p->tried && prepare(f, &link, &p, NULL) < 0) || !p->code)
 		return false;
-	return p->code && cbpf_run(p->code, data, caplen, len);
+	if (linktype != LINKTYPE_NULL && linktype != LINKTYPE_ENC) {
+		f->last = p->code;
+		f->last_type = linktype;
+	}
+	return cbpf_run(p->code, data, caplen, len);
+}
+
+bool filter_match(struct filter *f, uint16_t linktype, const uint8_t *data, uint32_t caplen,
+		  uint32_t len)
+{
+	if (f->last && f->last_type == linktype)
+		return cbpf_run(f->last, data, caplen, len);
+	return match_other(f, linktype, data, caplen, len);
 }
 
 const struct cbpf_insn *filter_code(struct filter *f, uint16_t linktype, size_t *ret_n)

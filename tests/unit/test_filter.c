@@ -37,7 +37,8 @@ int getaddrinfo(const char *restrict node, const char *restrict service,
 	__typeof__(&getaddrinfo) real = (__typeof__(real))dlsym(RTLD_NEXT, "getaddrinfo");
 	unsigned char addr[16];
 
-	if (node && inet_pton(AF_INET, node, addr) != 1 && inet_pton(AF_INET6, node, addr) != 1) {
+	if (node && !(hints && hints->ai_flags & AI_NUMERICHOST) &&
+	    inet_pton(AF_INET, node, addr) != 1 && inet_pton(AF_INET6, node, addr) != 1) {
 		lookups++;
 		return EAI_NONAME;
 	}
