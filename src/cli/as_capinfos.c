@@ -168,9 +168,9 @@ static void derive_kinds(struct capinfos_report *r)
 /* Seconds as Wireshark computes them: the rounding shows in its rates. */
 static double seconds(int64_t ts)
 {
-	int64_t ns = ts % 1000000000;
+	int64_t sec = ts / 1000000000, ns = ts % 1000000000;
 
-	return (double)((ts - ns) / 1000000000) + (double)ns / 1e9;
+	return (double)sec + (double)ns / 1e9;
 }
 
 static void derive(struct capinfos_report *r)

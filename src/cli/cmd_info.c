@@ -174,16 +174,18 @@ static int info_file(struct cli *c, struct info_run *x, const char *path, struct
 	return r;
 }
 
-static int find_files(struct paths *p, const struct info_opts *o, const struct opt_list *operands,
-		      struct err *err)
+/* What is not there is said; the others are read all the same. */
+static int find_files(struct paths *p, const struct info_opts *o, const struct opt_list *operands)
 {
 	const struct opt_list *const lists[] = {&o->read, operands};
-	int r = 0;
+	struct err err = {0};
+	int status = CLI_DONE;
 
 	for (size_t k = 0; k < 2; k++)
-		for (size_t i = 0; r == 0 && i < lists[k]->n; i++)
-			r = paths_add(p, lists[k]->v[i], err);
-	return r;
+		for (size_t i = 0; i < lists[k]->n; i++)
+			if (paths_add(p, lists[k]->v[i], &err) < 0)
+				status = cli_fail(&err);
+	return status;
 }
 
 static int flush(struct info_run *x)
@@ -196,10 +198,11 @@ static int flush(struct info_run *x)
 	return r;
 }
 
-static int run_files(struct cli *c, struct info_run *x, const struct paths *p)
+/* 'status' is what is known before. */
+static int run_files(struct cli *c, struct info_run *x, const struct paths *p, int status)
 {
 	struct err err = {0};
-	int status = CLI_DONE, r = 0;
+	int r = 0;
 
 	for (size_t i = 0; i < p->n && r == 0 && !cli_stopped(); i++) {
 		if (info_file(c, x, p->v[i], &err) < 0)
@@ -238,10 +241,8 @@ static int info_run(struct cli *c, void *opts, const struct opt_list *operands)
 		err_set(&err, -EINVAL, "no file given");
 		return cli_usage(c, &err);
 	}
-	if (find_files(&paths, o, operands, &err) < 0)
-		status = cli_fail(&err);
-	else
-		status = run_files(c, &x, &paths);
+	status = find_files(&paths, o, operands);
+	status = run_files(c, &x, &paths, status);
 	paths_done(&paths);
 	buf_done(&x.out);
 	if (o->resources)

@@ -140,9 +140,11 @@ static void text_linktypes(struct buf *b, const struct info_file *f)
 		label(b, "link type");
 		buf_addf(b, "%s (%u)",
 			 linktype_find(number) ? linktype_text(number, buf) : "unknown", number);
-		if (a->n_linktypes > 1)
-			buf_addf(b, ": %" PRIu64 " packets, %" PRIu64 " bytes",
-				 a->linktypes[i].packets, a->linktypes[i].bytes);
+		if (a->n_linktypes > 1) {
+			buf_addstr(b, ": ");
+			add_count(b, a->linktypes[i].packets, "packet");
+			buf_addf(b, ", %" PRIu64 " bytes", a->linktypes[i].bytes);
+		}
 		buf_addch(b, '\n');
 	}
 }
