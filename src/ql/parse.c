@@ -64,25 +64,18 @@ static bool tok_is(const struct ql_tok *t, const char *word)
 
 static int parse_number(struct parser *p, struct ql_arg *a)
 {
-	bool sign = p->tok.p[0] == '-' || p->tok.p[0] == '+', real = false;
-	size_t i;
+	const struct ql_tok *t = &p->tok;
+	size_t i = t->p[0] == '-' || t->p[0] == '+';
 
-	a->neg = p->tok.p[0] == '-';
-	a->kind = QL_ARG_INT;
-	for (i = sign; i < p->tok.len; i++) {
-		if (p->tok.p[i] == '.') {
-			real = true;
-			break;
-		}
+	a->kind = memchr(t->p, '.', t->len) ? QL_ARG_REAL : QL_ARG_INT;
+	a->neg = t->p[0] == '-';
+	for (; a->kind == QL_ARG_INT && i < t->len; i++)
 		if (__builtin_mul_overflow(a->u64, 10, &a->u64) ||
-		    __builtin_add_overflow(a->u64, (unsigned)(p->tok.p[i] - '0'), &a->u64))
-			return ql_lex_error(p->err, &p->tok, "the number is too large");
-	}
-	if (real)
-		a->kind = QL_ARG_REAL;
-	if (ql_arena_copy(&p->ql->arena, p->tok.p, p->tok.len, &a->str.p) < 0)
+		    __builtin_add_overflow(a->u64, (unsigned)(t->p[i] - '0'), &a->u64))
+			return ql_lex_error(p->err, t, "the number is too large");
+	if (ql_arena_copy(&p->ql->arena, t->p, t->len, &a->str.p) < 0)
 		return no_memory(p);
-	a->str.len = (uint32_t)p->tok.len;
+	a->str.len = (uint32_t)t->len;
 	a->f64 = strtod(a->str.p, NULL);
 	return 0;
 }
