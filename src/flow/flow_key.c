@@ -1,6 +1,7 @@
 #include "flow/flow_key.h"
 
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -33,54 +34,67 @@ uint32_t flow_key_icmp(uint8_t proto, uint8_t type, uint8_t code)
 	return FLOW_KEY_ICMP | (uint32_t)(pair < type ? pair : type) << 8;
 }
 
-/* memcmp order of 16 bytes, without the call. */
-static inline int cmp16(const uint8_t *a, const uint8_t *b)
-{
-	uint64_t x = be64_load(a), y = be64_load(b);
+/* Struct dec has what makes the key at its start, in the same places, so that a
+ * key is made of whole words. */
+_Static_assert(offsetof(struct dec, dst) == offsetof(struct flow_key, hi), "");
+_Static_assert(offsetof(struct dec, sport) == offsetof(struct flow_key, lo_port), "");
+_Static_assert(offsetof(struct dec, tun_id) == offsetof(struct flow_key, tun_id), "");
+_Static_assert(offsetof(struct dec, vlan) == offsetof(struct flow_key, vlan), "");
+_Static_assert(offsetof(struct dec, kind) == offsetof(struct flow_key, kind), "");
+_Static_assert(offsetof(struct dec, link_proto) == offsetof(struct flow_key, link_proto), "");
 
-	if (x == y) {
-		x = be64_load(a + 8);
-		y = be64_load(b + 8);
-	}
-	return (x > y) - (x < y);
-}
-
-static inline void set_ends(struct flow_key *k, const uint8_t *lo, const uint8_t *hi,
-			    uint16_t lo_port, uint16_t hi_port)
+static bool is_icmp(const struct dec *d)
 {
-	memcpy(k->lo, lo, 16);
-	memcpy(k->hi, hi, 16);
-	k->lo_port = lo_port;
-	k->hi_port = hi_port;
+	/* DEC_PORTS on ICMP: a later fragment, completed from its first one. */
+	return (d->proto == IPPROTO_ICMP || d->proto == IPPROTO_ICMPV6) &&
+	       d->flags & (DEC_L4 | DEC_PORTS);
 }
 
 bool flow_key_init(struct flow_key *k, const struct dec *d, uint32_t iface, uint32_t parent)
 {
+	uint64_t s0, s1, d0, d1, m;
 	uint16_t sport = d->sport, dport = d->dport;
-	uint32_t tun_id = d->tun_id;
-	int order = cmp16(d->src, d->dst);
 	bool swap;
 
+	memcpy(&s0, d->src, 8);
+	memcpy(&s1, d->src + 8, 8);
+	memcpy(&d0, d->dst, 8);
+	memcpy(&d1, d->dst + 8, 8);
+	k->tun_id = d->tun_id;
 	if (d->flags & DEC_ONE_PORT)
 		sport = dport;
-	/* DEC_PORTS on ICMP: a later fragment, completed from its first one. */
-	if (d->flags & (DEC_L4 | DEC_PORTS) &&
-	    (d->proto == IPPROTO_ICMP || d->proto == IPPROTO_ICMPV6)) {
+	if (is_icmp(d)) {
 		sport = dport = d->icmp_id;
-		tun_id = flow_key_icmp(d->proto, d->icmp_type, d->icmp_code);
+		k->tun_id = flow_key_icmp(d->proto, d->icmp_type, d->icmp_code);
 	}
 
-	swap = order > 0 || (order == 0 && sport > dport);
-	if (swap)
-		set_ends(k, d->dst, d->src, dport, sport);
+	/* Which end is which is a coin toss: no branch that guesses. */
+	if (s0 != d0)
+		swap = BYTES_BE64(s0) > BYTES_BE64(d0);
+	else if (s1 != d1)
+		swap = BYTES_BE64(s1) > BYTES_BE64(d1);
 	else
-		set_ends(k, d->src, d->dst, sport, dport);
-	k->tun_id = tun_id;
-	k->vlan[0] = d->vlan[0];
-	k->vlan[1] = d->vlan[1];
-	k->kind = d->kind;
-	k->proto = d->proto;
-	k->link_proto = d->kind == DEC_LINK || d->kind == DEC_OPAQUE ? d->link_proto : 0;
+		swap = sport > dport;
+	m = 0 - (uint64_t)swap;
+	d0 = (s0 ^ d0) & m;
+	d1 = (s1 ^ d1) & m;
+	s0 ^= d0;
+	s1 ^= d1;
+	memcpy(k->lo, &s0, 8);
+	memcpy(k->lo + 8, &s1, 8);
+	memcpy(&s0, d->dst, 8);
+	memcpy(&s1, d->dst + 8, 8);
+	s0 ^= d0;
+	s1 ^= d1;
+	memcpy(k->hi, &s0, 8);
+	memcpy(k->hi + 8, &s1, 8);
+	m = (uint64_t)(sport ^ dport) & m;
+	k->lo_port = (uint16_t)(sport ^ m);
+	k->hi_port = (uint16_t)(dport ^ m);
+
+	memcpy(k->vlan, d->vlan, 8); /* and kind, proto, link_proto */
+	if (d->kind != DEC_LINK && d->kind != DEC_OPAQUE)
+		k->link_proto = 0;
 	k->iface = iface;
 	k->parent = parent;
 	return swap;

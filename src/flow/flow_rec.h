@@ -28,12 +28,18 @@ static inline uint64_t flow_span(int64_t from, int64_t to)
 	return (uint64_t)to - (uint64_t)from;
 }
 
+enum flow_wants {
+	FLOW_TRIES = 0x0f,   /* looks for the application that are left */
+	FLOW_FIRST_A = 0x10, /* A's first payload; << 1: B's */
+	FLOW_FIRST_B = 0x20,
+};
+
 struct flow_hot {
 	struct flow_key key;
-	uint32_t ext;      /* number in the pool that the flags name; POOL_NONE */
-	uint16_t flags;    /* enum flow_flags */
-	uint8_t app_tries; /* payloads still to be looked at for the application */
-	uint8_t finish;    /* enum flow_finish, of dead flows */
+	uint32_t ext;   /* number in the pool that the flags name; POOL_NONE */
+	uint16_t flags; /* enum flow_flags */
+	uint8_t wants;  /* enum flow_wants: what payloads are still looked at for */
+	uint8_t finish; /* enum flow_finish, of dead flows */
 
 	int64_t last_clock;  /* clock of the table at the last packet: never goes back */
 	int64_t last;        /* largest packet time */

@@ -44,6 +44,9 @@ static int init_pools(struct flow_table *t, struct err *err)
 	if (r == 0)
 		r = pool_init(&t->more, sizeof(struct flow_more),
 			      at_most(rare / sizeof(struct flow_more)));
+	t->hots = (struct flow_hot *)t->hot.base;
+	t->colds = (struct flow_cold *)t->cold.base;
+	t->tcps = (struct flow_tcp *)t->tcp.base;
 	return r < 0 ? err_set(err, r, "no address space for %u flows", t->max_flows) : 0;
 }
 
@@ -124,7 +127,7 @@ static uint8_t finish_of(const struct flow_table *t, const struct flow_hot *h, u
 
 	if (!(h->flags & FLOW_IS_TCP))
 		return otherwise;
-	tcp = pool_at(&t->tcp, h->ext);
+	tcp = &t->tcps[h->ext];
 	seen = tcp->dir[0].seen | tcp->dir[1].seen;
 	return seen & TCP_RST ? FLOW_TCP_RST : seen & TCP_FIN ? FLOW_TCP_FIN : otherwise;
 }
@@ -224,7 +227,7 @@ static bool is_other(struct flow_table *t, uint32_t i, int dir, const struct dec
 		return true;
 	*ret_finish = FLOW_NOT_FINISHED;
 	return h->flags & FLOW_IS_TCP && d->flags & DEC_L4 && d->tcp_flags & TCP_SYN &&
-	       flow_tcp_is_new(pool_at(&t->tcp, h->ext), closed, dir, d);
+	       flow_tcp_is_new(&t->tcps[h->ext], closed, dir, d);
 }
 
 /* A fragment: the first one is remembered, later ones get its ports. */
@@ -364,7 +367,7 @@ static void batch_verify(struct flow_table *t, const struct dec *d, size_t n)
 		h = flow_hot(t, s->at[k]);
 		if (!(h->flags & FLOW_IS_TCP))
 			continue;
-		__builtin_prefetch(pool_at(&t->tcp, h->ext), 1);
+		__builtin_prefetch(&t->tcps[h->ext], 1);
 		if (d[k].tcp_flags & (TCP_FIN | TCP_RST)) {
 			__builtin_prefetch(flow_cold(t, s->at[k]), 1);
 			s->ends[s->n_ends++] = s->at[k];
@@ -484,7 +487,7 @@ void flow_table_release(struct flow_table *t, uint32_t i)
 	struct flow_cold *c = flow_cold(t, i);
 
 	if (h->flags & FLOW_IS_TCP) {
-		struct flow_tcp *tcp = pool_at(&t->tcp, h->ext);
+		struct flow_tcp *tcp = &t->tcps[h->ext];
 
 		if (tcp->loss != POOL_NONE)
 			pool_release(&t->loss, tcp->loss);

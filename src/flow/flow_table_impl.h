@@ -39,6 +39,9 @@ struct flow_table {
 
 	struct pool hot, cold; /* the same numbers; 'hot' keeps the book */
 	struct pool tcp, icmp, loss, more;
+	struct flow_hot *hots;   /* records of 'hot', 'cold' and 'tcp' by number: pool_at() */
+	struct flow_cold *colds; /* would multiply by a size that it has to look up */
+	struct flow_tcp *tcps;
 
 	uint64_t *slots;   /* tag << 32 | number + 1; 0: empty; NULL once finished */
 	uint32_t mask;     /* slots - 1 */
@@ -63,12 +66,12 @@ struct flow_table {
 
 static inline struct flow_hot *flow_hot(const struct flow_table *t, uint32_t i)
 {
-	return pool_at(&t->hot, i);
+	return &t->hots[i];
 }
 
 static inline struct flow_cold *flow_cold(const struct flow_table *t, uint32_t i)
 {
-	return pool_at(&t->cold, i);
+	return &t->colds[i];
 }
 
 static inline struct flow_more *flow_more(const struct flow_table *t, uint32_t i)

@@ -289,7 +289,8 @@ static void add_window(struct flow_tcp_dir *s, const struct dec *d)
 		s->win_max = d->window;
 }
 
-bool flow_tcp_add(struct flow_tcp *t, struct pool *losses, int dir, const struct dec *d, int64_t ts)
+static void add_segment(struct flow_tcp *t, struct pool *losses, int dir, const struct dec *d,
+			int64_t ts)
 {
 	struct flow_tcp_dir *s = &t->dir[dir];
 	uint8_t flags = d->tcp_flags, fresh = flags & (uint8_t)~s->seen;
@@ -301,7 +302,7 @@ bool flow_tcp_add(struct flow_tcp *t, struct pool *losses, int dir, const struct
 		/* Its numbers may be made up (RFC 9293 3.5.2): no part of the stream. */
 		if (fresh & TCP_RST)
 			t->rst[dir] = ts;
-		return true;
+		return;
 	}
 	if (flags & TCP_SYN)
 		add_syn(t, dir, d, ts);
@@ -316,8 +317,38 @@ bool flow_tcp_add(struct flow_tcp *t, struct pool *losses, int dir, const struct
 			t->fin[dir] = ts;
 		add_fin(t, losses, dir, from + d->payload_len);
 	}
-	return (t->dir[0].seen | t->dir[1].seen) & TCP_RST ||
-	       t->dir[0].seen & t->dir[1].seen & TCP_FIN;
+}
+
+/* Most segments by far: data or an acknowledgement, in order, in a connection that
+ * has lost nothing.  False: look closer. */
+static inline bool add_plain(struct flow_tcp *t, int dir, const struct dec *d)
+{
+	struct flow_tcp_dir *s = &t->dir[dir];
+	const struct flow_tcp_dir *r = &t->dir[!dir];
+
+	if (d->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST) || !(d->tcp_flags & TCP_ACK) ||
+	    !(s->state & r->state & FLOW_TCP_SEEN) || d->seq != s->next ||
+	    seq_diff(d->ack, r->next) > 0 || t->loss != POOL_NONE ||
+	    t->rtt_state == FLOW_RTT_WAIT_A || t->rtt_state == FLOW_RTT_WAIT_B)
+		return false;
+	s->seen |= d->tcp_flags;
+	add_window(s, d);
+	advance(s, d->seq + d->payload_len);
+	return true;
+}
+
+static bool is_over(const struct flow_tcp *t)
+{
+	uint8_t a = t->dir[0].seen, b = t->dir[1].seen;
+
+	return (a | b) & TCP_RST || a & b & TCP_FIN;
+}
+
+bool flow_tcp_add(struct flow_tcp *t, struct pool *losses, int dir, const struct dec *d, int64_t ts)
+{
+	if (!add_plain(t, dir, d))
+		add_segment(t, losses, dir, d, ts);
+	return is_over(t);
 }
 
 uint64_t flow_tcp_bytes(const struct flow_tcp *t, const struct pool *losses, int dir)

@@ -8,10 +8,9 @@
 #include "flow/flow_tcp.h"
 #include "net/app.h"
 
-/* Bits of flow_hot.app_tries. */
-#define TRIES      0x0f
-#define FIRST_SEEN 0x10 /* A's first payload; << 1: B's */
-#define TRIES_MAX  6
+/* Looks for the application: the first two payloads of either side.  One that is
+ * known but not its name may take two more. */
+#define TRIES_MAX 4
 
 struct flow_more *flow_more_get(struct flow_table *t, uint32_t i)
 {
@@ -75,7 +74,7 @@ void flow_first(struct flow_table *t, uint32_t i, const struct dec *d, const str
 	struct flow_hot *h = flow_hot(t, i);
 	struct flow_cold *c = flow_cold(t, i);
 
-	h->app_tries = TRIES_MAX;
+	h->wants = FLOW_FIRST_A | FLOW_FIRST_B | TRIES_MAX;
 	h->last = p->ts;
 	c->start = p->ts;
 	c->path = path_number(t, d);
@@ -133,13 +132,13 @@ static void payload_update(struct flow_table *t, uint32_t i, int dir, const stru
 	struct flow_more *m;
 	enum app app;
 
-	if (!(h->app_tries & FIRST_SEEN << dir)) {
-		h->app_tries |= (uint8_t)(FIRST_SEEN << dir);
+	if (h->wants & FLOW_FIRST_A << dir) {
+		h->wants &= (uint8_t) ~(FLOW_FIRST_A << dir);
 		c->first_payload[dir] = d->payload_len;
 	}
-	if (!(h->app_tries & TRIES) || !d->payload_cap || !(d->flags & DEC_L4))
+	if (!(h->wants & FLOW_TRIES) || !d->payload_cap || !(d->flags & DEC_L4))
 		return;
-	h->app_tries--;
+	h->wants--;
 	app = app_from_payload(d->proto, d->sport, d->dport, d->payload, d->payload_cap, &info);
 	if (app == APP_NONE)
 		return;
@@ -155,20 +154,15 @@ static void payload_update(struct flow_table *t, uint32_t i, int dir, const stru
 	}
 	/* A name may still come in the next payload of these. */
 	if (info.name || (app != APP_TLS && app != APP_QUIC && app != APP_HTTP))
-		h->app_tries &= (uint8_t)~TRIES;
+		h->wants &= (uint8_t)~FLOW_TRIES;
 }
 
-static void time_update(struct flow_table *t, uint32_t i, const struct pkt *p)
+/* A packet from before the latest one. */
+static void time_back(struct flow_table *t, uint32_t i, const struct pkt *p)
 {
-	struct flow_hot *h = flow_hot(t, i);
-	struct flow_cold *c;
+	struct flow_cold *c = flow_cold(t, i);
 	struct flow_more *m;
 
-	if (p->ts >= h->last) {
-		h->last = p->ts;
-		return;
-	}
-	c = flow_cold(t, i);
 	if (p->ts >= c->start)
 		return;
 	/* The id keeps the time of the first packet. */
@@ -191,41 +185,32 @@ static void frag_update(struct flow_table *t, uint32_t i, const struct dec *d)
 	m->fragment_errors += !(d->flags & (DEC_FRAG_FIRST | DEC_PORTS));
 }
 
-void flow_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
-		 const struct pkt *p)
+/* What few packets have. */
+static void rare_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d)
 {
 	struct flow_hot *h = flow_hot(t, i);
 
-	if (!h->packets[dir] && (d->kind == DEC_IP4 || d->kind == DEC_IP6)) {
-		struct flow_cold *c = flow_cold(t, i);
-
-		c->ttl[dir] = d->ttl;
-		c->tos[dir] = d->tos;
-	}
-	h->packets[dir]++;
-	h->bytes[dir] += p->len;
-	h->ip_bytes[dir] += d->ip_len;
-	h->last_clock = p->clock;
-	time_update(t, i, p);
-
-	if (d->flags & (DEC_TRUNCATED | DEC_MALFORMED))
-		h->flags |= (d->flags & DEC_TRUNCATED ? FLOW_IS_TRUNCATED : 0) |
-			    (d->flags & DEC_MALFORMED ? FLOW_IS_MALFORMED : 0);
+	if (d->flags & DEC_TRUNCATED)
+		h->flags |= FLOW_IS_TRUNCATED;
+	if (d->flags & DEC_MALFORMED)
+		h->flags |= FLOW_IS_MALFORMED;
 	if ((d->tos & 3) == 3)
 		h->flags |= (uint16_t)(FLOW_AB_CE << dir);
 	if (d->flags & DEC_FRAG)
 		frag_update(t, i, d);
-	if (d->payload_len && (h->app_tries & TRIES || !(h->app_tries & FIRST_SEEN << dir)))
-		payload_update(t, i, dir, d);
+}
 
-	if (!(d->flags & DEC_L4))
-		return;
+static void l4_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
+		      const struct pkt *p)
+{
+	struct flow_hot *h = flow_hot(t, i);
+
 	if (h->ext == POOL_NONE)
 		ext_make(t, h, d);
 	if (h->flags & FLOW_IS_ICMP) {
 		icmp_update(pool_at(&t->icmp, h->ext), dir, d, p->ts);
 	} else if (h->flags & FLOW_IS_TCP) {
-		bool over = flow_tcp_add(pool_at(&t->tcp, h->ext), &t->loss, dir, d, p->ts);
+		bool over = flow_tcp_add(&t->tcps[h->ext], &t->loss, dir, d, p->ts);
 
 		if (over && !(h->flags & FLOW_CLOSED)) {
 			h->flags |= FLOW_CLOSED;
@@ -233,4 +218,30 @@ void flow_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
 			flow_wheel_add(&t->closed, i);
 		}
 	}
+}
+
+void flow_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
+		 const struct pkt *p)
+{
+	struct flow_hot *h = flow_hot(t, i);
+
+	if (!h->packets[dir]++) {
+		struct flow_cold *c = flow_cold(t, i);
+
+		c->ttl[dir] = d->ttl;
+		c->tos[dir] = d->tos;
+	}
+	h->bytes[dir] += p->len;
+	h->ip_bytes[dir] += d->ip_len;
+	h->last_clock = p->clock;
+	if (p->ts >= h->last)
+		h->last = p->ts;
+	else
+		time_back(t, i, p);
+	if (d->flags & (DEC_TRUNCATED | DEC_MALFORMED | DEC_FRAG) || (d->tos & 3) == 3)
+		rare_update(t, i, dir, d);
+	if (d->payload_len && h->wants & (FLOW_TRIES | FLOW_FIRST_A << dir))
+		payload_update(t, i, dir, d);
+	if (d->flags & DEC_L4 && d->proto != IPPROTO_UDP)
+		l4_update(t, i, dir, d, p);
 }
