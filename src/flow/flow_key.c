@@ -5,29 +5,11 @@
 #include <string.h>
 
 #include "base/bytes.h"
-
-/* The other message of a two-way pair, -1 for messages that have none
- * (Community ID Flow Hashing 1.0, section on ICMP). */
-static int icmp_pair(uint8_t proto, uint8_t type)
-{
-	static const uint8_t v4[][2] = {{8, 0}, {13, 14}, {15, 16}, {17, 18}, {10, 9}};
-	static const uint8_t v6[][2] = {{128, 129}, {130, 131}, {133, 134},
-					{135, 136}, {139, 140}, {144, 145}};
-	const uint8_t(*pairs)[2] = proto == IPPROTO_ICMP ? v4 : v6;
-	size_t n = proto == IPPROTO_ICMP ? sizeof(v4) / 2 : sizeof(v6) / 2, i;
-
-	for (i = 0; i < n; i++) {
-		if (pairs[i][0] == type)
-			return pairs[i][1];
-		if (pairs[i][1] == type)
-			return pairs[i][0];
-	}
-	return -1;
-}
+#include "net/community.h"
 
 uint32_t flow_key_icmp(uint8_t proto, uint8_t type, uint8_t code)
 {
-	int pair = icmp_pair(proto, type);
+	int pair = community_icmp_answer(proto, type);
 
 	if (pair < 0)
 		return FLOW_KEY_ICMP | (uint32_t)type << 8 | code;

@@ -112,15 +112,42 @@ static void icmp_update(struct flow_icmp *m, int dir, const struct dec *d, int64
 	}
 }
 
-static void set_name(struct flow_more *m, const struct app_info *info)
+static void set_name(struct flow_more *m, const void *name, uint32_t len)
 {
-	if (!info->name || m->name)
+	if (!len || m->name)
 		return;
-	m->name = malloc(info->name_len);
+	m->name = malloc(len);
 	if (!m->name)
 		return;
-	memcpy(m->name, info->name, info->name_len);
-	m->name_len = info->name_len;
+	memcpy(m->name, name, len);
+	m->name_len = (uint8_t)len;
+}
+
+/* What the payload of a known application says of itself.  Returns whether its
+ * name is known now. */
+static bool add_info(struct flow_table *t, uint32_t i, enum app app, const struct dec *d,
+		     const struct app_info *info)
+{
+	char name[APP_NAME_SIZE];
+	uint32_t len = info->name ? info->name_len : 0;
+	struct flow_more *m = flow_more(t, i);
+
+	if (m && m->name)
+		return true;
+	/* Decrypting takes microseconds, but only until the name is found. */
+	if (len)
+		memcpy(name, info->name, len);
+	else if (app == APP_QUIC)
+		len = app_quic_name(d->payload, d->payload_cap, name);
+	if (!len && !info->quic_version)
+		return false;
+	m = flow_more_get(t, i);
+	if (!m)
+		return true;
+	set_name(m, name, len);
+	if (!m->quic_version)
+		m->quic_version = info->quic_version;
+	return len > 0;
 }
 
 /* Looks into the first payloads of a flow. */
@@ -129,7 +156,6 @@ static void payload_update(struct flow_table *t, uint32_t i, int dir, const stru
 	struct flow_hot *h = flow_hot(t, i);
 	struct flow_cold *c = flow_cold(t, i);
 	struct app_info info = {0};
-	struct flow_more *m;
 	enum app app;
 
 	if (h->wants & FLOW_FIRST_A << dir) {
@@ -144,16 +170,8 @@ static void payload_update(struct flow_table *t, uint32_t i, int dir, const stru
 		return;
 	if (!c->app)
 		c->app = (uint16_t)app;
-	if (info.name || info.quic_version) {
-		m = flow_more_get(t, i);
-		if (m) {
-			set_name(m, &info);
-			if (!m->quic_version)
-				m->quic_version = info.quic_version;
-		}
-	}
 	/* A name may still come in the next payload of these. */
-	if (info.name || (app != APP_TLS && app != APP_QUIC && app != APP_HTTP))
+	if (add_info(t, i, app, d, &info) || (app != APP_TLS && app != APP_QUIC && app != APP_HTTP))
 		h->wants &= (uint8_t)~FLOW_TRIES;
 }
 

@@ -1,7 +1,11 @@
 #include "net/community.h"
 
+#include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <openssl/evp.h>
 
 #include "base/bytes.h"
 
@@ -13,70 +17,43 @@ enum {
 	PROTO_SCTP = 132,
 };
 
-#define SHA1_BLOCK 64
-#define SHA1_SIZE  20
-/* The longest input, two IPv6 addresses with ports, is 40 bytes: with padding
- * and length it always fits one block. */
-#define SHA1_INPUT_MAX (SHA1_BLOCK - 9)
+#define SHA1_SIZE 20
+#define INPUT_MAX (2 + 2 * 16 + 2 + 4)
 
-static inline uint32_t rol(uint32_t v, int n)
+struct community {
+	EVP_MD *sha1;    /* looked up once: that takes longer than the hash */
+	EVP_MD_CTX *ctx; /* used again and again, for the same reason */
+};
+
+int community_new(struct community **ret)
 {
-	return v << n | v >> (32 - n);
+	struct community *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+	c->ctx = EVP_MD_CTX_new();
+	if (!c->sha1 || !c->ctx) {
+		community_free(c);
+		return c->sha1 ? -ENOMEM : -ENOTSUP;
+	}
+	*ret = c;
+	return 0;
 }
 
-#define SCHEDULE(w, i)                                                                             \
-	((w)[(i)&15] = rol((w)[((i) + 13) & 15] ^ (w)[((i) + 8) & 15] ^ (w)[((i) + 2) & 15] ^      \
-				   (w)[(i)&15],                                                    \
-			   1))
-
-#define ROUND(f, k, word)                                                                          \
-	do {                                                                                       \
-		uint32_t t_ = rol(a, 5) + (f) + e + (k) + (word);                                  \
-		e = d;                                                                             \
-		d = c;                                                                             \
-		c = rol(b, 30);                                                                    \
-		b = a;                                                                             \
-		a = t_;                                                                            \
-	} while (0)
-
-/* SHA-1 of one block of at most SHA1_INPUT_MAX bytes (FIPS 180-4 6.1.2).  Here
- * and not from libcrypto because the hash is only a name, not a secret:
- * EVP_Digest() takes 290 ns for such an input (it looks up the algorithm each
- * time, under a lock), and the 95 ns of a kept context would force an object
- * on every caller.  Unrolled, this takes about as long as the latter. */
-static void sha1_short(uint8_t block[SHA1_BLOCK], size_t len, uint8_t ret[SHA1_SIZE])
+void community_free(struct community *c)
 {
-	uint32_t a = 0x67452301, b = 0xefcdab89, c = 0x98badcfe, d = 0x10325476, e = 0xc3d2e1f0;
-	uint32_t w[16];
-	int i;
+	if (!c)
+		return;
+	EVP_MD_CTX_free(c->ctx);
+	EVP_MD_free(c->sha1);
+	free(c);
+}
 
-	block[len] = 0x80;
-	memset(block + len + 1, 0, SHA1_BLOCK - 1 - len);
-	be64_store(block + SHA1_BLOCK - 8, len * 8);
-	for (i = 0; i < 16; i++)
-		w[i] = be32_load(block + 4 * i);
-
-#pragma GCC unroll 16
-	for (i = 0; i < 16; i++)
-		ROUND(d ^ (b & (c ^ d)), 0x5a827999, w[i]);
-#pragma GCC unroll 4
-	for (; i < 20; i++)
-		ROUND(d ^ (b & (c ^ d)), 0x5a827999, SCHEDULE(w, i));
-#pragma GCC unroll 20
-	for (; i < 40; i++)
-		ROUND(b ^ c ^ d, 0x6ed9eba1, SCHEDULE(w, i));
-#pragma GCC unroll 20
-	for (; i < 60; i++)
-		ROUND((b & c) | (d & (b | c)), 0x8f1bbcdc, SCHEDULE(w, i));
-#pragma GCC unroll 20
-	for (; i < 80; i++)
-		ROUND(b ^ c ^ d, 0xca62c1d6, SCHEDULE(w, i));
-
-	be32_store(ret, a + 0x67452301);
-	be32_store(ret + 4, b + 0xefcdab89);
-	be32_store(ret + 8, c + 0x98badcfe);
-	be32_store(ret + 12, d + 0x10325476);
-	be32_store(ret + 16, e + 0xc3d2e1f0);
+static bool sha1(struct community *c, const uint8_t *p, size_t len, uint8_t ret[SHA1_SIZE])
+{
+	return EVP_DigestInit_ex2(c->ctx, c->sha1, NULL) == 1 &&
+	       EVP_DigestUpdate(c->ctx, p, len) == 1 && EVP_DigestFinal_ex(c->ctx, ret, NULL) == 1;
 }
 
 /* RFC 4648 4.  20 bytes give 27 characters and one '='. */
@@ -100,10 +77,9 @@ static void base64_sha1(const uint8_t in[SHA1_SIZE], char ret[28])
 	*ret = '=';
 }
 
-/* The type of the message that answers 'type', -1 where none does: such flows
- * have one direction.  The pairs are those of the specification's reference
- * (ICMPHelper in community-id.py), which has them from Zeek. */
-static int icmp_counterpart(uint8_t proto, uint16_t type)
+/* The pairs are those of the specification's reference (ICMPHelper in
+ * community-id.py), which has them from Zeek. */
+int community_icmp_answer(uint8_t proto, uint16_t type)
 {
 	if (proto == PROTO_ICMP) {
 		switch (type) {
@@ -147,10 +123,10 @@ static int icmp_counterpart(uint8_t proto, uint16_t type)
 	}
 }
 
-void community_id(const struct addr *src, const struct addr *dst, uint8_t proto, uint16_t sport,
-		  uint16_t dport, char ret[COMMUNITY_ID_SIZE])
+void community_id(struct community *c, const struct addr *src, const struct addr *dst,
+		  uint8_t proto, uint16_t sport, uint16_t dport, char ret[COMMUNITY_ID_SIZE])
 {
-	uint8_t block[SHA1_BLOCK], sha[SHA1_SIZE], *p = block;
+	uint8_t input[INPUT_MAX], sha[SHA1_SIZE], *p = input;
 	bool ports = false, one_way = false;
 	size_t size;
 	int order;
@@ -168,7 +144,7 @@ void community_id(const struct addr *src, const struct addr *dst, uint8_t proto,
 		break;
 	case PROTO_ICMP:
 	case PROTO_ICMP6: {
-		int answer = icmp_counterpart(proto, sport);
+		int answer = community_icmp_answer(proto, sport);
 
 		ports = true;
 		one_way = answer < 0;
@@ -206,8 +182,8 @@ void community_id(const struct addr *src, const struct addr *dst, uint8_t proto,
 		be16_store(p + 2, dport);
 		p += 4;
 	}
-	_Static_assert(2 + 2 * 16 + 2 + 4 <= SHA1_INPUT_MAX, "one block");
-	sha1_short(block, (size_t)(p - block), sha);
+	if (!sha1(c, input, (size_t)(p - input), sha))
+		return;
 	ret[0] = '1';
 	ret[1] = ':';
 	base64_sha1(sha, ret + 2);
