@@ -47,6 +47,7 @@ struct run_pass {
 	struct run_files *files;
 	struct feed *feed;
 	struct filter *filter; /* NULL: everything passes */
+	bool selective;        /* filter or time range may leave packets out */
 	struct flow_table **tables;
 	struct run_lane *lanes; /* of decoded levels to each table */
 	size_t n_tables;

@@ -82,6 +82,7 @@ int run_pass_init(struct run_pass *p, struct run_files *r, const struct field_se
 		.from = INT64_MIN,
 		.to = INT64_MAX,
 		.ordered = true,
+		.selective = r->filter_text || r->in.from != INT64_MIN || r->in.to != INT64_MAX,
 	};
 	ret = feed_new(&p->feed, &r->paths, &r->ifmap, feed_note, r, err);
 	if (ret == 0 && r->filter_text)
@@ -170,53 +171,69 @@ static int flush(struct run_pass *p, size_t lane, const struct pkt *pkts)
 	return 0;
 }
 
-static int add_packet(struct run_pass *p, const struct pkt *pkts, uint32_t i)
+/* Takes note of 'n' packets as they come, before any is left out. */
+static void count_packets(struct run_pass *p, const struct pkt *pkts, size_t n)
 {
-	struct dec levels[DEC_LEVELS_MAX];
-	struct run_lane *l = &p->lanes[0];
-	const struct pkt *k = &pkts[i];
-	size_t n, lane = 0, d;
+	struct run_stats *s = &p->files->stats;
+	int64_t first = s->packets ? s->first : INT64_MAX;
+	bool ordered = true;
+	uint32_t drops = 0;
+	size_t i;
 
-	if (p->n_tables == 1) {
-		n = dec_frame(k->linktype, k->data, k->caplen, k->len, l->dec + l->n);
-	} else {
-		n = dec_frame(k->linktype, k->data, k->caplen, k->len, levels);
-		lane = flow_shard(&levels[0], (unsigned)p->n_tables);
-		l = &p->lanes[lane];
-		memcpy(l->dec + l->n, levels, n * sizeof(levels[0]));
+	for (i = 0; i < n; i++) {
+		first = pkts[i].ts < first ? pkts[i].ts : first;
+		ordered &= pkts[i].ts >= pkts[i].clock;
+		drops |= pkts[i].drops;
 	}
-	for (d = 0; d < n; d++)
-		l->dec[l->n + d].pkt = i;
-	l->n += n;
-	if (l->n + DEC_LEVELS_MAX <= FLOW_BATCH)
-		return 0;
-	return flush(p, lane, pkts);
+	s->first = first;
+	s->last = pkts[n - 1].clock;
+	s->packets += n;
+	p->ordered &= ordered;
+	for (i = 0; drops && i < n; i++)
+		if (pkts[i].drops)
+			drops_add(&p->files->drops, pkts[i].ts, pkts[i].drops);
 }
 
+/* Whether filter and time range let a packet through. */
 static bool passes(struct run_pass *p, const struct pkt *k)
 {
 	const struct run_input *in = &p->files->in;
 
-	if (k->ts < in->from || k->ts > in->to)
-		return false;
-	return !p->filter || filter_match(p->filter, k->linktype, k->data, k->caplen, k->len);
+	if (k->ts >= in->from && k->ts <= in->to &&
+	    (!p->filter || filter_match(p->filter, k->linktype, k->data, k->caplen, k->len)))
+		return true;
+	p->files->stats.filtered++;
+	return false;
 }
 
-/* Counts a packet; whether filter and time range let it through. */
-static bool take_packet(struct run_pass *p, const struct pkt *k)
+/* Decodes a packet to the end of 'to'; returns the number of levels. */
+static inline size_t decode(const struct pkt *pkts, uint32_t i, struct dec *to)
 {
-	struct run_stats *s = &p->files->stats;
+	const struct pkt *k = &pkts[i];
+	size_t n = dec_frame(k->linktype, k->data, k->caplen, k->len, to), d;
 
-	if (!s->packets++ || k->ts < s->first)
-		s->first = k->ts;
-	s->last = k->clock;
-	p->ordered &= k->ts >= k->clock;
-	if (k->drops)
-		drops_add(&p->files->drops, k->ts, k->drops);
-	if (passes(p, k))
-		return true;
-	s->filtered++;
-	return false;
+	to[0].pkt = i;
+	for (d = 1; d < n; d++)
+		to[d].pkt = i;
+	return n;
+}
+
+static int add_packet(struct run_pass *p, const struct pkt *pkts, uint32_t i)
+{
+	struct run_lane *l = &p->lanes[0];
+	struct dec levels[DEC_LEVELS_MAX];
+	size_t n, lane = 0;
+
+	if (p->n_tables == 1) {
+		n = decode(pkts, i, l->dec + l->n);
+	} else {
+		n = decode(pkts, i, levels);
+		lane = flow_shard(&levels[0], (unsigned)p->n_tables);
+		l = &p->lanes[lane];
+		memcpy(l->dec + l->n, levels, n * sizeof(levels[0]));
+	}
+	l->n += n;
+	return l->n + DEC_LEVELS_MAX <= FLOW_BATCH ? 0 : flush(p, lane, pkts);
 }
 
 /* Gives a batch's packets, in their order, to their taker. */
@@ -238,8 +255,9 @@ static int add_batch(struct run_pass *p, const struct pkt *pkts, size_t n)
 	size_t i;
 	int r;
 
+	count_packets(p, pkts, n);
 	for (i = 0; i < n; i++) {
-		if (!take_packet(p, &pkts[i]))
+		if (p->selective && !passes(p, &pkts[i]))
 			continue;
 		r = add_packet(p, pkts, (uint32_t)i);
 		if (r < 0)
@@ -336,20 +354,17 @@ static int make_room(struct run_pass *p, struct crew *c, int r)
 static void decode_block(struct run_pass *p, struct crew_block *b, size_t n)
 {
 	struct dec levels[DEC_LEVELS_MAX];
-	size_t i, d, k;
+	struct crew_lane *l;
+	size_t i, d;
 
+	count_packets(p, b->pkts, n);
 	for (i = 0; i < n; i++) {
-		const struct pkt *pkt = &b->pkts[i];
-		struct crew_lane *l;
-
-		if (!take_packet(p, pkt))
+		if (p->selective && !passes(p, &b->pkts[i]))
 			continue;
-		d = dec_frame(pkt->linktype, pkt->data, pkt->caplen, pkt->len, levels);
+		d = decode(b->pkts, (uint32_t)i, levels);
 		l = &b->lanes[flow_shard(&levels[0], (unsigned)p->n_tables)];
-		for (k = 0; k < d; k++) {
-			levels[k].pkt = (uint32_t)i;
-			l->dec[l->n++] = levels[k];
-		}
+		memcpy(l->dec + l->n, levels, d * sizeof(levels[0]));
+		l->n += d;
 	}
 }
 
