@@ -45,9 +45,13 @@ static void add_time(struct buf *b, int64_t from, int64_t to)
 	buf_addstr(b, ", time ");
 	if (from != INT64_MIN)
 		buf_addns(b, from, 9);
+	else
+		buf_addstr(b, "the start");
 	buf_addstr(b, " to ");
 	if (to != INT64_MAX)
 		buf_addns(b, to, 9);
+	else
+		buf_addstr(b, "the end");
 }
 
 static void add_filter(struct buf *b, const struct ql_stage *s)
