@@ -12,8 +12,9 @@
 #define LOOK_BLOCK (1u << 20)
 
 /* Notes that many packets may deserve: one each, with a count. */
-static const char kind_time[] = "time", kind_iface[] = "iface", kind_opts[] = "opts",
-		  kind_pad[] = "pad", kind_stats[] = "stats", kind_limit[] = "limit";
+static const char kind_time[] = "time", kind_long[] = "long", kind_short[] = "short",
+		  kind_iface[] = "iface", kind_opts[] = "opts", kind_pad[] = "pad",
+		  kind_stats[] = "stats", kind_limit[] = "limit";
 
 static bool known_type(uint32_t type)
 {
@@ -241,81 +242,112 @@ static void stats_add(struct src_file *f, const uint8_t *p, uint32_t size, uint6
 	i->deliv = s.deliv;
 }
 
-/* One packet of any of the three kinds of blocks.  Returns 1, or 0 where there
- * is none to give. */
+/* The fixed part of a packet block, of any of the three kinds. */
+struct head {
+	uint32_t iface, caplen, len;
+	uint32_t drops; /* lost before it, of the obsolete kind */
+	uint32_t room;  /* bytes for frame, padding and options */
+	uint64_t ticks;
+	bool timed;
+	const uint8_t *data;
+};
+
+/* 'size' has been found large enough for the kind. */
+static struct head head_read(const uint8_t *p, uint32_t size, bool big)
+{
+	uint32_t type = pcapng_u32(p, big);
+	struct head h = {0};
+
+	if (type == PCAPNG_SPB) { /* no interface, time, caplen (the draft, 4.4) */
+		h.data = p + PCAPNG_SPB_DATA;
+		h.room = size - PCAPNG_SPB_DATA - 4;
+		h.len = pcapng_u32(p + 8, big);
+		h.caplen = h.len < h.room ? h.len : h.room;
+		return h;
+	}
+	h.iface = type == PCAPNG_EPB ? pcapng_u32(p + 8, big) : pcapng_u16(p + 8, big);
+	h.drops = type == PCAPNG_EPB ? 0 : pcapng_u16(p + 10, big);
+	if (h.drops == UINT16_MAX) /* not known (the draft, appendix A) */
+		h.drops = 0;
+	h.ticks = (uint64_t)pcapng_u32(p + 12, big) << 32 | pcapng_u32(p + 16, big);
+	h.timed = true;
+	h.caplen = pcapng_u32(p + 20, big);
+	h.len = pcapng_u32(p + 24, big);
+	h.data = p + PCAPNG_EPB_DATA;
+	h.room = size - PCAPNG_EPB_DATA - 4;
+	return h;
+}
+
+static void packet_time(struct src_file *f, struct pkt *k, const struct head *h)
+{
+	bool bad = false;
+
+	if (!h->timed) {
+		k->ts = f->src.last_ts;
+		k->flags |= PKT_NO_TIME;
+		return;
+	}
+	k->ts = pcapng_ts(&f->w.ng.clocks[h->iface], h->ticks, &bad);
+	if (!bad)
+		return;
+	k->flags |= PKT_BAD_TIME;
+	src_note_add(&f->src, k->off, kind_time,
+		     "packet %" PRIu64 ": its time is outside the years 1677 to 2262; "
+		     "taken as the nearest",
+		     f->src.number + 1);
+}
+
+/* How much of the frame is there, after what block and interface allow. */
+static uint32_t packet_caplen(struct src_file *f, const struct head *h, uint32_t size, uint64_t off)
+{
+	uint32_t snaplen = f->src.ifaces[f->w.ng.base + h->iface].snaplen;
+
+	if (!h->timed)
+		return snaplen && h->caplen > snaplen ? snaplen : h->caplen;
+	if (h->caplen <= h->room)
+		return h->caplen;
+	f->src.meta.damaged = true;
+	src_note_add(&f->src, off, kind_long,
+		     "a packet of %" PRIu32 " bytes in a block of %" PRIu32
+		     "; what the block holds is used",
+		     h->caplen, size);
+	return h->room;
+}
+
+/* One packet block.  Returns 1, or 0 where there is no packet to give. */
 static int packet(struct src_file *f, struct pkt *k, const uint8_t *p, uint32_t size, uint64_t off)
 {
 	struct walk_ng *w = &f->w.ng;
-	const bool big = w->big;
-	uint32_t type = pcapng_u32(p, big), iface = 0, drops = 0, data, room;
-	struct src_iface *i;
-	bool bad = false;
+	bool simple = pcapng_u32(p, w->big) == PCAPNG_SPB;
+	struct head h;
 
-	data = type == PCAPNG_SPB ? PCAPNG_SPB_DATA : PCAPNG_EPB_DATA;
-	if (size < data + 4) {
+	if (size < (simple ? PCAPNG_SPB_DATA : PCAPNG_EPB_DATA) + 4) {
 		f->src.meta.damaged = true;
-		src_note_add(&f->src, off, NULL,
-			     "a packet block of %" PRIu32 " bytes is too short "
-			     "for one",
-			     size);
+		src_note_add(&f->src, off, kind_short,
+			     "a packet block of %" PRIu32 " bytes is too short for one", size);
 		return 0;
 	}
-	room = size - data - 4;
-	*k = (struct pkt){.off = off, .data = p + data};
-	if (type == PCAPNG_SPB) {
-		/* No time; caplen is not written (the draft, 4.4). */
-		k->len = pcapng_u32(p + 8, big);
-		k->caplen = k->len < room ? k->len : room;
-		k->ts = f->src.last_ts;
-		k->flags = PKT_NO_TIME;
-	} else {
-		if (type == PCAPNG_EPB) {
-			iface = pcapng_u32(p + 8, big);
-		} else {
-			iface = pcapng_u16(p + 8, big);
-			drops = pcapng_u16(p + 10, big);
-		}
-		k->caplen = pcapng_u32(p + 20, big);
-		k->len = pcapng_u32(p + 24, big);
-	}
-	if (iface >= w->n) {
+	h = head_read(p, size, w->big);
+	if (h.iface >= w->n) {
 		f->src.meta.damaged = true;
 		src_note_add(&f->src, off, kind_iface,
 			     "a packet of interface %" PRIu32 ", which is not described; not used",
-			     iface);
+			     h.iface);
 		return 0;
 	}
-	i = &f->src.ifaces[w->base + iface];
-	k->linktype = i->linktype;
-	if (type == PCAPNG_SPB) {
-		if (i->snaplen && k->caplen > i->snaplen)
-			k->caplen = i->snaplen;
-	} else {
-		k->ts = pcapng_ts(&w->clocks[iface],
-				  (uint64_t)pcapng_u32(p + 12, big) << 32 | pcapng_u32(p + 16, big),
-				  &bad);
-		if (k->caplen > room) {
-			f->src.meta.damaged = true;
-			src_note_add(&f->src, off, NULL,
-				     "a packet of %" PRIu32 " bytes in a block of %" PRIu32
-				     "; what the block holds is used",
-				     k->caplen, size);
-			k->caplen = room;
-		} else if (size > PCAPNG_EPB_MIN + PCAPNG_PAD4(k->caplen)) {
-			packet_opts(f, k, w->base + iface, p, size);
-		}
-		if (drops && drops != UINT16_MAX) { /* 0xffff: not known (the draft, appendix A) */
-			src_lost(&f->src, k, w->base + iface, drops);
-		}
-	}
-	if (bad) {
-		k->flags |= PKT_BAD_TIME;
-		src_note_add(&f->src, off, kind_time,
-			     "packet %" PRIu64 ": its time is outside the years 1677 to 2262; "
-			     "taken as the nearest",
-			     f->src.number + 1);
-	}
-	src_give(&f->src, k, w->base + iface);
+	*k = (struct pkt){
+		.off = off,
+		.data = h.data,
+		.len = h.len,
+		.linktype = f->src.ifaces[w->base + h.iface].linktype,
+	};
+	k->caplen = packet_caplen(f, &h, size, off);
+	packet_time(f, k, &h);
+	if (!simple && h.room > PCAPNG_PAD4(k->caplen))
+		packet_opts(f, k, w->base + h.iface, p, size);
+	if (h.drops)
+		src_lost(&f->src, k, w->base + h.iface, h.drops);
+	src_give(&f->src, k, w->base + h.iface);
 	return 1;
 }
 
