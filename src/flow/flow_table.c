@@ -144,13 +144,13 @@ static void end_flow(struct flow_table *t, uint32_t i, uint8_t otherwise)
 	t->dead[t->n_dead++] = i;
 }
 
-static void end_flow_in_wheel(struct flow_table *t, uint32_t i, uint8_t otherwise)
+void flow_table_end(struct flow_table *t, uint32_t i, uint8_t otherwise)
 {
 	flow_wheel_remove(flow_hot(t, i)->flags & FLOW_CLOSED ? &t->closed : &t->idle, i);
 	end_flow(t, i, otherwise);
 }
 
-static int expire(struct flow_table *t, int64_t clock)
+int flow_table_expire(struct flow_table *t, int64_t clock)
 {
 	uint32_t i;
 
@@ -165,8 +165,7 @@ static int expire(struct flow_table *t, int64_t clock)
 	return 0;
 }
 
-/* Makes room for 'n' new flows. */
-static int make_room(struct flow_table *t, uint32_t n)
+int flow_table_make_room(struct flow_table *t, uint32_t n)
 {
 	uint32_t i;
 
@@ -186,236 +185,6 @@ static int make_room(struct flow_table *t, uint32_t n)
 		t->evicted++;
 	}
 	return -EAGAIN;
-}
-
-static uint32_t create(struct flow_table *t, const struct flow_key *k, uint32_t tag, bool swap,
-		       const struct dec *d, const struct pkt *p, unsigned level)
-{
-	uint32_t i = pool_alloc(&t->hot); /* make_room() saw to it */
-	struct flow_hot *h = flow_hot(t, i);
-	struct flow_cold *c = flow_cold(t, i);
-
-	memset(h, 0, sizeof(*h));
-	memset(c, 0, sizeof(*c));
-	h->key = *k;
-	h->ext = POOL_NONE;
-	h->flags = swap ? FLOW_A_IS_HI : 0;
-	h->last_clock = p->clock;
-	c->more = POOL_NONE;
-	c->serial = p->number << 3 | level;
-	flow_first(t, i, d, p);
-	flow_index_add(t, tag, i);
-	flow_wheel_add(&t->idle, i);
-	t->flows++;
-	return i;
-}
-
-static uint64_t timeout(const struct flow_table *t, bool closed)
-{
-	return (uint64_t)(closed ? t->opts.hold : t->opts.idle);
-}
-
-/* Whether a packet belongs to another flow than the one with its key. */
-static bool is_other(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
-		     const struct pkt *p, uint8_t *ret_finish)
-{
-	const struct flow_hot *h = flow_hot(t, i);
-	bool closed = h->flags & FLOW_CLOSED;
-
-	*ret_finish = FLOW_TIMEOUT;
-	if (flow_span(h->last_clock, p->clock) > timeout(t, closed))
-		return true;
-	*ret_finish = FLOW_NOT_FINISHED;
-	return h->flags & FLOW_IS_TCP && d->flags & DEC_L4 && d->tcp_flags & TCP_SYN &&
-	       flow_tcp_is_new(&t->tcps[h->ext], closed, dir, d);
-}
-
-/* A fragment: the first one is remembered, later ones get its ports. */
-static void frag_complete(struct flow_table *t, struct dec *d, const struct pkt *p, uint32_t parent)
-{
-	uint64_t seed;
-
-	memcpy(&seed, t->secret, sizeof(seed));
-	if (!t->frags && flow_frags_new(&t->frags, seed) < 0)
-		return; /* as if their first fragments had not been seen */
-	if (d->flags & DEC_FRAG_FIRST)
-		flow_frags_put(t->frags, d, p->iface, parent, p->clock);
-	else
-		flow_frags_get(t->frags, d, p->iface, parent, p->clock);
-}
-
-/* Direction of a packet within flow 'i': 0 from A.  A host that pings itself has one
- * address and one identifier: there requests and replies tell it. */
-static int direction(const struct flow_table *t, uint32_t i, bool swap, const struct dec *d)
-{
-	const struct flow_hot *h = flow_hot(t, i);
-	const struct flow_icmp *m;
-
-	if (h->flags & FLOW_IS_ICMP && memcmp(h->key.lo, h->key.hi, 16) == 0) {
-		m = pool_at(&t->icmp, h->ext);
-		return d->icmp_type != m->type;
-	}
-	return swap != !!(h->flags & FLOW_A_IS_HI);
-}
-
-/* Adds one level to flow 'i' (POOL_NONE: to be made).  Returns the flow. */
-static uint32_t add_one(struct flow_table *t, uint32_t i, const struct flow_key *k, uint32_t tag,
-			bool swap, const struct dec *d, const struct pkt *p, unsigned level)
-{
-	uint8_t finish;
-	int dir = 0;
-
-	if (i != POOL_NONE) {
-		dir = direction(t, i, swap, d);
-		if (is_other(t, i, dir, d, p, &finish)) {
-			end_flow_in_wheel(t, i, finish);
-			i = POOL_NONE;
-		}
-	}
-	if (i == POOL_NONE) {
-		i = create(t, k, tag, swap, d, p, level);
-		dir = 0;
-	}
-	flow_update(t, i, dir, d, p);
-	return i;
-}
-
-/* A level inside a tunnel: its key needs the flow around it. */
-static uint32_t add_inner(struct flow_table *t, uint32_t outer, struct dec *d, const struct pkt *p,
-			  unsigned level)
-{
-	uint64_t before = t->flows;
-	struct flow_more *m;
-	struct flow_key k;
-	uint32_t tag, i;
-	bool swap;
-
-	if (d->flags & DEC_FRAG)
-		frag_complete(t, d, p, outer + 1);
-	swap = flow_key_init(&k, d, p->iface, outer + 1);
-	tag = flow_index_tag(t, &k);
-	i = add_one(t, flow_index_find(t, &k, tag, swap, d), &k, tag, swap, d, p, level);
-	if (t->flows != before) {
-		m = flow_more_get(t, i);
-		if (m)
-			flow_uuid(t, outer, m->parent_id);
-	}
-	return i;
-}
-
-/* Keys and hashes of a batch; asks for the index's cache lines. */
-static void batch_keys(struct flow_table *t, struct dec *d, size_t n, const struct pkt *pkts)
-{
-	struct flow_scratch *s = &t->scratch;
-	size_t k;
-
-	for (k = 0; k < n; k++) {
-		const struct pkt *p = &pkts[d[k].pkt];
-
-		if (d[k].flags & DEC_INNER)
-			continue;
-		if (d[k].flags & DEC_FRAG)
-			frag_complete(t, &d[k], p, 0);
-		s->swap[k] = flow_key_init(&s->key[k], &d[k], p->iface, 0);
-		s->tag[k] = flow_index_tag(t, &s->key[k]);
-		__builtin_prefetch(&t->slots[s->tag[k] & t->mask]);
-	}
-}
-
-/* First flow with the right tag, not yet looked at: asks for its cache lines. */
-static void batch_candidates(struct flow_table *t, const struct dec *d, size_t n)
-{
-	struct flow_scratch *s = &t->scratch;
-	size_t k;
-
-	for (k = 0; k < n; k++) {
-		uint32_t at = s->tag[k] & t->mask;
-
-		s->at[k] = POOL_NONE;
-		if (d[k].flags & DEC_INNER)
-			continue;
-		while (t->slots[at] && t->slots[at] >> 32 != s->tag[k])
-			at = (at + 1) & t->mask;
-		if (t->slots[at]) {
-			const uint8_t *h;
-
-			s->at[k] = (uint32_t)t->slots[at] - 1;
-			h = (const uint8_t *)flow_hot(t, s->at[k]);
-			__builtin_prefetch(h, 1);
-			__builtin_prefetch(h + 64, 1);
-		}
-	}
-}
-
-/* Which candidates are right; asks for their TCP records, and for what the end of
- * a connection touches. */
-static void batch_verify(struct flow_table *t, const struct dec *d, size_t n)
-{
-	struct flow_scratch *s = &t->scratch;
-	size_t k;
-
-	s->n_ends = 0;
-	for (k = 0; k < n; k++) {
-		const struct flow_hot *h;
-
-		if (s->at[k] == POOL_NONE)
-			continue;
-		if (!flow_index_match(t, s->at[k], &s->key[k], s->swap[k], &d[k])) {
-			s->at[k] = POOL_NONE;
-			continue;
-		}
-		h = flow_hot(t, s->at[k]);
-		if (!(h->flags & FLOW_IS_TCP))
-			continue;
-		__builtin_prefetch(&t->tcps[h->ext], 1);
-		if (d[k].tcp_flags & (TCP_FIN | TCP_RST)) {
-			__builtin_prefetch(flow_cold(t, s->at[k]), 1);
-			s->ends[s->n_ends++] = s->at[k];
-		}
-	}
-	for (k = 0; k < s->n_ends; k++)
-		flow_wheel_prefetch(&t->idle, s->ends[k]);
-}
-
-int flow_table_add(struct flow_table *t, struct dec *d, size_t n, const struct pkt *pkts,
-		   uint64_t *serials)
-{
-	struct flow_scratch *s = &t->scratch;
-	unsigned level = 0;
-	uint64_t removals;
-	uint32_t i = 0;
-	size_t k;
-	int r;
-
-	if (!n)
-		return 0;
-	r = expire(t, pkts[d[0].pkt].clock);
-	if (r == 0)
-		r = make_room(t, (uint32_t)n);
-	if (r < 0)
-		return r;
-
-	batch_keys(t, d, n, pkts);
-	batch_candidates(t, d, n);
-	batch_verify(t, d, n);
-	removals = t->removals;
-	for (k = 0; k < n; k++) {
-		const struct pkt *p = &pkts[d[k].pkt];
-
-		if (d[k].flags & DEC_INNER) {
-			i = add_inner(t, i, &d[k], p, ++level);
-		} else {
-			/* Flows made or ended within this batch change what was found. */
-			i = s->at[k];
-			if (i == POOL_NONE || t->removals != removals)
-				i = flow_index_find(t, &s->key[k], s->tag[k], s->swap[k], &d[k]);
-			i = add_one(t, i, &s->key[k], s->tag[k], s->swap[k], &d[k], p, 0);
-			level = 0;
-		}
-		if (serials)
-			serials[k] = flow_cold(t, i)->serial;
-	}
-	return 0;
 }
 
 static int cmp_serial(const void *a, const void *b, void *arg)
@@ -466,7 +235,7 @@ int flow_table_finish(struct flow_table *t, int64_t clock)
 
 		if (h->flags & FLOW_DEAD)
 			continue;
-		late = flow_span(h->last_clock, clock) > timeout(t, h->flags & FLOW_CLOSED);
+		late = flow_span(h->last_clock, clock) > flow_timeout(t, h->flags & FLOW_CLOSED);
 		h->finish = finish_of(t, h, late ? FLOW_TIMEOUT : FLOW_NOT_FINISHED);
 		h->flags |= FLOW_DEAD;
 		if (!all)

@@ -91,6 +91,22 @@ int flow_index_reserve(struct flow_table *t, uint32_t more); /* room for more; -
 void flow_index_add(struct flow_table *t, uint32_t tag, uint32_t i);
 void flow_index_remove(struct flow_table *t, uint32_t tag, uint32_t i);
 
+/* Time without a packet after which a flow ends, ns. */
+static inline uint64_t flow_timeout(const struct flow_table *t, bool closed)
+{
+	return (uint64_t)(closed ? t->opts.hold : t->opts.idle);
+}
+
+/* Ends a flow: it waits for its reader.  'otherwise' is how, unless TCP flags say
+ * better.  flow_table_make_room() made the room that this takes. */
+void flow_table_end(struct flow_table *t, uint32_t i, uint8_t otherwise);
+
+/* Ends what is idle for too long; -ENOMEM. */
+int flow_table_expire(struct flow_table *t, int64_t clock);
+
+/* Makes room for 'n' new flows.  -EAGAIN: some must be read first; -ENOMEM. */
+int flow_table_make_room(struct flow_table *t, uint32_t n);
+
 /* flow_update.c: one packet into its flow. */
 void flow_first(struct flow_table *t, uint32_t i, const struct dec *d, const struct pkt *p);
 void flow_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
