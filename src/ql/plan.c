@@ -334,21 +334,34 @@ static int plan_packets(struct planner *p, const struct ql_step *step)
 	return 0;
 }
 
+/* 'text' is the filter of 'a' or all so far together; -ENOMSG: no packet can pass them. */
+static int check_bpf(struct planner *p, const struct ql_arg *a, const char *text)
+{
+	CLEANUP(filter_freep) struct filter *f = NULL;
+	struct err err;
+	int r;
+
+	r = filter_new(&f, text, &err);
+	if (r == 0)
+		return 0;
+	if (r == -EINVAL && text != a->str.p)
+		return -ENOMSG; /* each is right, so they contradict each other */
+	return err_set(p->b.err, r == -ENOMEM ? r : -EINVAL, "'BPF' (column %u): in %s: %s", a->col,
+		       text == a->str.p ? "its filter" : "all filters together", err.text);
+}
+
 static int plan_bpf(struct planner *p, const struct ql_step *step)
 {
 	const struct ql_arg *a = &step->args[0];
 	struct ql_stage *s = last_stage(p, QL_OP_PACKETS);
 	CLEANUP(buf_done) struct buf text = BUF_INIT;
-	CLEANUP(filter_freep) struct filter *alone = NULL;
-	struct err err;
 	int r;
 
 	/* each by itself, so that no unbalanced parenthesis reaches into another, and before
 	 * the source is read */
-	r = filter_new(&alone, a->str.p, &err);
+	r = check_bpf(p, a, a->str.p);
 	if (r < 0)
-		return err_set(p->b.err, r, "'BPF' (column %u): in its filter: %s", a->col,
-			       err.text);
+		return r;
 	if (!a->str.p[strspn(a->str.p, " \t\n\v\f\r")])
 		return 0; /* lets all pass, as in tcpdump */
 	if (s->filter_text)
@@ -358,9 +371,10 @@ static int plan_bpf(struct planner *p, const struct ql_step *step)
 	if (buf_err(&text) < 0 ||
 	    ql_arena_copy(&p->plan->arena, buf_str(&text), text.len, &s->filter_text) < 0)
 		return no_memory(p);
-	if (!s->filter_col)
-		s->filter_col = a->col;
-	return 0;
+	r = check_bpf(p, a, s->filter_text);
+	if (r == -ENOMSG)
+		s->from = s->to = 0; /* no packet is the right answer */
+	return r == -ENOMSG ? 0 : r;
 }
 
 static int plan_count(struct planner *p, const struct ql_step *step)

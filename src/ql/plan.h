@@ -52,7 +52,6 @@ struct ql_stage {
 	int16_t made[QL_GROUP_MADE]; /* GROUP: where in 'out'; -1: left out */
 	bool drop_empty;             /* PROJECT: rows without any value go */
 	const char *filter_text;     /* PACKETS: pcap-filter; NULL: all */
-	unsigned filter_col;         /* PACKETS: where its first BPF stands */
 	bool count;                  /* PACKETS: tell only their number */
 	int64_t pkt_from, pkt_to;    /* PACKETS: time, ns */
 };

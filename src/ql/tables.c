@@ -22,6 +22,42 @@ static int new_schema(struct ql_arena *a, size_t n, struct schema **ret, struct 
 	return 0;
 }
 
+/* The column that s->fields puts a field into, or -1. */
+static int new_place(const struct ql_stage *s, uint16_t field)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_fields; i++)
+		if (s->fields[i] == field)
+			return (int)i;
+	return -1;
+}
+
+/* Names for several fields live on where all their fields do. */
+static int keep_aliases(struct ql_arena *a, struct ql_stage *s, struct schema *out)
+{
+	struct field_alias *to;
+	size_t i, k;
+	int r;
+
+	r = ql_arena_alloc(a, s->in->n_aliases * sizeof(*to), &to);
+	if (r < 0)
+		return r;
+	out->aliases = to;
+	for (i = 0; i < s->in->n_aliases; i++) {
+		const struct field_alias *from = &s->in->aliases[i];
+
+		*to = *from;
+		for (k = 0; k < from->n && new_place(s, from->fields[k]) >= 0; k++)
+			to->fields[k] = (uint16_t)new_place(s, from->fields[k]);
+		if (k < from->n)
+			continue;
+		to++;
+		out->n_aliases++;
+	}
+	return 0;
+}
+
 int ql_table_values(struct ql_arena *a, struct ql_stage *s)
 {
 	struct field *fields;
@@ -36,7 +72,7 @@ int ql_table_values(struct ql_arena *a, struct ql_stage *s)
 		fields[i] = s->in->fields[s->fields[i]];
 	out->n = s->n_fields;
 	s->out = out;
-	return 0;
+	return keep_aliases(a, s, out);
 }
 
 static bool is_name(const struct field *f, const char *name)
@@ -78,7 +114,7 @@ int ql_table_metrics(struct ql_arena *a, struct ql_stage *s, const char *name)
 	}
 	out->n = s->n_fields;
 	s->out = out;
-	return 0;
+	return keep_aliases(a, s, out);
 }
 
 /* clang-format off */
@@ -160,7 +196,7 @@ int ql_table_group(struct ql_arena *a, struct ql_stage *s, bool of_table)
 		make_col(s, out, fields, QL_GROUP_SUM + i, &f);
 	}
 	s->out = out;
-	return 0;
+	return keep_aliases(a, s, out);
 }
 
 int ql_table_keys(struct ql_arena *a, struct ql_stage *s)

@@ -253,7 +253,7 @@ static void test_table(void **state)
 
 	(void)state;
 	for (k = 0; k < 3; k++) {
-		struct ql_src_mem *m;
+		struct ql_src_mem *m = NULL;
 
 		assert_int_equal(t_load(&m, QL_SRC_MEM_TRANSIENT), 0);
 		ql_src_mem_set_step(m, steps[k]);
@@ -273,7 +273,7 @@ static void test_table(void **state)
 /* Rows in every position of the bitmap words, and the end of a batch within a word. */
 static void test_positions(void **state)
 {
-	struct ql_src_mem *m;
+	struct ql_src_mem *m = NULL;
 	char row[128], query[128], want[32];
 	struct t_answer a = {0};
 	unsigned i, n = 2 * BATCH_ROWS + 77;
@@ -377,7 +377,7 @@ static const struct {
 static void test_errors(void **state)
 {
 	struct t_answer a = {0};
-	struct ql_src_mem *m;
+	struct ql_src_mem *m = NULL;
 	size_t i;
 
 	(void)state;

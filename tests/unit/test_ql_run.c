@@ -113,7 +113,9 @@ static const struct {
 	{"G.Flows().Values('Application').Has('Transport.B', 443)", "error: no field 'Transport.B' (column 37)"},
 	{"G.Flows().Values('Metric.ABPackets').Sum('Metric.ABPackets')", "Sum 121"},
 	{"G.Flows().Values('Application', 'Delta').Values('Delta').Limit(2)", "-5|0"},
-	{"G.Flows().Values('Network.A', 'Network.B').Has('Network', '10.0.0.1')", "error: no field 'Network' (column 48)"},
+	{"G.Flows().Values('Network.A', 'Network.B').Has('Network', '10.0.0.1')", "10.0.0.1 10.0.0.53|10.0.0.1 192.0.2.1|192.0.2.1 10.0.0.1"},
+	{"G.Flows().Values('Application', 'Network.B').Has('Network', '10.0.0.1')", "error: no field 'Network' (column 50); did you mean 'network_b'?"},
+	{"G.Flows().Group('Network').Has('Network', '10.0.0.53').Values('Flows')", "1"},
 	/* Keys */
 	{"G.Flows().Has('Application', 'ARP').Keys()", "UUID|Application|Link.A|Link.B|Metric.ABPackets|Metric.BAPackets|Metric.ABBytes|Metric.BABytes|Start|Last"},
 	{"G.Flows().HasNot('Application').Keys().Count()", "Count 3"},
@@ -128,12 +130,13 @@ static const struct {
 	 "2001:db8::1 2001:db8:1::2 1 10 1400 5 5 500 900"},
 	{"G.Flows().Group().Limit(2)", "1 1 2 200 1 1 80 120|2 1 22 13000 10 12 1000 12000"},
 	{"G.Flows().Group('Metric.ABPackets').Limit(1)", "1 2 3 242 1 122 120"},
-	{"G.Flows().Group('Done').Values('Done', 'Flows')", "true 3|false 2|- 2"},
-	{"G.Flows().Group('Done').Sum('Flows')", "Sum 7"},
+	{"G.Flows().Limit(5).Group('Done').Values('Done', 'Flows')", "true 3|false 1|- 1"},
+	{"G.Flows().Limit(5).Group('Done').Sum('Flows')", "Sum 5"},
+	{"G.Flows().Group('Done')", "error: 'Group' (column 11): a sum of 'Metric.ABBytes' does not fit 64 bits"},
 	{"G.Flows().Group('Application').Sort('Metric.ABBytes', DESC).Values('Application').Limit(2)", "http|TLS"},
 	{"G.Flows().Group('Application').Has('Flows', GT(1)).Values('Application')", "TLS"},
 	{"G.Flows().Values('Application').Group('Application')", "TLS 2|ARP 1|DNS 1|ICMPv4 1|http 1"},
-	{"G.Flows().Group('Application').Group('Flows').Values('Flows', 'Rows')", "1 5|2 1"},
+	{"G.Flows().Limit(5).Group('Application').Group('Flows').Values('Flows', 'Rows')", "1 3|2 1"},
 	{"G.Flows().Values('Application').Group()", "error: 'Group' (column 33) needs a key here: there is no TrackingID or UUID"},
 	{"G.Flows().HasNot('UUID').Group('Application')", ""},
 	/* Metrics: UUID, Start, Last, counters */
@@ -221,7 +224,7 @@ static void add_packet(struct ql_src_mem *m, unsigned number, uint64_t serial, i
 
 static struct ql_src_mem *load(void)
 {
-	struct ql_src_mem *m;
+	struct ql_src_mem *m = NULL;
 
 	assert_int_equal(t_load(&m, QL_SRC_MEM_TRANSIENT), 0);
 	add_packet(m, 1, 0, 1000 * SEC, 0x0800, 17, 53);
@@ -570,7 +573,7 @@ static void test_order(void **state)
 	static const unsigned limits[] = {1, 2, 17, 700, MANY};
 	struct model *rows = test_calloc(MANY, sizeof(*rows));
 	unsigned *order = test_calloc(MANY, sizeof(*order));
-	struct ql_src_mem *m;
+	struct ql_src_mem *m = NULL;
 	uint64_t x = 88172645463325252;
 	unsigned i, k;
 
@@ -597,7 +600,7 @@ static void test_order(void **state)
 static void test_distinct(void **state)
 {
 	static unsigned flows[5000]; /* zeroed below: static for its size only */
-	struct ql_src_mem *m;
+	struct ql_src_mem *m = NULL;
 	struct t_answer a = {0};
 	uint64_t x = 7;
 	unsigned i, distinct = 0, most = 0;
@@ -653,7 +656,7 @@ static void test_memory(void **state)
 		{"G.Flows().Count()", "Count 200000"},
 		{"G.Flows().Limit(2).Sort('Application').Count()", "Count 2"},
 	};
-	struct ql_src_mem *m;
+	struct ql_src_mem *m = NULL;
 	struct t_answer a = {0};
 	struct field_set app = only(T_APP);
 	struct batch *b;
