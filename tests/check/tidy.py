@@ -15,7 +15,7 @@ import common
 # clang refuses options of gcc that it does not know; these change nothing it looks at.
 GCC_ONLY = re.compile(r"^(-Wno-|-Wl,|-flto|-fsanitize|-Wp,|-fuse-ld|-ffat-lto)")
 MODEL = pathlib.Path(__file__).resolve().parent / "tidy_model.h"
-PLACE = re.compile(r"^(/.*?:\d+:\d+: (?:warning|error): .*)$", re.M)
+PLACE = re.compile(r"^(\S+?:\d+:\d+: (?:warning|error): .*)$", re.M)
 
 
 def database(build, folder):

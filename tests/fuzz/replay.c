@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define CUT_MAX	  512	      /* bytes; longer prefixes are left to the fuzzer */
+#define CUT_MAX   512         /* bytes; longer prefixes are left to the fuzzer */
 #define INPUT_MAX (16u << 20) /* bytes; larger files are refused */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
