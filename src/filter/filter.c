@@ -84,6 +84,18 @@ static void hint_at_file(const char *text, size_t off, struct err *err)
 	err_set(err, was.code, "%s; '%s' is a file: give it with -r", was.text, q);
 }
 
+/* The place of a link type in the table, NULL without memory. */
+static struct prog *prog_of(struct filter *f, const struct filter_link *link)
+{
+	struct prog **page = &f->pages[link->type / PAGE];
+
+	if (link->swapped)
+		return &f->swapped[link->type == LINKTYPE_ENC];
+	if (!*page)
+		*page = calloc(PAGE, sizeof(**page));
+	return *page ? &(*page)[link->type % PAGE] : NULL;
+}
+
 /* An expression that is wrong for one link type may be right for another: these
  * differ in what they know (tcpdump.org/linktypes.html).  The error of the one
  * that understood most is the one to show, Ethernet's first. */
@@ -99,16 +111,19 @@ static const struct filter_link candidates[] = {
 	{8, false},   /* SLIP: direction */
 };
 
-static int check(const struct filter *f, struct err *err)
+static int check(struct filter *f, struct err *err)
 {
 	struct err best = {0}, e;
 	size_t i, word, best_word = 0;
 
 	for (i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
-		CLEANUP(cbpf_freep) struct cbpf *code = NULL;
+		struct prog *p = prog_of(f, &candidates[i]);
 		int r;
 
-		r = filter_compile(&code, &f->words, &candidates[i], &word, &e);
+		if (!p)
+			return err_set(err, -ENOMEM, "out of memory");
+		r = filter_compile(&p->code, &f->words, &candidates[i], &word, &e);
+		p->tried = r == 0;
 		if (r == 0)
 			return 0;
 		if (r == -ENOMEM || (r == -ENOMSG && i == 0)) {
@@ -151,18 +166,6 @@ int filter_new(struct filter **ret, const char *expr, struct err *err)
 	}
 	*ret = TAKE_PTR(f);
 	return 0;
-}
-
-/* The place of a link type in the table, NULL without memory. */
-static struct prog *prog_of(struct filter *f, const struct filter_link *link)
-{
-	struct prog **page = &f->pages[link->type / PAGE];
-
-	if (link->swapped)
-		return &f->swapped[link->type == LINKTYPE_ENC];
-	if (!*page)
-		*page = calloc(PAGE, sizeof(**page));
-	return *page ? &(*page)[link->type % PAGE] : NULL;
 }
 
 static int prepare(struct filter *f, const struct filter_link *link, struct prog **ret,

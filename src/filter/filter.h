@@ -12,10 +12,9 @@
 struct filter;
 struct cbpf_insn;
 
-/* Limits of an expression.  Long lists are slow to compile (libpcap takes time
- * with the square of their length), so the number of words is bounded too. */
+/* Limits of an expression. */
 #define FILTER_TEXT_MAX  65536 /* bytes */
-#define FILTER_WORDS_MAX 1000  /* words, numbers, operators, parentheses */
+#define FILTER_WORDS_MAX 32768 /* words, numbers, operators, parentheses */
 
 /* Checks 'expr' ("" lets everything pass).  Never resolves names of hosts or
  * networks; those of ports and protocols come from /etc/services and

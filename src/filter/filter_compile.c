@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <pcap/pcap.h>
-
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "filter/filter.h"
@@ -18,12 +16,6 @@
  * 0.6 s). */
 #define OPTIMISE_WORDS_MAX 400
 
-/* tcpdump.org/linktypes.html; 14 is what OpenBSD wrote for the same. */
-#define LINKTYPE_RAW         101
-#define LINKTYPE_RAW_OPENBSD 14
-
-#define SNAPLEN 262144 /* what accepting returns; as tcpdump's default */
-
 /* A number that no 32-bit scanner takes.  libpcap's scanner reports it before
  * the parser may judge it; so if put behind the first words of an expression it
  * is reported exactly when these words are fine up to here. */
@@ -31,15 +23,6 @@
 
 /* Names that stand where they may inherit 'host' from words before. */
 #define LOOSE_NAMES_MAX 64
-
-_Static_assert(sizeof(struct cbpf_insn) == sizeof(struct bpf_insn), "one is cast to the other");
-_Static_assert(offsetof(struct cbpf_insn, k) == offsetof(struct bpf_insn, k), "same layout");
-
-static void pcap_closep(pcap_t **p)
-{
-	if (*p)
-		pcap_close(*p);
-}
 
 int filter_text_init(struct filter_text *ret, const char *text, struct err *err)
 {
@@ -79,85 +62,34 @@ void filter_text_done(struct filter_text *t)
 	*t = (struct filter_text){0};
 }
 
-/* An empty file: for a file, libpcap compiles for what frames hold and never for
- * what only a kernel knows of them. */
-static pcap_t *open_link(const struct filter_link *link)
-{
-	struct pcap_file_header h = {
-		.magic = 0xa1b2c3d4,
-		.version_major = PCAP_VERSION_MAJOR,
-		.version_minor = PCAP_VERSION_MINOR,
-		.snaplen = SNAPLEN,
-		.linktype = link->type == LINKTYPE_RAW_OPENBSD ? LINKTYPE_RAW : link->type,
-	};
-	CLEANUP(fclosep) FILE *f = NULL;
-	char msg[PCAP_ERRBUF_SIZE];
-	pcap_t *p;
-
-	if (link->swapped) {
-		h.magic = __builtin_bswap32(h.magic);
-		h.version_major = __builtin_bswap16(h.version_major);
-		h.version_minor = __builtin_bswap16(h.version_minor);
-		h.snaplen = __builtin_bswap32(h.snaplen);
-		h.linktype = __builtin_bswap32(h.linktype);
-	}
-	f = fmemopen(&h, sizeof(h), "r");
-	if (!f)
-		return NULL;
-	p = pcap_fopen_offline(f, msg);
-	if (p)
-		TAKE_PTR(f); /* closed with it */
-	return p;
-}
-
-/* One call of libpcap.  1: compiled, 0: refused with the reason in 'msg'. */
-static int try(const char *text, const struct filter_link *link, bool optimise,
-	       struct bpf_program *ret, char msg[PCAP_ERRBUF_SIZE])
-{
-	CLEANUP(pcap_closep) pcap_t *p = open_link(link);
-
-	if (!p)
-		return -ENOMEM;
-	if (pcap_compile(p, ret, text, optimise, PCAP_NETMASK_UNKNOWN) == 0)
-		return 1;
-	snprintf(msg, PCAP_ERRBUF_SIZE, "%s", pcap_geterr(p));
-	return 0;
-}
-
 /* Parses the first 'len' bytes and then 'more' and the poison.  1: all of it
  * was taken, 0: not, because of 'msg'. */
 static int reaches(const struct filter_text *t, size_t len, const char *more,
-		   const struct filter_link *link, char msg[PCAP_ERRBUF_SIZE])
+		   const struct filter_link *link, char msg[FILTER_MSG_SIZE])
 {
+	CLEANUP(freep) struct cbpf_insn *code = NULL;
 	CLEANUP(buf_done) struct buf b = BUF_INIT;
-	struct bpf_program prog;
+	size_t n;
 	int r;
 
 	buf_add(&b, t->text, len);
 	buf_addf(&b, " %s" POISON, more);
 	if (buf_err(&b))
 		return buf_err(&b);
-	r = try(buf_str(&b), link, false, &prog, msg);
-	if (r > 0) /* this libpcap does not know that the number is bad */
-		pcap_freecode(&prog);
+	r = filter_pcap(buf_str(&b), link, false, &code, &n, msg);
+	/* 1: this libpcap does not know that the number is bad */
 	return r < 0 ? r : r > 0 || strstr(msg, POISON) != NULL;
-}
-
-/* Bytes up to the end of word 'i'. */
-static size_t end_of(const struct filter_text *t, size_t i)
-{
-	return (size_t)t->toks[i].off + t->toks[i].len;
 }
 
 /* The first word that libpcap does not get past; t->n: it takes them all. */
 static int first_bad(const struct filter_text *t, const struct filter_link *link, size_t *ret)
 {
-	char msg[PCAP_ERRBUF_SIZE];
+	char msg[FILTER_MSG_SIZE];
 	size_t lo = 0, hi = t->n;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		int r = reaches(t, end_of(t, mid), "", link, msg);
+		int r = reaches(t, filter_text_end(t, mid), "", link, msg);
 
 		if (r < 0)
 			return r;
@@ -199,7 +131,7 @@ static bool is_one_of(const struct filter_text *t, size_t i, const char *const *
 static int is_host_name(const struct filter_text *t, size_t i, const struct filter_link *link,
 			size_t *loose)
 {
-	char msg[PCAP_ERRBUF_SIZE];
+	char msg[FILTER_MSG_SIZE];
 	int r;
 
 	if (i && is_one_of(t, i - 1, plain_name_after, COUNT(plain_name_after)))
@@ -224,7 +156,7 @@ static int is_new_keyword(const struct filter_text *t, size_t i, const struct fi
 	const char *word = t->text + t->toks[i].off;
 	struct ftok tok = {.len = t->toks[i].len};
 	struct filter_text one = {.text = word, .toks = &tok, .n = 1};
-	char msg[PCAP_ERRBUF_SIZE];
+	char msg[FILTER_MSG_SIZE];
 
 	return reaches(&one, tok.len, "", link, msg);
 }
@@ -238,7 +170,7 @@ static unsigned column_of(const struct filter_text *t, size_t i)
 {
 	if (i < t->n)
 		return text_column(t->text, t->toks[i].off);
-	return text_column(t->text, t->n ? end_of(t, t->n - 1) : 0);
+	return text_column(t->text, t->n ? filter_text_end(t, t->n - 1) : 0);
 }
 
 /* Refuses what libpcap would ask the resolver about.  0, or -errno with 'err'
@@ -368,35 +300,60 @@ static int explain(const struct filter_text *t, const struct filter_link *link, 
 		       column_of(t, bad));
 }
 
-const char *filter_link_name(const struct filter_link *link)
+/* All of a long expression at once would take minutes: first it is made sure that
+ * libpcap understands it, which is quick, then it is compiled in parts. */
+static int compile_long(const struct filter_text *t, const struct filter_link *link,
+			struct cbpf_insn **ret, size_t *ret_n, size_t *ret_word, struct err *err)
 {
-	CLEANUP(pcap_closep) pcap_t *p = open_link(link);
+	char msg[FILTER_MSG_SIZE];
+	size_t i, open = 0;
+	int r;
 
-	return p ? pcap_datalink_val_to_description(pcap_datalink(p)) : NULL;
+	for (i = 0; i < t->n; i++)
+		open += ftok_is(t->text, &t->toks[i], "(") -
+			(size_t)ftok_is(t->text, &t->toks[i], ")");
+	r = reaches(t, strlen(t->text), "and len > 0 ", link, msg);
+	if (r < 0)
+		return err_set(err, r, "out of memory");
+	if (r > 0 && open == 0)
+		return filter_split(ret, ret_n, t, link, err);
+	/* an error, so that all of it is not compiled after all */
+	r = filter_pcap(t->text, link, false, ret, ret_n, msg);
+	if (r == 0)
+		return explain(t, link, msg, ret_word, err);
+	return r < 0 ? err_set(err, r, "out of memory") : 0;
+}
+
+static int compile_short(const struct filter_text *t, const struct filter_link *link,
+			 struct cbpf_insn **ret, size_t *ret_n, size_t *ret_word, struct err *err)
+{
+	char msg[FILTER_MSG_SIZE];
+	int r;
+
+	r = filter_pcap(t->text, link, true, ret, ret_n, msg);
+	if (r == 0)
+		return explain(t, link, msg, ret_word, err);
+	return r < 0 ? err_set(err, r, "out of memory") : 0;
 }
 
 int filter_compile(struct cbpf **ret, const struct filter_text *t, const struct filter_link *link,
 		   size_t *ret_word, struct err *err)
 {
-	char msg[PCAP_ERRBUF_SIZE];
-	struct bpf_program prog;
+	CLEANUP(freep) struct cbpf_insn *code = NULL;
 	struct err own = {0};
-	size_t word = t->n;
+	size_t word = t->n, n;
 	int r;
 
 	r = check_names(t, link, &word, &own);
 	if (r == 0) {
-		r = try(t->text, link, t->n <= OPTIMISE_WORDS_MAX, &prog, msg);
-		if (r == 0) {
-			r = explain(t, link, msg, &word, &own);
-		} else if (r > 0) {
-			r = cbpf_new(ret, (const struct cbpf_insn *)prog.bf_insns, prog.bf_len,
-				     &own);
-			pcap_freecode(&prog);
-		} else {
-			err_set(&own, r, "out of memory");
-		}
+		word = t->n;
+		if (t->n <= FILTER_WORDS_WHOLE)
+			r = compile_short(t, link, &code, &n, &word, &own);
+		else
+			r = compile_long(t, link, &code, &n, &word, &own);
 	}
+	if (r == 0)
+		r = cbpf_new(ret, code, n, &own);
 	if (ret_word)
 		*ret_word = word;
 	if (r < 0 && err)

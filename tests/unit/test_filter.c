@@ -332,13 +332,14 @@ static void limits(void **state)
 	filter_free(f);
 
 	for (i = 0; i < FILTER_WORDS_MAX - 1; i++)
-		n += (size_t)sprintf(text + n, "! ");
+		text[n++] = '!';
 	sprintf(text + n, "tcp");
-	assert_int_equal(filter_new(&f, text, &err), 0);
-	filter_free(f);
-	sprintf(text + n, "! tcp");
 	assert_int_not_equal(filter_new(&f, text, &err), 0);
-	assert_string_equal(err.text, "the expression has more than 1000 words");
+	assert_string_equal(err.text,
+			    "memory exhausted at '!' (column 9998)"); /* of libpcap's parser */
+	sprintf(text + n, "!tcp");
+	assert_int_not_equal(filter_new(&f, text, &err), 0);
+	assert_string_equal(err.text, "the expression has more than 32768 words");
 	free(text);
 }
 
@@ -433,6 +434,188 @@ static void applies(void **state)
 	}
 }
 
+static uint64_t rnd_state = 1;
+
+/* xorshift64*: the same texts in every run. */
+static uint32_t rnd(uint32_t below)
+{
+	rnd_state ^= rnd_state >> 12;
+	rnd_state ^= rnd_state << 25;
+	rnd_state ^= rnd_state >> 27;
+	return (uint32_t)(rnd_state * 0x2545f4914f6cdd1d >> 33) % below;
+}
+
+/* A chain of 'n' elements; some inherit the qualifiers of the one before. */
+static size_t rnd_chain(char *p, unsigned n, unsigned depth)
+{
+	static const char *const heads[] = {"host", "src host", "src or dst host", "ip dst host"};
+	static const char *const hosts[] = {"192.0.2.1", "198.51.100.2", "10.0.0.1", "10.9.9.9"};
+	static const char *const ports[] = {"80", "53", "http", "7", "1024", "5353"};
+	static const char *const others[] = {
+		"tcp",           "ip6",  "len > 60",         "arp",
+		"60 < len",      "icmp", "net 192.0.2.0/24", "ip[8] & 1 = 0",
+		"(5 + len) > 90"};
+	static const char *const joints[] = {" and ", " or ", " && ", " || "};
+	const char *joint = joints[rnd(4)];
+	size_t len = 0;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		if (i)
+			len += (size_t)sprintf(p + len, "%s", rnd(8) ? joint : joints[rnd(4)]);
+		if (rnd(4) == 0)
+			len += (size_t)sprintf(p + len, rnd(2) ? "not " : "! ");
+		if (depth && rnd(6) == 0) {
+			p[len++] = '(';
+			len += rnd_chain(p + len, 1 + rnd(n), depth - 1);
+			p[len++] = ')';
+			continue;
+		}
+		switch (rnd(4)) {
+		case 0: /* a list of ports, also in parentheses */
+			len += (size_t)sprintf(p + len,
+					       rnd(2) ? "port (%s or %s and not (%s))"
+						      : "port %s or %s or not %s",
+					       ports[rnd(6)], ports[rnd(6)], ports[rnd(6)]);
+			break;
+		case 1:
+		case 2:
+			len += (size_t)sprintf(p + len, "%s %s%s%s", heads[rnd(4)], hosts[rnd(4)],
+					       joint, hosts[rnd(4)]);
+			break;
+		default:
+			len += (size_t)sprintf(p + len, "%s", others[rnd(9)]);
+		}
+	}
+	return len;
+}
+
+/* Long expressions are compiled in parts: libpcap, taking them whole, agrees.  Of
+ * frames that are cut it has two opinions, with and without its optimiser. */
+static void long_ones_agree_with_libpcap(void **state)
+{
+	pcap_t *pcap = pcap_open_dead(DLT_EN10MB, 262144);
+	unsigned i, passed = 0, tested = 0;
+	char text[65536];
+	uint8_t data[512];
+
+	(void)state;
+	for (i = 0; i < 40; i++) {
+		CLEANUP(filter_freep) struct filter *f = NULL;
+		struct bpf_program prog;
+		struct err err;
+		size_t j;
+
+		text[rnd_chain(text, 22, 1)] = '\0';
+		if (filter_new(&f, text, &err) < 0)
+			fail_msg("%s: '%s'", err.text, text);
+		assert_int_equal(pcap_compile(pcap, &prog, text, 0, PCAP_NETMASK_UNKNOWN), 0);
+		for (j = 0; j < COUNT(frames) && frames[j].linktype == 1; j++) {
+			uint32_t len = (uint32_t)from_hex(frames[j].hex, data, sizeof(data));
+			bool want = bpf_filter(prog.bf_insns, data, len, len) != 0;
+
+			if (filter_match(f, 1, data, len, len) != want)
+				fail_msg("frame %zu: '%s'", j, text);
+			passed += want;
+			tested++;
+		}
+		pcap_freecode(&prog);
+	}
+	pcap_close(pcap);
+	assert_true(passed > tested / 20 && passed < tested / 20 * 19);
+}
+
+/* 'item' with its "%u" replaced. */
+static size_t numbered(char *p, const char *item, unsigned n)
+{
+	const char *mark = strstr(item, "%u");
+
+	return (size_t)sprintf(p, "%.*s%u%s", (int)(mark - item), item, n, mark + 2);
+}
+
+/* All of 64 KiB, in a time that people wait for. */
+static void long_lists(void **state)
+{
+	static const uint8_t syn[] = {
+		0, 0,  0x5e, 0, 0x53, 2, 0, 0, 0x5e, 0, 0x53, 1, 8,   0,   0x45, 0, 0, 40,
+		0, 1,  0,    0, 64,   6, 0, 0, 192,  0, 2,    1, 198, 51,  100,  2, 4, 0,
+		0, 80, 0,    0, 0,    1, 0, 0, 0,    0, 0x50, 2, 255, 255, 0,    0, 0, 0,
+	};
+	static const struct {
+		const char *front, *item, *behind;
+		unsigned n; /* items that number themselves from 1 on */
+		bool pass;  /* port 80 is among them */
+	} cases[] = {
+		{"port ", "%u or ", "9999", 4000, true},
+		{"port (", "%u or ", "9999)", 4000, true},
+		{"not (", "port %u or ", "port 9999)", 4000, false},
+		{"host 192.0.2.1 and port (", "%u or ", "9999)", 79, false},
+		{"host 192.0.2.1 and port (", "%u or ", "9999)", 80, true},
+		{"", "not port %u and ", "not host 1.2.3.4", 3000, false},
+		{"", "not src port %u and ", "not host 1.2.3.4", 1023, true},
+		{"", "not src port %u and ", "not host 1.2.3.4", 1024, false},
+		{"tcp src port ", "%u or ", "9999", 1024, true},
+		{"tcp src port ", "%u or ", "9999", 1023, false},
+		{"tcp and (", "dst port %u || ", "udp)", 2000, true},
+	};
+	CLEANUP(freep) char *text = malloc(FILTER_TEXT_MAX + 1);
+	size_t i, len;
+	unsigned j;
+
+	(void)state;
+	assert_non_null(text);
+	for (i = 0; i < COUNT(cases); i++) {
+		CLEANUP(filter_freep) struct filter *f = NULL;
+		struct err err;
+
+		len = (size_t)sprintf(text, "%s", cases[i].front);
+		for (j = 1; j <= cases[i].n; j++)
+			len += numbered(text + len, cases[i].item, j);
+		sprintf(text + len, "%s", cases[i].behind);
+		if (filter_new(&f, text, &err) < 0)
+			fail_msg("%zu: %s", i, err.text);
+		if (filter_match(f, 1, syn, sizeof(syn), sizeof(syn)) != cases[i].pass)
+			fail_msg("case %zu", i);
+	}
+}
+
+static void long_ones_rejected(void **state)
+{
+	static const struct {
+		const char *front, *item, *behind, *error;
+	} cases[] = {
+		{"port ", "1 or ", "foo", "unknown port 'foo' (column 1506)"},
+		{"host ", "1.2.3.4 or ", "foo",
+		 "host name 'foo' (column 3306): names are not resolved, give its address"},
+		{"port ", "1 or ", "", "syntax error at the end (column 1505)"},
+		{"(port ", "1 or ", "2", "syntax error at the end (column 1508)"},
+		{"port ", "1 or ", "2)", "syntax error at ')' (column 1507)"},
+		{"port ", "1 or ", "2 prot 5", "syntax error at 'prot' (column 1508)"},
+		{"port ", "1 or ", "src", "syntax error at the end (column 1509)"},
+		{"vlan and (tcp", " or vlan 1", " and", "syntax error at the end (column 3018)"},
+		{"len", " + 1 + 1 + 1", " = 5",
+		 "1803 words from column 1 on are more than 1000 and cannot be compiled in parts"},
+	};
+	CLEANUP(freep) char *text = malloc(FILTER_TEXT_MAX + 1);
+	struct filter *f;
+	struct err err;
+	size_t i, len;
+	unsigned j;
+
+	(void)state;
+	assert_non_null(text);
+	for (i = 0; i < COUNT(cases); i++) {
+		len = (size_t)sprintf(text, "%s", cases[i].front);
+		for (j = 0; j < 300; j++)
+			len += (size_t)sprintf(text + len, "%s", cases[i].item);
+		sprintf(text + len, "%s", cases[i].behind);
+		if (filter_new(&f, text, &err) == 0)
+			fail_msg("%zu: accepted", i);
+		if (strcmp(err.text, cases[i].error) != 0)
+			fail_msg("%zu: %s", i, err.text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +629,9 @@ int main(void)
 		cmocka_unit_test(empty),
 		cmocka_unit_test(accepts),
 		cmocka_unit_test(applies),
+		cmocka_unit_test(long_ones_agree_with_libpcap),
+		cmocka_unit_test(long_lists),
+		cmocka_unit_test(long_ones_rejected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
