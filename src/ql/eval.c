@@ -49,6 +49,40 @@ static uint64_t bits_addr(const struct ql_test *t, const struct col *c, size_t r
 	return BITS(addr_equal(&v[i], &want));
 }
 
+/* The halves of an address, for comparing under a mask. */
+struct halves {
+	uint64_t lo, hi;
+};
+
+static struct halves halves(const uint8_t b[16])
+{
+	struct halves h;
+
+	memcpy(&h.lo, b, 8);
+	memcpy(&h.hi, b + 8, 8);
+	return h;
+}
+
+static bool under_mask(const struct addr *a, uint8_t family, struct halves net, struct halves mask)
+{
+	struct halves v = halves(a->b);
+
+	return a->family == family && !(((v.lo ^ net.lo) & mask.lo) | ((v.hi ^ net.hi) & mask.hi));
+}
+
+static uint64_t bits_prefix(const struct ql_test *t, const struct col *c, size_t row)
+{
+	struct halves net = halves(t->lo.addr.b), mask;
+	const struct addr *v = c->v.addr + row;
+	uint8_t family = t->lo.addr.family, m[16] = {0};
+	unsigned bit;
+
+	for (bit = 0; bit < t->bits; bit++)
+		m[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	mask = halves(m);
+	return BITS(under_mask(&v[i], family, net, mask));
+}
+
 static bool contains(const char *p, size_t len, const struct val_str *needle)
 {
 	return !needle->len || (len && memmem(p, len, needle->p, needle->len));
@@ -116,8 +150,6 @@ static bool test_val(const struct ql_test *t, const union val *v, struct buf *sc
 		return in_bounds(t, v);
 	case QL_TEST_SET:
 		return in_set(t, v);
-	case QL_TEST_PREFIX:
-		return addr_in(&v->addr, &t->lo.addr, t->bits);
 	case QL_TEST_REGEX:
 	case QL_TEST_CONTAINS:
 		return test_text(t, v, scratch);
@@ -167,6 +199,9 @@ static uint64_t test_bits(const struct ql_test *t, const struct col *c, size_t r
 	case QL_TEST_EQUAL:
 		bits = t->type == VAL_ADDR ? bits_addr(t, c, row)
 					   : bits_each(t, c, row, care, scratch);
+		break;
+	case QL_TEST_PREFIX:
+		bits = bits_prefix(t, c, row);
 		break;
 	default:
 		bits = bits_each(t, c, row, care, scratch);

@@ -8,6 +8,7 @@
 
 #include "ql/keymap.h"
 #include "ql/rows.h"
+#include "ql/sort.h"
 
 #define WORDS (BATCH_ROWS / 64)
 
@@ -100,39 +101,6 @@ static int group_push(struct ql_node *n, const struct batch *b, const uint64_t *
 	return 0;
 }
 
-/* Absent keys last. */
-static int cmp_keys(const struct group *g, uint32_t a, uint32_t b)
-{
-	const struct ql_stage *st = g->node.stage;
-	size_t i;
-
-	for (i = 0; i < st->n_fields; i++) {
-		union val va, vb;
-		bool ha = ql_rows_get(&g->keys, st->fields[i], a, &va);
-		bool hb = ql_rows_get(&g->keys, st->fields[i], b, &vb);
-		int r;
-
-		if (!ha && !hb)
-			continue;
-		if (ha != hb)
-			return ha ? -1 : 1;
-		r = val_cmp(st->in->fields[st->fields[i]].type, &va, &vb);
-		if (r)
-			return r;
-	}
-	return a < b ? -1 : a > b;
-}
-
-static int cmp_groups(const void *pa, const void *pb, void *arg)
-{
-	const struct group *g = arg;
-	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-
-	if (g->sums[a].n != g->sums[b].n)
-		return g->sums[a].n > g->sums[b].n ? -1 : 1;
-	return cmp_keys(g, a, b);
-}
-
 static void put(struct batch *out, int16_t at, size_t row, uint64_t v)
 {
 	if (at < 0)
@@ -200,23 +168,37 @@ static int give(struct group *g, const uint32_t *idx)
 	return r;
 }
 
+/* The largest first; of equal ones by key, absent keys last. */
+static int order(struct group *g, uint32_t *idx, uint64_t *places)
+{
+	struct ql_key key = {g->node.stage->fields, g->node.stage->n_fields, false};
+	size_t i;
+	int r;
+
+	r = ql_sort(&g->keys, &key, idx);
+	for (i = 0; i < g->n; i++)
+		places[i] = ~g->sums[i].n;
+	return r < 0 ? r : ql_sort_places(&g->node.exec->mem, idx, g->n, places);
+}
+
 static int group_finish(struct ql_node *n)
 {
 	struct group *g = (struct group *)n;
+	struct ql_mem *mem = &n->exec->mem;
+	uint64_t *places = NULL;
 	uint32_t *idx = NULL;
-	size_t i;
 	int r;
 
 	if (!g->n)
 		return 0;
-	r = ql_mem_grow(&n->exec->mem, &idx, 0, g->n, sizeof(*idx));
-	if (r < 0)
-		return ql_node_fail(n, r);
-	for (i = 0; i < g->n; i++)
-		idx[i] = (uint32_t)i;
-	qsort_r(idx, g->n, sizeof(*idx), cmp_groups, g);
-	r = give(g, idx);
-	ql_mem_free(&n->exec->mem, idx, g->n, sizeof(*idx));
+	r = ql_mem_grow(mem, &idx, 0, g->n, sizeof(*idx));
+	if (r == 0)
+		r = ql_mem_grow(mem, &places, 0, g->n, sizeof(*places));
+	if (r == 0)
+		r = order(g, idx, places);
+	r = r < 0 ? ql_node_fail(n, r) : give(g, idx);
+	ql_mem_free(mem, idx, g->n, sizeof(*idx));
+	ql_mem_free(mem, places, g->n, sizeof(*places));
 	return r;
 }
 

@@ -17,6 +17,7 @@ struct sort {
 	struct ql_rows rows;
 	bool full;            /* 'last' is known */
 	struct ql_place last; /* of the last row that would be kept */
+	union val last_val;   /* its key; strings are in 'rows' */
 	bool exact;           /* equal places are equal keys */
 };
 
@@ -45,7 +46,6 @@ static int prune(struct sort *s)
 	const struct ql_stage *st = s->node.stage;
 	size_t held = s->rows.n;
 	uint32_t *idx;
-	union val v;
 	int r;
 
 	r = order(s, &idx);
@@ -56,10 +56,10 @@ static int prune(struct sort *s)
 	if (r < 0)
 		return r;
 	s->full = true;
-	s->last.absent = !ql_rows_get(&s->rows, st->key.fields[0], st->keep - 1, &v);
+	s->last.absent = !ql_rows_get(&s->rows, st->key.fields[0], st->keep - 1, &s->last_val);
 	s->last.prefix = s->last.absent ? 0
-					: ql_prefix(st->in->fields[st->key.fields[0]].type, &v,
-						    st->key.desc);
+					: ql_prefix(st->in->fields[st->key.fields[0]].type,
+						    &s->last_val, st->key.desc);
 	return 0;
 }
 
@@ -74,6 +74,15 @@ static uint64_t ints_before(const uint64_t *v, uint64_t flip, uint64_t last)
 	return bits;
 }
 
+/* What the prefix leaves open. */
+static bool may_be_before(const struct sort *s, const union val *v)
+{
+	const struct ql_key *key = &s->node.stage->key;
+	int c = val_cmp(s->node.stage->in->fields[key->fields[0]].type, v, &s->last_val);
+
+	return key->desc ? c > 0 || (c == 0 && key->n > 1) : c < 0 || (c == 0 && key->n > 1);
+}
+
 static uint64_t vals_before(const struct sort *s, const struct col *c, size_t row, uint64_t sel)
 {
 	uint64_t bits = 0;
@@ -84,7 +93,8 @@ static uint64_t vals_before(const struct sort *s, const struct col *c, size_t ro
 
 		col_get(c, row + (size_t)__builtin_ctzll(sel), &v);
 		p = ql_prefix(c->type, &v, s->node.stage->key.desc);
-		if (p < s->last.prefix || (p == s->last.prefix && !s->exact))
+		if (p < s->last.prefix ||
+		    (p == s->last.prefix && !s->exact && may_be_before(s, &v)))
 			bits |= sel & -sel;
 	}
 	return bits;

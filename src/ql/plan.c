@@ -187,6 +187,7 @@ static int plan_sort(struct planner *p, const struct ql_step *step)
 {
 	struct ql_stage *s = add_stage(p, QL_OP_SORT, step);
 	const struct ql_arg *name = NULL;
+	uint16_t *fields;
 	size_t i;
 	int r;
 
@@ -196,16 +197,19 @@ static int plan_sort(struct planner *p, const struct ql_step *step)
 		else
 			s->key.desc = step->args[i].word == QL_WORD_DESC;
 	}
+	if (ql_arena_alloc(&p->plan->arena, SCHEMA_NAMES_MAX * sizeof(*fields), &fields) < 0)
+		return no_memory(p);
+	s->key.fields = fields;
+	s->key.n = 1;
 	if (name) {
-		r = ql_field_find(&p->b, p->schema, name, s->key.fields);
+		r = ql_field_find(&p->b, p->schema, name, fields);
 		if (r < 0)
 			return r;
 		s->key.n = (size_t)r;
 		return 0;
 	}
 	r = find_plain(p->schema, "Last");
-	s->key.fields[0] = r < 0 ? 0 : (uint16_t)r;
-	s->key.n = 1;
+	fields[0] = r < 0 ? 0 : (uint16_t)r;
 	return 0;
 }
 

@@ -174,10 +174,28 @@ int ql_sort(const struct ql_rows *rows, const struct ql_key *key, uint32_t *ret)
 		sort_runs(a, n, &c);
 	for (i = 0; i < n; i++)
 		ret[i] = a[i].row;
-	if (key->n > 1) /* the second field orders those without the first */
+	if (key->n > 1) /* the other fields order those without the first */
 		qsort_r(mem + n, rows->n - n, sizeof(*mem), cmp_rows, &c);
 	for (i = n; i < rows->n; i++)
 		ret[i] = mem[i].row;
 	ql_mem_free(rows->mem, mem, 2 * rows->n + 1, sizeof(*mem));
+	return 0;
+}
+
+int ql_sort_places(struct ql_mem *mem, uint32_t *idx, size_t n, const uint64_t *places)
+{
+	struct ql_place *a = NULL, *sorted;
+	size_t i;
+	int r;
+
+	r = ql_mem_grow(mem, &a, 0, 2 * n + 1, sizeof(*a));
+	if (r < 0)
+		return r;
+	for (i = 0; i < n; i++)
+		a[i] = (struct ql_place){places[idx[i]], idx[i], false};
+	sorted = radix_sort(a, a + n, n);
+	for (i = 0; i < n; i++)
+		idx[i] = sorted[i].row;
+	ql_mem_free(mem, a, 2 * n + 1, sizeof(*a));
 	return 0;
 }

@@ -5,7 +5,7 @@
 #include "ql/rows.h"
 
 struct ql_key {
-	uint16_t fields[SCHEMA_NAMES_MAX]; /* the second decides where the first is equal */
+	const uint16_t *fields; /* the second decides where the first is equal, and so on */
 	size_t n;
 	bool desc;
 };
@@ -23,3 +23,6 @@ bool ql_key_exact(const struct ql_key *key, const struct schema *schema);
 
 /* Writes the numbers of all rows in order to 'ret' (rows->n entries).  0, -ENOMEM or -E2BIG. */
 int ql_sort(const struct ql_rows *rows, const struct ql_key *key, uint32_t *ret);
+
+/* Orders idx[0 .. n) by places[idx[i]], equal ones staying in order.  0, -ENOMEM or -E2BIG. */
+int ql_sort_places(struct ql_mem *mem, uint32_t *idx, size_t n, const uint64_t *places);
