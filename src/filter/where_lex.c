@@ -141,6 +141,11 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+static bool is_hex_pair(const char *p)
+{
+	return hex_value(p[0]) >= 0 && hex_value(p[1]) >= 0;
+}
+
 /* Only what cannot be a regular expression's own escape is resolved: "\d" and
  * "\\d" both mean a digit. */
 size_t wtok_unquote(const char *text, const struct wtok *t, char *ret)
@@ -161,8 +166,8 @@ size_t wtok_unquote(const char *text, const struct wtok *t, char *ret)
 			ret[n++] = '\t';
 		} else if (*p == 'r') {
 			ret[n++] = '\r';
-		} else if (*p == 'x' && hex_value(p[1]) >= 0 && hex_value(p[2]) >= 0) {
-			ret[n++] = (char)(hex_value(p[1]) << 4 | hex_value(p[2]));
+		} else if (*p == 'x' && is_hex_pair(p + 1)) {
+			ret[n++] = (char)(hex_value(p[1]) * 16 + hex_value(p[2]));
 			p += 2;
 		} else {
 			if (*p != '\\' && *p != '"' && *p != '\'')

@@ -140,9 +140,10 @@ static bool find_foreign(const struct schema *s, const char *name, size_t len, s
 		return false;
 	o.guard_text = foreign[i].guard_text;
 	if (o.guard_text) {
-		o.guarded = find_one(s, foreign[i].guard[0], &o.guard) ||
-			    find_one(s, foreign[i].guard[1], &o.guard);
-		if (!o.guarded || s->fields[o.guard].type != VAL_STR)
+		o.guarded = (find_one(s, foreign[i].guard[0], &o.guard) ||
+			     find_one(s, foreign[i].guard[1], &o.guard)) &&
+			    s->fields[o.guard].type == VAL_STR;
+		if (!o.guarded && !o.family) /* an address tells its family by itself */
 			return false;
 	}
 	*ret = o;

@@ -35,6 +35,7 @@ static void matches(void **state)
 		{"b$", "abc", false, 0},
 		{"^$", "", true, 0},
 		{"^$", "a", false, 0},
+		{"$", "ab", true, 0},
 		{"a^b", "ab", false, 0},
 		{"(^|x)b", "ab", false, 0},
 		{"(^|a)b", "ab", true, 0},
