@@ -313,7 +313,7 @@ static void test_limits(void **state)
 	check_limit("G.Flows().Dedup('a'", ",'a'", QL_ARGS_MAX - 1, ")", "");
 	check_limit("G.Flows().Dedup('a'", ",'a'", QL_ARGS_MAX, ")",
 		    "syntax error at ''a'' (column 16401): more than 4096 arguments"); /* 17 + 4096
-											  * 4 */
+											* 4 */
 	/* predicates in predicates do not recurse */
 	check_limit("G.Flows('a',", "GT(", 20000, "",
 		    "syntax error at 'GT' (column 16): predicates take values, not predicates");

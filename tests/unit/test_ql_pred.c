@@ -133,6 +133,11 @@ static const struct {
 	{".Has('Network.A', CIDR('::/0'))", "3"},
 	{".Has('Network.B', CIDR('2001:db8::/48'))", ""},
 	{".Has('Network.B', CIDR('2001:db8:1::/48'))", "3"},
+	{".Has('Network.B', CIDR('2001:db8:1::2/128'))", "3"},
+	{".Has('Network.B', CIDR('2001:db8:1::3/128'))", ""},
+	{".Has('Network.B', CIDR('2001:db8:1::3/127'))", "3"},
+	{".Has('Network.B', CIDR('2001:db8:1:0:1::/80'))", ""},
+	{".Has('Network.B', CIDR('2001:db8:1:0:1::/79'))", "3"},
 	{".Has('Network.A', LT('10.1.0.0'))", "12"},
 	{".Has('Network.A', GTE('10.1.0.7'))", "56"}, /* of its own family only */
 	{".Has('Network.A', Between('10.0.0.0', '10.1.0.7'))", "12"},
