@@ -334,6 +334,34 @@ enum ql_kind ql_kind(const struct ql *q)
 	return q->kind;
 }
 
+static bool args_use_now(const struct ql_arg *args, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct ql_arg *a = &args[i];
+
+		if (a->kind == QL_ARG_WORD && a->word == QL_WORD_NOW)
+			return true;
+		if (a->kind == QL_ARG_STRING &&
+		    (a->str.p[0] == '-' || a->str.p[0] == '+' || strcasecmp(a->str.p, "now") == 0))
+			return true;
+		if (a->kind == QL_ARG_PRED && args_use_now(a->args, a->n)) /* one level deep */
+			return true;
+	}
+	return false;
+}
+
+bool ql_uses_now(const struct ql *q)
+{
+	size_t i;
+
+	for (i = 0; i < q->n; i++)
+		if (args_use_now(q->steps[i].args, q->steps[i].n))
+			return true;
+	return false;
+}
+
 void ql_set_memory(struct ql *q, uint64_t bytes)
 {
 	q->max_memory = bytes;

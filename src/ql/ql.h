@@ -6,6 +6,7 @@
  * this module start with ql_ too; only this header and ql_src_ops.h are for others. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/batch.h"
@@ -38,6 +39,9 @@ static inline void ql_freep(struct ql **q)
 }
 
 enum ql_kind ql_kind(const struct ql *q);
+
+/* Whether a run may ask the source for now(): NOW, or text that could be a time before it. */
+bool ql_uses_now(const struct ql *q);
 
 /* Changes how much a run may hold for Sort, Dedup, Group and RawPackets, bytes.  A query that
  * needs more fails with -E2BIG and says which step. */

@@ -321,13 +321,44 @@ static void test_limits(void **state)
 		    "syntax error at '(' (column 1): queries start with G, as in G.Flows()");
 }
 
+static void test_uses_now(void **state)
+{
+	static const struct {
+		const char *text;
+		bool now;
+	} cases[] = {
+		{"G.Flows()", false},
+		{"G.At(1003, FOREVER).Flows('Ratio', 5, 'Transport.A', 'Application')", false},
+		{"G.At('2026-11-21', '-1s').Flows()", true}, /* could be, wrong as it is */
+		{"G.At(NOW).Flows()", true},
+		{"G.At('Now').Flows()", true},
+		{"G.At('-1s').Flows()", true},
+		{"G.At('+1s').Flows()", true},
+		{"G.Flows('Start', NOW)", true},
+		{"G.Flows('Start', Between('2026-11-21', now))", true},
+		{"G.Flows('Start', GT('-10m'))", true},
+		{"G.Flows('Start', GT(-10))", false},
+		{"G.Flows().Sort(DESC)", false},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ql *q = NULL;
+
+		assert_int_equal(ql_parse(&q, cases[i].text, NULL), 0);
+		if (ql_uses_now(q) != cases[i].now)
+			fail_msg("%s", cases[i].text);
+		ql_free(q);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_cuts),
-		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_good),     cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_cuts),     cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_uses_now),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
