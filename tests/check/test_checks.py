@@ -1,5 +1,6 @@
 """Each check is seen failing: a small tree that keeps the rules passes, the
 same tree with one violation fails and names it."""
+import json
 import pathlib
 import shutil
 import subprocess
@@ -138,9 +139,10 @@ def test_tidy(tmp_path):
         pytest.skip("clang-tidy is not installed")
     (tmp_path / "src/base").mkdir(parents=True)
     put(tmp_path, "src/base/x.c", "int x(int *p);\nint x(int *p)\n{\n\tif (!p)\n\t\treturn *p;\n\treturn 0;\n}\n")
-    put(tmp_path, "compile_commands.json",
-        f'[{{"directory": "{tmp_path}", "file": "{tmp_path}/src/base/x.c", "command":'
-        f' "cc -I{ROOT}/src -Wno-odd -c {tmp_path}/src/base/x.c"}}]')
+    name = str(tmp_path / "src/base/x.c")
+    put(tmp_path, "compile_commands.json", json.dumps([
+        {"directory": str(tmp_path), "file": name,
+         "arguments": ["cc", f"-I{ROOT}/src", "-Wno-odd", "-c", name]}]))
     p = subprocess.run([sys.executable, HERE / "tidy.py", tmp_path], capture_output=True, text=True)
     assert p.returncode == 1 and "NullDereference" in p.stdout, p.stdout + p.stderr
     put(tmp_path, "src/base/x.c", "int x(int *p);\nint x(int *p)\n{\n\treturn p ? *p : 0;\n}\n")

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import sys
 import tempfile
 
@@ -23,11 +24,11 @@ def database(build, folder):
     entries = json.loads((build / "compile_commands.json").read_text())
     entries = [e for e in entries if "/src/" in e["file"] or e["file"].startswith("src/")]
     for e in entries:
-        words = e["command"].split()
+        words = e.pop("arguments", None) or shlex.split(e.pop("command"))
         words = [w for w in words if not GCC_ONLY.match(w)]
         if not e["file"].endswith("/base/err.c"):
             words[1:1] = ["-include", str(MODEL)]
-        e["command"] = " ".join(words)
+        e["arguments"] = words
     (folder / "compile_commands.json").write_text(json.dumps(entries))
     return sorted({str((build / e["file"]).resolve()) for e in entries})
 

@@ -84,7 +84,8 @@ def prepare(folder):
     (folder / "build/trawl").symlink_to(os.environ["TRAWL_BIN"])
     capture = folder / "build/tour.pcap"
     subprocess.run([sys.executable, ROOT / "tests/data/make_tour.py", capture], check=True)
-    shutil.copy(capture, folder / "some.pcap")
+    for name in ("some.pcap", "tour.pcap"):
+        shutil.copy(capture, folder / name)
 
 
 def main(pages):
