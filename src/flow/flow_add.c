@@ -202,9 +202,7 @@ int flow_table_add(struct flow_table *t, struct dec *d, size_t n, const struct p
 
 	if (!n)
 		return 0;
-	r = flow_table_expire(t, pkts[d[0].pkt].clock);
-	if (r == 0)
-		r = flow_table_make_room(t, (uint32_t)n);
+	r = flow_table_make_room(t, (uint32_t)n, pkts[d[0].pkt].clock);
 	if (r < 0)
 		return r;
 

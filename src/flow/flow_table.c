@@ -165,14 +165,18 @@ int flow_table_expire(struct flow_table *t, int64_t clock)
 	return 0;
 }
 
-int flow_table_make_room(struct flow_table *t, uint32_t n)
+int flow_table_make_room(struct flow_table *t, uint32_t n, int64_t clock)
 {
 	uint32_t i;
+	int r;
 
 	if (flow_index_reserve(t, n) < 0 || dead_reserve(t, 2 * (size_t)n) < 0)
 		return -ENOMEM;
 	if (t->max_flows - t->hot.live >= n)
 		return 0;
+	r = flow_table_expire(t, clock);
+	if (r < 0)
+		return r;
 	if (t->n_dead != t->dead_at)
 		return -EAGAIN;
 	for (; n; n--) {

@@ -30,15 +30,20 @@ static inline void flow_table_freep(struct flow_table **t)
 /* Adds 'n' <= FLOW_BATCH decoded levels to their flows; d[i].pkt is the index
  * in 'pkts' of the packet, all levels of a packet stand together.  Any time
  * stamp is accepted: a flow starts at its smallest and ends at its largest;
- * time-outs follow pkts[].clock.  When there is no room for another flow and
- * none waits for its reader, the flow idle longest (closed ones first) ends
- * early and is counted.  Packet bytes are looked at for the application, none
- * are kept.  'serials', if not NULL, gets the serial of each level's flow.
- * Later fragments are completed in 'd'.
- * 0, or -EAGAIN when flows that wait for their reader fill the table: take
- * them and call again with the same packets: nothing was added. */
+ * time-outs follow pkts[].clock: a packet that comes too late for a flow begins
+ * another, whether flow_table_expire() was called or not.  When there is no room
+ * for another flow, all leave that are due; when none are and none waits for its
+ * reader, the flow idle longest (closed ones first) ends early and is counted.  Packet bytes are
+ * looked at for the application, none are kept.  'serials', if not NULL, gets the serial of each
+ * level's flow. Later fragments are completed in 'd'. 0, or -EAGAIN when flows that wait for their
+ * reader fill the table: take them and call again with the same packets: nothing was added. */
 int flow_table_add(struct flow_table *t, struct dec *d, size_t n, const struct pkt *pkts,
 		   uint64_t *serials);
+
+/* Ends the flows that are due at 'clock', so that they can be read and their
+ * memory given back; they are seen at the latest 1/256 time-out after that.
+ * For live use: who reads all flows in the end need not call it.  0 or -ENOMEM. */
+int flow_table_expire(struct flow_table *t, int64_t clock);
 
 /* Ends all flows; at 'clock' (the largest time of the input) those idle for
  * too long have timed out, others are not finished.  Nothing can be added any

@@ -101,11 +101,9 @@ static inline uint64_t flow_timeout(const struct flow_table *t, bool closed)
  * better.  flow_table_make_room() made the room that this takes. */
 void flow_table_end(struct flow_table *t, uint32_t i, uint8_t otherwise);
 
-/* Ends what is idle for too long; -ENOMEM. */
-int flow_table_expire(struct flow_table *t, int64_t clock);
-
-/* Makes room for 'n' new flows.  -EAGAIN: some must be read first; -ENOMEM. */
-int flow_table_make_room(struct flow_table *t, uint32_t n);
+/* Makes room for 'n' new flows at time 'clock'.  -EAGAIN: some must be read first;
+ * -ENOMEM. */
+int flow_table_make_room(struct flow_table *t, uint32_t n, int64_t clock);
 
 /* flow_update.c: one packet into its flow. */
 void flow_first(struct flow_table *t, uint32_t i, const struct dec *d, const struct pkt *p);

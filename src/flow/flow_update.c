@@ -8,9 +8,11 @@
 #include "flow/flow_tcp.h"
 #include "net/app.h"
 
-/* Looks for the application: the first two payloads of either side.  One that is
- * known but not its name may take two more. */
-#define TRIES_MAX 4
+/* Looks for the application: the first payload of either side says it, if their
+ * start was seen; in the middle of a connection two more may. */
+#define TRIES_START  2
+#define TRIES_MIDDLE 4
+#define TRIES_NAME   2 /* for a name, once the application is known */
 
 struct flow_more *flow_more_get(struct flow_table *t, uint32_t i)
 {
@@ -74,7 +76,8 @@ void flow_first(struct flow_table *t, uint32_t i, const struct dec *d, const str
 	struct flow_hot *h = flow_hot(t, i);
 	struct flow_cold *c = flow_cold(t, i);
 
-	h->wants = FLOW_FIRST_A | FLOW_FIRST_B | TRIES_MAX;
+	h->wants = FLOW_FIRST_A | FLOW_FIRST_B |
+		   (d->proto != IPPROTO_TCP || d->tcp_flags & TCP_SYN ? TRIES_START : TRIES_MIDDLE);
 	h->last = p->ts;
 	c->start = p->ts;
 	c->path = path_number(t, d);
