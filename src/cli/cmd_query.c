@@ -42,21 +42,6 @@ static const struct opt_set sets[] = {
 };
 /* clang-format on */
 
-/* Packets and times relative to the last packet need input that can be read
- * again; a word that only looks like such a time costs a copy of a pipe. */
-static bool reads_twice(const struct ql *q, const char *text)
-{
-	static const char *const signs[] = {"At", "Context", "NOW", "'-", "'+", "\"-", "\"+"};
-	size_t i;
-
-	if (ql_kind(q) == QL_PACKETS)
-		return true;
-	for (i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
-		if (strcasestr(text, signs[i]))
-			return true;
-	return false;
-}
-
 /* What can be told without reading a packet. */
 static int check_query(const char *text, bool *ret_twice)
 {
@@ -64,7 +49,8 @@ static int check_query(const char *text, bool *ret_twice)
 	struct err err = {0};
 
 	if (ql_parse(&q, text, &err) == 0) {
-		*ret_twice = reads_twice(q, text);
+		/* packets take a second reading, NOW one of its own before */
+		*ret_twice = ql_kind(q) == QL_PACKETS || ql_uses_now(q);
 		return CLI_DONE;
 	}
 	if (err.code != -EINVAL)
