@@ -6,13 +6,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #define SLOTS_MIN 1024
-#define HUGE_PAGE ((size_t)2 << 20)
 
 uint32_t flow_index_tag(const struct flow_table *t, const struct flow_key *k)
 {
@@ -47,21 +45,6 @@ uint32_t flow_index_find(const struct flow_table *t, const struct flow_key *k, u
 	return POOL_NONE;
 }
 
-/* Zeroed; large ones on huge pages, for the same reason as in pool_init(). */
-static uint64_t *slots_new(uint64_t n)
-{
-	size_t size = n * sizeof(uint64_t);
-	uint64_t *p;
-
-	if (size < HUGE_PAGE)
-		return calloc(n, sizeof(uint64_t));
-	p = aligned_alloc(HUGE_PAGE, size);
-	if (!p)
-		return NULL;
-	madvise(p, size, MADV_HUGEPAGE);
-	return memset(p, 0, size);
-}
-
 static void put(uint64_t *slots, uint32_t mask, uint64_t slot)
 {
 	uint32_t at = (uint32_t)(slot >> 32) & mask;
@@ -80,7 +63,7 @@ int flow_index_reserve(struct flow_table *t, uint32_t more)
 		size *= 2;
 	if (t->slots && size == (uint64_t)t->mask + 1)
 		return 0;
-	slots = slots_new(size);
+	slots = calloc(size, sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
 	for (at = 0; t->slots && at <= t->mask; at++)

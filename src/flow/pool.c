@@ -13,8 +13,6 @@ int pool_init(struct pool *p, size_t size, uint32_t max)
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (base == MAP_FAILED)
 		return -ENOMEM;
-	/* Random access to many records is bound by TLB misses otherwise. */
-	madvise(base, size * max, MADV_HUGEPAGE);
 	p->base = base;
 	return 0;
 }
