@@ -25,6 +25,15 @@ _Static_assert(offsetof(struct dec, vlan) == offsetof(struct flow_key, vlan), ""
 _Static_assert(offsetof(struct dec, kind) == offsetof(struct flow_key, kind), "");
 _Static_assert(offsetof(struct dec, link_proto) == offsetof(struct flow_key, link_proto), "");
 
+/* Places of the fields within their words. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+enum { LO_SHIFT = 0, HI_SHIFT = 16, TUN_SHIFT = 32, LINK_SHIFT = 48 };
+enum { IFACE_SHIFT = 0, PARENT_SHIFT = 32 };
+#else
+enum { LO_SHIFT = 48, HI_SHIFT = 32, TUN_SHIFT = 0, LINK_SHIFT = 0 };
+enum { IFACE_SHIFT = 32, PARENT_SHIFT = 0 };
+#endif
+
 static bool is_icmp(const struct dec *d)
 {
 	/* DEC_PORTS on ICMP: a later fragment, completed from its first one. */
@@ -36,18 +45,19 @@ bool flow_key_init(struct flow_key *k, const struct dec *d, uint32_t iface, uint
 {
 	uint64_t s0, s1, d0, d1, m;
 	uint16_t sport = d->sport, dport = d->dport;
+	uint32_t tun_id;
 	bool swap;
 
 	memcpy(&s0, d->src, 8);
 	memcpy(&s1, d->src + 8, 8);
 	memcpy(&d0, d->dst, 8);
 	memcpy(&d1, d->dst + 8, 8);
-	k->tun_id = d->tun_id;
+	tun_id = d->tun_id;
 	if (d->flags & DEC_ONE_PORT)
 		sport = dport;
 	if (is_icmp(d)) {
 		sport = dport = d->icmp_id;
-		k->tun_id = flow_key_icmp(d->proto, d->icmp_type, d->icmp_code);
+		tun_id = flow_key_icmp(d->proto, d->icmp_type, d->icmp_code);
 	}
 
 	/* Which end is which is a coin toss: no branch that guesses. */
@@ -71,13 +81,18 @@ bool flow_key_init(struct flow_key *k, const struct dec *d, uint32_t iface, uint
 	memcpy(k->hi, &s0, 8);
 	memcpy(k->hi + 8, &s1, 8);
 	m = (uint64_t)(sport ^ dport) & m;
-	k->lo_port = (uint16_t)(sport ^ m);
-	k->hi_port = (uint16_t)(dport ^ m);
+	sport = (uint16_t)(sport ^ m);
+	dport = (uint16_t)(dport ^ m);
 
-	memcpy(k->vlan, d->vlan, 8); /* and kind, proto, link_proto */
+	/* Whole words again: the hash reads words, and waits for stores of parts. */
+	s0 = (uint64_t)tun_id << TUN_SHIFT | (uint64_t)sport << LO_SHIFT |
+	     (uint64_t)dport << HI_SHIFT;
+	memcpy(&k->lo_port, &s0, 8);
+	memcpy(&s1, d->vlan, 8); /* and kind, proto, link_proto */
 	if (d->kind != DEC_LINK && d->kind != DEC_OPAQUE)
-		k->link_proto = 0;
-	k->iface = iface;
-	k->parent = parent;
+		s1 &= ~((uint64_t)UINT16_MAX << LINK_SHIFT);
+	memcpy(k->vlan, &s1, 8);
+	d0 = (uint64_t)iface << IFACE_SHIFT | (uint64_t)parent << PARENT_SHIFT;
+	memcpy(&k->iface, &d0, 8);
 	return swap;
 }

@@ -289,8 +289,9 @@ static void add_window(struct flow_tcp_dir *s, const struct dec *d)
 		s->win_max = d->window;
 }
 
-static void add_segment(struct flow_tcp *t, struct pool *losses, int dir, const struct dec *d,
-			int64_t ts)
+/* Any segment. */
+static __attribute__((noinline)) void add_segment(struct flow_tcp *t, struct pool *losses, int dir,
+						  const struct dec *d, int64_t ts)
 {
 	struct flow_tcp_dir *s = &t->dir[dir];
 	uint8_t flags = d->tcp_flags, fresh = flags & (uint8_t)~s->seen;

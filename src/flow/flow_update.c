@@ -14,6 +14,9 @@
 #define TRIES_MIDDLE 4
 #define TRIES_NAME   2 /* for a name, once the application is known */
 
+/* Kept out of the way of most packets, with its stack. */
+#define RARE __attribute__((noinline, cold))
+
 struct flow_more *flow_more_get(struct flow_table *t, uint32_t i)
 {
 	struct flow_cold *c = flow_cold(t, i);
@@ -47,7 +50,7 @@ static uint16_t path_number(struct flow_table *t, const struct dec *d)
 
 /* The record of a TCP or ICMP flow, made with the first header that can fill
  * it: the first packet may have been cut. */
-static void ext_make(struct flow_table *t, struct flow_hot *h, const struct dec *d)
+static RARE void ext_make(struct flow_table *t, struct flow_hot *h, const struct dec *d)
 {
 	struct flow_icmp *m;
 
@@ -154,7 +157,7 @@ static bool add_info(struct flow_table *t, uint32_t i, enum app app, const struc
 }
 
 /* Looks into the first payloads of a flow. */
-static void payload_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d)
+static RARE void payload_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d)
 {
 	struct flow_hot *h = flow_hot(t, i);
 	struct flow_cold *c = flow_cold(t, i);
@@ -179,7 +182,7 @@ static void payload_update(struct flow_table *t, uint32_t i, int dir, const stru
 }
 
 /* A packet from before the latest one. */
-static void time_back(struct flow_table *t, uint32_t i, const struct pkt *p)
+static RARE void time_back(struct flow_table *t, uint32_t i, const struct pkt *p)
 {
 	struct flow_cold *c = flow_cold(t, i);
 	struct flow_more *m;
@@ -207,7 +210,7 @@ static void frag_update(struct flow_table *t, uint32_t i, const struct dec *d)
 }
 
 /* What few packets have. */
-static void rare_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d)
+static RARE void rare_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d)
 {
 	struct flow_hot *h = flow_hot(t, i);
 
