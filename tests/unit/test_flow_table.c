@@ -476,6 +476,32 @@ static void full_tables_evict_and_count(void **state)
 	world_done(&w);
 }
 
+/* DESIGN's limit: 300 bytes a flow, index and list for the reader included. */
+static void memory_of_a_flow(void **state)
+{
+	enum { FLOWS = 120000 };
+	struct flow_opts o = opts;
+	struct flow_table_stats s;
+	struct world w;
+	uint64_t most = 0;
+	int i, again;
+
+	(void)state;
+	o.max_memory = UINT64_C(256) << 20;
+	world_init(&w, &o);
+	for (again = 0; again < 2; again++) { /* more packets take no more memory */
+		for (i = 0; i < FLOWS; i++)
+			add(&w, again * SEC + i * 1000, 60,
+			    make_tcp((uint8_t)(i >> 16), (uint16_t)i, 2, 80, TCP_ACK, 1, 1, 0));
+		flow_table_stats(w.table, &s);
+		assert_in_range(s.memory, s.flows * 200, s.flows * 300);
+		assert_true(!again || s.memory == most);
+		most = s.memory;
+	}
+	assert_int_equal(s.flows, FLOWS);
+	world_done(&w);
+}
+
 static void serials_come_from_first_packets(void **state)
 {
 	struct world w;
@@ -575,6 +601,7 @@ int main(void)
 		cmocka_unit_test(replies_that_answer_two_requests),
 		cmocka_unit_test(source_ports_that_are_entropy),
 		cmocka_unit_test(full_tables_evict_and_count),
+		cmocka_unit_test(memory_of_a_flow),
 		cmocka_unit_test(serials_come_from_first_packets),
 		cmocka_unit_test(shards_agree),
 	};
