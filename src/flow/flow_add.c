@@ -103,9 +103,12 @@ static uint32_t add_inner(struct flow_table *t, uint32_t outer, struct dec *d, c
 	uint32_t tag, i;
 	bool swap;
 
+	/* Not the flow's number, which may be used again while this one still lives. */
+	uint32_t parent = (uint32_t)flow_cold(t, outer)->serial;
+
 	if (d->flags & DEC_FRAG)
-		frag_complete(t, d, p, outer + 1);
-	swap = flow_key_init(&k, d, p->iface, outer + 1);
+		frag_complete(t, d, p, parent);
+	swap = flow_key_init(&k, d, p->iface, parent);
 	tag = flow_index_tag(t, &k);
 	i = add_one(t, flow_index_find(t, &k, tag, swap, d), &k, tag, swap, d, p, level);
 	if (t->flows != before) {

@@ -18,7 +18,7 @@ struct flow_key {
 	uint8_t kind, proto; /* enum dec_kind, IP protocol */
 	uint16_t link_proto; /* DEC_LINK: EtherType; DEC_OPAQUE: LINKTYPE_; else 0 */
 	uint32_t iface;
-	uint32_t parent; /* slot of the flow around this one + 1; 0: none */
+	uint32_t parent; /* low bits of the serial of the flow around this one; 0: none */
 };
 _Static_assert(sizeof(struct flow_key) == 56, "no padding: keys are hashed and compared as bytes");
 

@@ -154,15 +154,16 @@ int flow_table_expire(struct flow_table *t, int64_t clock)
 {
 	uint32_t i;
 
-	while ((i = flow_wheel_expire(&t->closed, clock)) != POOL_NONE ||
-	       (i = flow_wheel_expire(&t->idle, clock)) != POOL_NONE) {
-		if (dead_reserve(t, 1) < 0) {
-			flow_wheel_add(&t->idle, i);
-			return -ENOMEM;
-		}
+	/* The room comes first: a flow taken out must go somewhere. */
+	while (dead_reserve(t, 1) == 0) {
+		i = flow_wheel_expire(&t->closed, clock);
+		if (i == POOL_NONE)
+			i = flow_wheel_expire(&t->idle, clock);
+		if (i == POOL_NONE)
+			return 0;
 		end_flow(t, i, FLOW_TIMEOUT);
 	}
-	return 0;
+	return -ENOMEM;
 }
 
 int flow_table_make_room(struct flow_table *t, uint32_t n, int64_t clock)
@@ -179,7 +180,7 @@ int flow_table_make_room(struct flow_table *t, uint32_t n, int64_t clock)
 		return r;
 	if (t->n_dead != t->dead_at)
 		return -EAGAIN;
-	for (; n; n--) {
+	for (n -= t->max_flows - t->hot.live; n; n--) {
 		i = flow_wheel_oldest(&t->closed);
 		if (i == POOL_NONE)
 			i = flow_wheel_oldest(&t->idle);

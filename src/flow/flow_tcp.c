@@ -46,13 +46,19 @@ static void hole_remove(struct flow_loss *l, int dir, int i)
 		(size_t)(l->dir[dir].n - i) * sizeof(l->dir[dir].hole[0]));
 }
 
+/* The oldest hole is counted as missed and followed no longer. */
+static void hole_give_up(struct flow_loss *l, int dir)
+{
+	l->dir[dir].missed_bytes += l->dir[dir].hole[0].to - l->dir[dir].hole[0].from;
+	l->dir[dir].missed++;
+	hole_remove(l, dir, 0);
+}
+
 /* Inserts [from, to) before hole 'i'; the oldest one is given up for it. */
 static void hole_insert(struct flow_loss *l, int dir, int i, uint32_t from, uint32_t to)
 {
 	if (l->dir[dir].n == FLOW_HOLES) {
-		l->dir[dir].missed_bytes += l->dir[dir].hole[0].to - l->dir[dir].hole[0].from;
-		l->dir[dir].missed++;
-		hole_remove(l, dir, 0);
+		hole_give_up(l, dir);
 		if (i > 0)
 			i--;
 	}
@@ -186,7 +192,8 @@ static void add_payload(struct flow_tcp *t, struct pool *losses, int dir, uint32
 	advance(s, to);
 }
 
-static void add_syn(struct flow_tcp *t, int dir, const struct dec *d, int64_t ts)
+static void add_syn(struct flow_tcp *t, struct pool *losses, int dir, const struct dec *d,
+		    int64_t ts)
 {
 	struct flow_tcp_dir *s = &t->dir[dir], *r = &t->dir[!dir];
 
@@ -200,8 +207,13 @@ static void add_syn(struct flow_tcp *t, int dir, const struct dec *d, int64_t ts
 		int32_t early = seq_diff(t->base[dir], d->seq);
 
 		/* Data or acknowledgements overtook the SYN. */
+		struct flow_loss *l;
+
 		if (early <= 0 || early > REORDER_MAX)
 			return;
+		l = loss_get(t, losses);
+		if (l)
+			hole_insert(l, dir, 0, d->seq + 1, t->base[dir] + 1);
 		move_base(t, dir, d->seq);
 	}
 	s->state |= FLOW_TCP_SYN;
@@ -243,7 +255,7 @@ static void add_ack(struct flow_tcp *t, struct pool *losses, int dir, const stru
 	if (t->loss == POOL_NONE)
 		return;
 	l = pool_at(losses, t->loss);
-	if (!l->dir[!dir].has_ack || (seq_diff(d->ack, l->dir[!dir].acked) > 0 && beyond <= FAR)) {
+	if (beyond <= FAR && (!l->dir[!dir].has_ack || seq_diff(d->ack, l->dir[!dir].acked) > 0)) {
 		l->dir[!dir].acked = d->ack;
 		l->dir[!dir].has_ack = 1;
 	}
@@ -254,8 +266,15 @@ static void add_fin(struct flow_tcp *t, struct pool *losses, int dir, uint32_t a
 	struct flow_tcp_dir *s = &t->dir[dir];
 	int32_t gap = seq_diff(at, s->next);
 
-	if (s->state & FLOW_TCP_FIN_COUNTED || gap < 0 || gap > FAR)
+	if (s->state & FLOW_TCP_FIN_COUNTED || gap > FAR || gap < -FAR)
 		return;
+	if (gap < 0) {
+		/* It was acknowledged before it was captured: a hole of one number. */
+		if (t->loss != POOL_NONE &&
+		    hole_fill(pool_at(losses, t->loss), dir, at, at + 1) == 1)
+			s->state |= FLOW_TCP_FIN_COUNTED;
+		return;
+	}
 	if (gap > 0)
 		skip_to(t, losses, dir, at);
 	advance(s, at + 1);
@@ -289,6 +308,19 @@ static void add_window(struct flow_tcp_dir *s, const struct dec *d)
 		s->win_max = d->window;
 }
 
+/* Holes so far back that their numbers will be used again are given up: whoever
+ * went on for that long did not wait for them. */
+static void retire(struct flow_tcp *t, struct pool *losses, int dir)
+{
+	struct flow_loss *l;
+
+	if (t->loss == POOL_NONE)
+		return;
+	l = pool_at(losses, t->loss);
+	while (l->dir[dir].n && seq_diff(t->dir[dir].next, l->dir[dir].hole[0].to) > FAR)
+		hole_give_up(l, dir);
+}
+
 /* Any segment. */
 static __attribute__((noinline)) void add_segment(struct flow_tcp *t, struct pool *losses, int dir,
 						  const struct dec *d, int64_t ts)
@@ -298,26 +330,29 @@ static __attribute__((noinline)) void add_segment(struct flow_tcp *t, struct poo
 	uint32_t from = d->seq + !!(flags & TCP_SYN);
 
 	s->seen |= flags;
+	if (fresh & TCP_SYN)
+		t->syn[dir] = ts;
+	if (fresh & TCP_FIN)
+		t->fin[dir] = ts;
+	if (fresh & TCP_RST)
+		t->rst[dir] = ts;
 	add_window(s, d);
 	if (flags & TCP_RST) {
 		/* Its numbers may be made up (RFC 9293 3.5.2): no part of the stream. */
-		if (fresh & TCP_RST)
-			t->rst[dir] = ts;
 		return;
 	}
 	if (flags & TCP_SYN)
-		add_syn(t, dir, d, ts);
+		add_syn(t, losses, dir, d, ts);
 	if (!(s->state & FLOW_TCP_SEEN))
 		begin(t, dir, from - 1);
-	if (d->payload_len)
+	if (d->payload_len && d->payload_len <= FAR) /* more is no segment */
 		add_payload(t, losses, dir, from, from + d->payload_len);
 	if (flags & TCP_ACK)
 		add_ack(t, losses, dir, d, ts);
-	if (flags & TCP_FIN) {
-		if (fresh & TCP_FIN)
-			t->fin[dir] = ts;
+	if (flags & TCP_FIN)
 		add_fin(t, losses, dir, from + d->payload_len);
-	}
+	retire(t, losses, dir);
+	retire(t, losses, !dir);
 }
 
 /* Most segments by far: data or an acknowledgement, in order, in a connection that

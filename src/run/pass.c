@@ -76,6 +76,8 @@ int run_pass_init(struct run_pass *p, struct run_files *r, const struct field_se
 	const struct flow_rows_env env = {.arg = r, .iface_name = iface_name, .drops = drops};
 	int ret;
 
+	if (err)
+		err->code = 0; /* see the end */
 	*p = (struct run_pass){
 		.files = r,
 		.n_tables = r->in.threads,
@@ -93,7 +95,8 @@ int run_pass_init(struct run_pass *p, struct run_files *r, const struct field_se
 		ret = flow_rows_new(&p->rows, p->tables, p->n_tables, &env);
 	if (ret == 0)
 		ret = batch_new(&p->batch, flow_schema(), want);
-	return ret == -ENOMEM ? err_set(err, ret, "out of memory") : ret;
+	/* Some say what there was no room for, others only that there was none. */
+	return ret == -ENOMEM && err && !err->code ? err_set(err, ret, "out of memory") : ret;
 }
 
 void run_pass_done(struct run_pass *p)
@@ -242,12 +245,15 @@ static int give_packets(struct run_pass *p, const struct pkt *pkts, size_t n)
 	size_t i;
 	int r = 0;
 
-	for (i = 0; p->pkt_fn && i < n && r == 0; i++) {
-		if (p->serials[i].n)
+	for (i = 0; p->pkt_fn && i < n; i++) {
+		if (p->serials[i].n && r == 0)
 			r = p->pkt_fn(p->pkt_arg, &pkts[i], p->serials[i].v, p->serials[i].n);
 		p->serials[i].n = 0;
 	}
-	return r;
+	if (r <= 0)
+		return r;
+	p->stopped = true; /* the taker has enough */
+	return 0;
 }
 
 static int add_batch(struct run_pass *p, const struct pkt *pkts, size_t n)
@@ -315,6 +321,9 @@ static void count(struct run_pass *p)
 			 (unsigned long long)s->evicted);
 		run_note(p->files, NULL, text);
 	}
+	if (s->evicted && p->pkt_fn && p->n_tables > 1)
+		run_note(p->files, NULL,
+			 "packets of flows that ended early may be missing; --threads 1 gives all");
 	if (unfollowed) {
 		snprintf(text, sizeof(text),
 			 "%llu times there was no memory for a flow's losses, tunnel or names "

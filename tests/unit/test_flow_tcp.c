@@ -319,6 +319,92 @@ static void keep_alive_repeats_a_byte(void **state)
 	pool_done(&c.losses);
 }
 
+static void holes_stay_missed_for_gigabytes(void **state)
+{
+	struct conn c;
+	uint32_t holes, seq = 201;
+	int i;
+
+	(void)state;
+	conn_init(&c);
+	handshake(&c, 0, 0);
+	seg(&c, 0, TCP_ACK, seq, 1, 1000); /* 200 bytes not seen */
+	seq += 1000;
+	seg(&c, 1, TCP_ACK, 1, seq, 0);
+	for (i = 0; i < 12; i++) {
+		seg(&c, 0, TCP_ACK, seq, 1, 500000000);
+		seq += 500000000;
+		seg(&c, 1, TCP_ACK, 1, seq, 0);
+		assert_int_equal(missed(&c, 0, &holes), 200);
+		assert_int_equal(holes, 1);
+	}
+	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 1000 + UINT64_C(6000000000));
+	assert_int_equal(loss(&c)->dir[0].retrans_bytes, 0);
+	pool_done(&c.losses);
+}
+
+static void data_between_a_late_syn_and_early_data(void **state)
+{
+	struct conn c;
+
+	(void)state;
+	conn_init(&c);
+	seg(&c, 0, TCP_ACK, 601, 1, 100);
+	seg(&c, 0, TCP_SYN, 100, 0, 0);
+	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 100);
+	seg(&c, 0, TCP_ACK, 101, 1, 500);
+	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 600);
+	assert_int_equal(loss(&c)->dir[0].ooo_bytes, 500);
+	assert_int_equal(loss(&c)->dir[0].retrans_bytes, 0);
+	pool_done(&c.losses);
+}
+
+static void fin_captured_after_its_ack(void **state)
+{
+	struct conn c;
+	uint32_t holes;
+
+	(void)state;
+	conn_init(&c);
+	handshake(&c, 0, 0);
+	seg(&c, 0, TCP_ACK, 1, 1, 10);
+	seg(&c, 1, TCP_ACK, 1, 12, 0); /* acknowledges the FIN too */
+	seg(&c, 0, TCP_ACK | TCP_FIN, 11, 1, 0);
+	assert_int_equal(missed(&c, 0, &holes), 0);
+	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 10);
+	pool_done(&c.losses);
+}
+
+static void wild_acknowledgements_mean_nothing(void **state)
+{
+	struct conn c;
+	uint32_t holes;
+
+	(void)state;
+	conn_init(&c);
+	handshake(&c, 0, 0);
+	seg(&c, 0, TCP_ACK, 101, 1, 10); /* 1..100 not seen, not acknowledged */
+	seg(&c, 1, TCP_ACK, 1, 1600000000, 0);
+	assert_int_equal(missed(&c, 0, &holes), 0);
+	seg(&c, 1, TCP_ACK, 1, 51, 0);
+	assert_int_equal(missed(&c, 0, &holes), 50);
+	pool_done(&c.losses);
+}
+
+static void every_flag_has_its_time(void **state)
+{
+	struct conn c;
+
+	(void)state;
+	conn_init(&c);
+	seg(&c, 0, TCP_SYN | TCP_RST, 100, 0, 0);           /* 10 ms */
+	seg(&c, 0, TCP_FIN | TCP_RST | TCP_ACK, 101, 1, 0); /* 20 ms */
+	assert_int_equal(c.tcp.syn[0], 10 * MS);
+	assert_int_equal(c.tcp.rst[0], 10 * MS);
+	assert_int_equal(c.tcp.fin[0], 20 * MS);
+	pool_done(&c.losses);
+}
+
 /* Whatever arrives, what was counted adds up. */
 static void random_segments_add_up(void **state)
 {
@@ -365,6 +451,11 @@ int main(void)
 		cmocka_unit_test(what_opens_another_connection),
 		cmocka_unit_test(reset_is_no_data),
 		cmocka_unit_test(keep_alive_repeats_a_byte),
+		cmocka_unit_test(holes_stay_missed_for_gigabytes),
+		cmocka_unit_test(data_between_a_late_syn_and_early_data),
+		cmocka_unit_test(fin_captured_after_its_ack),
+		cmocka_unit_test(wild_acknowledgements_mean_nothing),
+		cmocka_unit_test(every_flag_has_its_time),
 		cmocka_unit_test(random_segments_add_up),
 	};
 

@@ -295,6 +295,39 @@ static void packets_of_chosen_flows(void **state)
 	run_files_free(r);
 }
 
+static int take_three(void *arg, const struct pkt *p, uint64_t serial)
+{
+	struct packets *t = arg;
+
+	take_packet(arg, p, serial);
+	return t->n == 3;
+}
+
+static void a_taker_can_have_enough_packets(void **state)
+{
+	const char *path = in_dir("large.pcap");
+	struct packets got = {0};
+	struct run_files *r;
+	struct rows t;
+	struct err err;
+	unsigned threads;
+
+	(void)state;
+	make_large(path);
+	for (threads = 1; threads <= 2; threads++) {
+		r = open_files(&path, 1, NULL, threads, 0);
+		scan(r, &t);
+		got.n = 0;
+		assert_int_equal(run_files_ql(r)->ops->packets(
+					 run_files_ql(r), t.serials, t.n < 4096 ? t.n : 4096,
+					 INT64_MIN, INT64_MAX, NULL, take_three, &got, &err),
+				 0);
+		assert_int_equal(got.n, 3);
+		assert_false(run_files_stats(r)->incomplete);
+		run_files_free(r);
+	}
+}
+
 static void pipes_can_be_read_twice(void **state)
 {
 	const char *path = in_dir("fifo"), *plain = in_dir("plain.pcap");
@@ -433,6 +466,7 @@ int main(void)
 		cmocka_unit_test(full_tables_lose_nothing),
 		cmocka_unit_test(several_files_are_merged),
 		cmocka_unit_test(packets_of_chosen_flows),
+		cmocka_unit_test(a_taker_can_have_enough_packets),
 		cmocka_unit_test(pipes_can_be_read_twice),
 		cmocka_unit_test(damage_is_said_with_its_place),
 		cmocka_unit_test(what_is_no_input),
