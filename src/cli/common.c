@@ -32,14 +32,14 @@ const struct opt cli_flow_table[CLI_FLOW_OPTIONS] = {
 	{"update", 0, OPT_DUR, offsetof(struct cli_flow_opts, update), "TIME", "60s",
 	 "time between two versions of a running flow; of files only the last version is written, so it changes nothing there", .min = 1},
 	{"max-flows", 0, OPT_U64, offsetof(struct cli_flow_opts, max_flows), "N", "0",
-	 "flows in memory at once; 0: as many as --max-memory allows; one more ends the longest idle one early, which is counted and said"},
+	 "flows in memory at once, to be shared by the threads, at least 128 each; 0: as many as --max-memory allows; one more ends the longest idle one early, which is counted and said"},
 	{"layer-key-mode", 0, OPT_ENUM, offsetof(struct cli_flow_opts, key_mode), "MODE", "L3",
 	 "what tells flows apart, L2 adds the MAC addresses", .words = key_modes},
 };
 
 const struct opt cli_run_table[CLI_RUN_OPTIONS] = {
 	{"threads", 0, OPT_U64, offsetof(struct cli_run_opts, threads), "N", "1",
-	 "threads that make flows; the answer is the same for every N", .min = 1, .max = RUN_THREADS_MAX},
+	 "threads that make flows; the answer is the same for every N as long as no flow has to end early for want of room", .min = 1, .max = RUN_THREADS_MAX},
 	{"max-memory", 0, OPT_SIZE, offsetof(struct cli_run_opts, max_memory), "SIZE", NULL,
 	 "memory for flows, as in 512M; default: half of the machine's; flows beyond it end early, which is counted and said", .min = 1 << 20},
 	{"resources", 0, OPT_FLAG, offsetof(struct cli_run_opts, resources), NULL, NULL,

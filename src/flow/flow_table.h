@@ -29,14 +29,18 @@ static inline void flow_table_freep(struct flow_table **t)
 
 /* Adds 'n' <= FLOW_BATCH decoded levels to their flows; d[i].pkt is the index
  * in 'pkts' of the packet, all levels of a packet stand together.  Any time
- * stamp is accepted: a flow starts at its smallest and ends at its largest;
- * time-outs follow pkts[].clock: a packet that comes too late for a flow begins
- * another, whether flow_table_expire() was called or not.  When there is no room
- * for another flow, all leave that are due; when none are and none waits for its
- * reader, the flow idle longest (closed ones first) ends early and is counted.  Packet bytes are
- * looked at for the application, none are kept.  'serials', if not NULL, gets the serial of each
- * level's flow. Later fragments are completed in 'd'. 0, or -EAGAIN when flows that wait for their
- * reader fill the table: take them and call again with the same packets: nothing was added. */
+ * stamp is accepted: a flow starts at its smallest and ends at its largest.
+ * Time-outs follow pkts[].clock: a packet that comes too late for a flow begins
+ * another, whether flow_table_expire() was called or not.
+ *
+ * When there is no room for another flow, all leave that are due; when none are
+ * and none waits for its reader, the flow idle longest (closed ones first) ends
+ * early and is counted.  At least 128 flows have room.
+ *
+ * Packet bytes are looked at for the application, none are kept.  'serials', if
+ * not NULL, gets the serial of each level's flow.  Later fragments are completed
+ * in 'd'.  0, -ENOMEM, or -EAGAIN when flows that wait for their reader fill the
+ * table: take them and call again with the same packets: nothing was added. */
 int flow_table_add(struct flow_table *t, struct dec *d, size_t n, const struct pkt *pkts,
 		   uint64_t *serials);
 

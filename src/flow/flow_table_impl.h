@@ -13,13 +13,6 @@ struct flow_path {
 	uint8_t layer[DEC_PATH_MAX];
 };
 
-/* A time at which the capture says it lost packets. */
-struct flow_drop {
-	int64_t ts;
-	uint64_t n;
-};
-#define FLOW_DROPS 4096
-
 /* What flow_table_add() works out for a batch before it touches flows. */
 struct flow_scratch {
 	struct flow_key key[FLOW_BATCH];

@@ -1,6 +1,7 @@
 /* What a flow remembers of TCP: handshake, end, windows, and which payload
  * bytes were seen once, again, late or never.  Exact as long as one direction
- * has at most FLOW_HOLES holes at once; older ones then count as missed. */
+ * has at most FLOW_HOLES holes at once, none more than 1 GiB back; older ones
+ * then count as missed. */
 #pragma once
 
 #include <stdbool.h>

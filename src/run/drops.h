@@ -1,6 +1,6 @@
 /* When a capture says it lost packets: enough to tell how many were lost while
- * a flow lasted.  Memory is bounded; when there are too many places, those
- * nearest to each other in time become one. */
+ * a flow lasted.  Memory is bounded; when there are too many places,
+ * neighbours in time become one. */
 #pragma once
 
 #include <stddef.h>

@@ -315,9 +315,8 @@ static void count(struct run_pass *p)
 	}
 	if (s->evicted) {
 		snprintf(text, sizeof(text),
-			 "%llu flows ended early to make room (--max-flows, --max-memory): their "
-			 "later "
-			 "packets are in flows of their own",
+			 "%llu flows ended early to make room (--max-flows, --max-memory): "
+			 "their later packets are in flows of their own",
 			 (unsigned long long)s->evicted);
 		run_note(p->files, NULL, text);
 	}
