@@ -145,7 +145,8 @@ static int check(struct filter *f, struct err *err)
 	return best.code;
 }
 
-int filter_new(struct filter **ret, const char *expr, struct err *err)
+static int new_at(struct filter **ret, const char *expr, filter_column_fn column, const void *arg,
+		  struct err *err)
 {
 	CLEANUP(filter_freep) struct filter *f = NULL;
 	int r;
@@ -158,6 +159,8 @@ int filter_new(struct filter **ret, const char *expr, struct err *err)
 	r = filter_text_init(&f->words, f->copy, err);
 	if (r < 0)
 		return r;
+	f->words.column = column;
+	f->words.arg = arg;
 	f->all = f->words.n == 0;
 	if (!f->all) {
 		r = check(f, err);
@@ -166,6 +169,18 @@ int filter_new(struct filter **ret, const char *expr, struct err *err)
 	}
 	*ret = TAKE_PTR(f);
 	return 0;
+}
+
+int filter_new(struct filter **ret, const char *expr, struct err *err)
+{
+	return new_at(ret, expr, NULL, NULL, err);
+}
+
+int filter_check(const char *expr, filter_column_fn column, const void *arg, struct err *err)
+{
+	CLEANUP(filter_freep) struct filter *f = NULL;
+
+	return new_at(&f, expr, column, arg, err);
 }
 
 static int prepare(struct filter *f, const struct filter_link *link, struct prog **ret,

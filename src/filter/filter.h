@@ -23,6 +23,13 @@ struct cbpf_insn;
  * says so.  An expression is fine if it makes sense for some link type. */
 int filter_new(struct filter **ret, const char *expr, struct err *err);
 void filter_free(struct filter *f); /* NULL is fine */
+
+/* The column at which byte 'off' of an expression stands for the person who wrote it: as
+ * part of something longer, perhaps with escapes. */
+typedef unsigned (*filter_column_fn)(const void *arg, size_t off);
+
+/* Checks as filter_new() does; columns are 'column' of 'arg' (NULL: those of 'expr'). */
+int filter_check(const char *expr, filter_column_fn column, const void *arg, struct err *err);
 static inline void filter_freep(struct filter **f)
 {
 	filter_free(*f);

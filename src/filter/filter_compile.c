@@ -62,6 +62,13 @@ void filter_text_done(struct filter_text *t)
 	*t = (struct filter_text){0};
 }
 
+unsigned filter_text_column(const struct filter_text *t, size_t i)
+{
+	size_t off = i < t->n ? t->toks[i].off : t->n ? filter_text_end(t, t->n - 1) : 0;
+
+	return t->column ? t->column(t->arg, off) : text_column(t->text, off);
+}
+
 /* Parses the first 'len' bytes and then 'more' and the poison.  1: all of it
  * was taken, 0: not, because of 'msg'. */
 static int reaches(const struct filter_text *t, size_t len, const char *more,
@@ -166,13 +173,6 @@ static const char *quote_word(const struct filter_text *t, size_t i, char ret[st
 	return err_quote(ret, 80, t->text + t->toks[i].off, t->toks[i].len);
 }
 
-static unsigned column_of(const struct filter_text *t, size_t i)
-{
-	if (i < t->n)
-		return text_column(t->text, t->toks[i].off);
-	return text_column(t->text, t->n ? filter_text_end(t, t->n - 1) : 0);
-}
-
 /* Refuses what libpcap would ask the resolver about.  0, or -errno with 'err'
  * set and the word in '*ret_word'. */
 static int check_names(const struct filter_text *t, const struct filter_link *link,
@@ -188,7 +188,7 @@ static int check_names(const struct filter_text *t, const struct filter_link *li
 			return err_set(err, -EINVAL,
 				       "'gateway' (column %u) goes by host names, and names are "
 				       "not resolved",
-				       column_of(t, i));
+				       filter_text_column(t, i));
 		if (t->toks[i].kind != FTOK_WORD)
 			continue;
 		r = is_host_name(t, i, link, &loose);
@@ -206,7 +206,7 @@ static int check_names(const struct filter_text *t, const struct filter_link *li
 				       "address",
 				       i && ftok_is(t->text, &t->toks[i - 1], "net") ? "network"
 										     : "host",
-				       quote_word(t, i, q), column_of(t, i));
+				       quote_word(t, i, q), filter_text_column(t, i));
 	}
 	*ret_word = t->n;
 	return 0;
@@ -262,9 +262,9 @@ static int syntax_error(const struct filter_text *t, size_t bad, struct err *err
 
 	if (bad == t->n)
 		return err_set(err, -EINVAL, "syntax error at the end (column %u)",
-			       column_of(t, bad));
+			       filter_text_column(t, bad));
 	return err_set(err, -EINVAL, "syntax error at '%s' (column %u)", quote_word(t, bad, q),
-		       column_of(t, bad));
+		       filter_text_column(t, bad));
 }
 
 /* Turns libpcap's message into ours. */
@@ -295,9 +295,9 @@ static int explain(const struct filter_text *t, const struct filter_link *link, 
 	if (bad == t->n)
 		return err_set(err, -EINVAL, "%s", safe);
 	if (quoted)
-		return err_set(err, -EINVAL, "%s (column %u)", safe, column_of(t, bad));
+		return err_set(err, -EINVAL, "%s (column %u)", safe, filter_text_column(t, bad));
 	return err_set(err, -EINVAL, "%s at '%s' (column %u)", safe, quote_word(t, bad, q),
-		       column_of(t, bad));
+		       filter_text_column(t, bad));
 }
 
 /* All of a long expression at once would take minutes: first it is made sure that

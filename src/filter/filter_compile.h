@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "filter/cbpf.h"
+#include "filter/filter.h"
 #include "filter/filter_lex.h"
 #include "filter/filter_pcap.h"
 
@@ -16,11 +17,16 @@ struct filter_text {
 	const char *text;  /* borrowed */
 	struct ftok *toks; /* owned */
 	size_t n;
+	filter_column_fn column; /* NULL: columns are those of 'text' */
+	const void *arg;         /* borrowed */
 };
 
 /* -E2BIG or -ENOMEM with 'err' set. */
 int filter_text_init(struct filter_text *ret, const char *text, struct err *err);
 void filter_text_done(struct filter_text *t);
+
+/* Where word 'i' (t->n: the end) stands, as messages say it. */
+unsigned filter_text_column(const struct filter_text *t, size_t i);
 
 /* Where word 'i' ends, bytes. */
 static inline size_t filter_text_end(const struct filter_text *t, size_t i)

@@ -201,7 +201,7 @@ static int compile(const struct split *s, struct span head, struct span e, bool 
 	}
 	err_quote(q, sizeof(q), buf_str(&b), (unsigned)b.len);
 	return err_set(s->err, -EINVAL, "%s in '%s' (column %u)", msg, q,
-		       text_column(t->text, t->toks[e.from].off));
+		       filter_text_column(t, e.from));
 }
 
 /* Puts 'next' behind 'c'.  What returns false in an 'or', or true in an 'and', goes
@@ -257,7 +257,7 @@ static int compile_element(const struct split *s, struct span head, struct span 
 			s->err, -E2BIG,
 			"%zu words from column %u on are more than %d and cannot be compiled "
 			"in parts",
-			e.to - e.from, text_column(s->t->text, s->t->toks[e.from].off), WHOLE_MAX);
+			e.to - e.from, filter_text_column(s->t, e.from), WHOLE_MAX);
 	return compile(s, head, e, false, ret);
 }
 

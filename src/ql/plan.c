@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "filter/filter.h"
+#include "filter/rx.h"
 #include "ql/args.h"
 #include "ql/tables.h"
 #include "ql/words.h"
@@ -338,14 +339,25 @@ static int plan_packets(struct planner *p, const struct ql_step *step)
 	return 0;
 }
 
+static unsigned bpf_column(const void *arg, size_t off)
+{
+	return ql_arg_column(arg, off);
+}
+
+/* Of several filters together only the last is known to make the difference. */
+static unsigned all_column(const void *arg, size_t off)
+{
+	(void)off;
+	return ((const struct ql_arg *)arg)->col;
+}
+
 /* 'text' is the filter of 'a' or all so far together; -ENOMSG: no packet can pass them. */
 static int check_bpf(struct planner *p, const struct ql_arg *a, const char *text)
 {
-	CLEANUP(filter_freep) struct filter *f = NULL;
 	struct err err;
 	int r;
 
-	r = filter_new(&f, text, &err);
+	r = filter_check(text, text == a->str.p ? bpf_column : all_column, a, &err);
 	if (r == 0)
 		return 0;
 	if (r == -EINVAL && text != a->str.p)
@@ -535,8 +547,11 @@ int ql_plan_init(struct ql_plan *plan, const struct ql *q, struct ql_src *src,
 
 	*plan = (struct ql_plan){.scan = {.from = INT64_MIN, .to = INT64_MAX}};
 	p.b = (struct ql_bind){.src = src, .arena = &plan->arena, .err = err};
-	if (ql_arena_alloc(&plan->arena, q->n * sizeof(plan->stages[0]), &plan->stages) < 0)
+	if (rx_mem_new(&plan->rx_mem) < 0 ||
+	    ql_arena_alloc(&plan->arena, q->n * sizeof(plan->stages[0]), &plan->stages) < 0) {
+		ql_plan_done(plan);
 		return no_memory(&p);
+	}
 	for (i = 0; i < q->n; i++) {
 		r = plan_step(&p, &q->steps[i]);
 		if (r < 0) {
@@ -560,6 +575,7 @@ void ql_plan_done(struct ql_plan *plan)
 	for (i = 0; i < plan->n; i++)
 		if (plan->stages[i].op == QL_OP_FILTER)
 			ql_filter_done(&plan->stages[i].filter);
+	rx_mem_free(plan->rx_mem);
 	ql_arena_done(&plan->arena);
 	*plan = (struct ql_plan){0};
 }
