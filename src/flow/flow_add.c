@@ -6,7 +6,7 @@
 
 #include "flow/flow_tcp.h"
 
-static uint32_t create(struct flow_table *t, const struct flow_key *k, uint32_t tag, bool swap,
+static uint32_t create(struct flow_table *t, const struct flow_full_key *k, uint32_t tag, bool swap,
 		       const struct dec *d, const struct pkt *p, unsigned level)
 {
 	uint32_t i = pool_alloc(&t->hot); /* make_room() saw to it */
@@ -15,8 +15,12 @@ static uint32_t create(struct flow_table *t, const struct flow_key *k, uint32_t 
 
 	memset(h, 0, sizeof(*h));
 	memset(c, 0, sizeof(*c));
-	h->key = *k;
-	h->ext = POOL_NONE;
+	h->key = k->key;
+	h->rest = h->ext = h->loss = POOL_NONE;
+	if (flow_key_is_long(&k->key)) {
+		h->rest = pool_alloc(&t->rest);
+		t->rests[h->rest] = k->rest;
+	}
 	h->flags = swap ? FLOW_A_IS_HI : 0;
 	h->last_clock = p->clock;
 	c->more = POOL_NONE;
@@ -40,7 +44,7 @@ static bool is_other(struct flow_table *t, uint32_t i, int dir, const struct dec
 		return true;
 	*ret_finish = FLOW_NOT_FINISHED;
 	return h->flags & FLOW_IS_TCP && d->flags & DEC_L4 && d->tcp_flags & TCP_SYN &&
-	       flow_tcp_is_new(&t->tcps[h->ext], closed, dir, d);
+	       flow_tcp_is_new(h, &t->tcps[h->ext], closed, dir, d);
 }
 
 /* A fragment: the first one is remembered, later ones get its ports. */
@@ -57,14 +61,23 @@ static void frag_complete(struct flow_table *t, struct dec *d, const struct pkt 
 		flow_frags_get(t->frags, d, p->iface, parent, p->clock);
 }
 
-/* Direction of a packet within flow 'i': 0 from A.  A host that pings itself has one
- * address and one identifier: there requests and replies tell it. */
+/* A host that pings itself has one address and one identifier: there requests and
+ * replies tell the direction. */
+static __attribute__((noinline)) bool pings_itself(const struct flow_table *t, uint32_t i)
+{
+	const struct flow_hot *h = flow_hot(t, i);
+	struct flow_key_rest r = flow_rest(t, i);
+
+	return memcmp(h->key.lo, h->key.hi, 4) == 0 && memcmp(r.lo, r.hi, 12) == 0;
+}
+
+/* Direction of a packet within flow 'i': 0 from A. */
 static int direction(const struct flow_table *t, uint32_t i, bool swap, const struct dec *d)
 {
 	const struct flow_hot *h = flow_hot(t, i);
 	const struct flow_icmp *m;
 
-	if (h->flags & FLOW_IS_ICMP && memcmp(h->key.lo, h->key.hi, 16) == 0) {
+	if (h->flags & FLOW_IS_ICMP && pings_itself(t, i)) {
 		m = pool_at(&t->icmp, h->ext);
 		return d->icmp_type != m->type;
 	}
@@ -72,8 +85,9 @@ static int direction(const struct flow_table *t, uint32_t i, bool swap, const st
 }
 
 /* Adds one level to flow 'i' (POOL_NONE: to be made).  Returns the flow. */
-static uint32_t add_one(struct flow_table *t, uint32_t i, const struct flow_key *k, uint32_t tag,
-			bool swap, const struct dec *d, const struct pkt *p, unsigned level)
+static uint32_t add_one(struct flow_table *t, uint32_t i, const struct flow_full_key *k,
+			uint32_t tag, bool swap, const struct dec *d, const struct pkt *p,
+			unsigned level)
 {
 	uint8_t finish;
 	int dir = 0;
@@ -99,7 +113,7 @@ static uint32_t add_inner(struct flow_table *t, uint32_t outer, struct dec *d, c
 {
 	uint64_t before = t->flows;
 	struct flow_more *m;
-	struct flow_key k;
+	struct flow_full_key k;
 	uint32_t tag, i;
 	bool swap;
 
@@ -138,7 +152,7 @@ static void batch_keys(struct flow_table *t, struct dec *d, size_t n, const stru
 	}
 }
 
-/* First flow with the right tag, not yet looked at: asks for its cache lines. */
+/* First flow with the right tag, not yet looked at: asks for its hot record. */
 static void batch_candidates(struct flow_table *t, const struct dec *d, size_t n)
 {
 	struct flow_scratch *s = &t->scratch;
@@ -163,9 +177,8 @@ static void batch_candidates(struct flow_table *t, const struct dec *d, size_t n
 	}
 }
 
-/* Which candidates are right; asks for their TCP records, and for what the end of
- * a connection touches. */
-static void batch_verify(struct flow_table *t, const struct dec *d, size_t n)
+/* Asks for what a packet will touch beside the hot record of its flow. */
+static void batch_records(struct flow_table *t, const struct dec *d, size_t n)
 {
 	struct flow_scratch *s = &t->scratch;
 	size_t k;
@@ -176,12 +189,12 @@ static void batch_verify(struct flow_table *t, const struct dec *d, size_t n)
 
 		if (s->at[k] == POOL_NONE)
 			continue;
-		if (!flow_index_match(t, s->at[k], &s->key[k], s->swap[k], &d[k])) {
-			s->at[k] = POOL_NONE;
-			continue;
-		}
 		h = flow_hot(t, s->at[k]);
-		if (!(h->flags & FLOW_IS_TCP))
+		if (h->rest != POOL_NONE)
+			__builtin_prefetch(&t->rests[h->rest]);
+		if (h->wants)
+			__builtin_prefetch(flow_cold(t, s->at[k]), 1);
+		if (!(h->flags & FLOW_IS_TCP) || flow_tcp_is_plain(h, &d[k]))
 			continue;
 		__builtin_prefetch(&t->tcps[h->ext], 1);
 		if (d[k].tcp_flags & (TCP_FIN | TCP_RST)) {
@@ -211,7 +224,7 @@ int flow_table_add(struct flow_table *t, struct dec *d, size_t n, const struct p
 
 	batch_keys(t, d, n, pkts);
 	batch_candidates(t, d, n);
-	batch_verify(t, d, n);
+	batch_records(t, d, n);
 	removals = t->removals;
 	for (k = 0; k < n; k++) {
 		const struct pkt *p = &pkts[d[k].pkt];
@@ -221,7 +234,8 @@ int flow_table_add(struct flow_table *t, struct dec *d, size_t n, const struct p
 		} else {
 			/* Flows made or ended within this batch change what was found. */
 			i = s->at[k];
-			if (i == POOL_NONE || t->removals != removals)
+			if (i == POOL_NONE || t->removals != removals ||
+			    !flow_index_match(t, i, &s->key[k], s->swap[k], &d[k]))
 				i = flow_index_find(t, &s->key[k], s->tag[k], s->swap[k], &d[k]);
 			i = add_one(t, i, &s->key[k], s->tag[k], s->swap[k], &d[k], p, 0);
 			level = 0;

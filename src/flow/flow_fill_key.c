@@ -11,8 +11,11 @@ struct addr flow_end_addr(const struct flow_row *row, int end)
 	struct addr a = {0};
 
 	if (k->kind == DEC_IP6) {
+		const struct flow_key_rest rest = flow_rest(row->t, row->i);
+
 		a.family = ADDR_IP6;
-		memcpy(a.b, hi ? k->hi : k->lo, 16);
+		memcpy(a.b, hi ? k->hi : k->lo, 4);
+		memcpy(a.b + 4, hi ? rest.hi : rest.lo, 12);
 	} else if (k->kind == DEC_IP4 || k->kind == DEC_ARP) {
 		a.family = ADDR_IP4;
 		memcpy(a.b, hi ? k->hi : k->lo, 4);

@@ -5,14 +5,14 @@
 
 static const struct flow_loss *loss(const struct flow_row *row)
 {
-	return row->tcp->loss == POOL_NONE ? NULL : pool_at(&row->t->loss, row->tcp->loss);
+	return row->hot->loss == POOL_NONE ? NULL : pool_at(&row->t->loss, row->hot->loss);
 }
 
 #define LOSS(way, member) (loss(row) ? loss(row)->dir[way].member : 0)
 
 static bool saw(const struct flow_row *row, int dir, uint8_t flag)
 {
-	return row->tcp && row->tcp->dir[dir].seen & flag;
+	return row->tcp && row->hot->dir[dir].seen & flag;
 }
 
 static struct val_str flags_text(struct flow_rows *r, size_t k, int dir)
@@ -23,7 +23,7 @@ static struct val_str flags_text(struct flow_rows *r, size_t k, int dir)
 	int bit;
 
 	for (bit = 7; bit >= 0; bit--)
-		if (r->row[k].tcp->dir[dir].seen >> bit & 1)
+		if (r->row[k].hot->dir[dir].seen >> bit & 1)
 			to[n++] = letters[bit];
 	return (struct val_str){to, n};
 }
@@ -31,19 +31,19 @@ static struct val_str flags_text(struct flow_rows *r, size_t k, int dir)
 static uint64_t missed(const struct flow_row *row, int dir, bool bytes)
 {
 	uint32_t holes;
-	uint64_t n = flow_tcp_missed(row->tcp, &row->t->loss, dir, &holes);
+	uint64_t n = flow_tcp_missed(row->hot, &row->t->loss, dir, &holes);
 
 	return bytes ? n : holes;
 }
 
 static bool has_window(const struct flow_row *row, int dir)
 {
-	return row->tcp && row->tcp->dir[dir].win_min <= row->tcp->dir[dir].win_max;
+	return row->tcp && row->hot->dir[dir].win_min <= row->hot->dir[dir].win_max;
 }
 
 static uint64_t window(const struct flow_row *row, int dir, bool max)
 {
-	const struct flow_tcp_dir *d = row->tcp->dir;
+	const struct flow_tcp_dir *d = row->hot->dir;
 	bool scaled = d[0].state & d[1].state & FLOW_TCP_WSCALE; /* RFC 7323 2.2 */
 	uint64_t w = max ? d[dir].win_max : d[dir].win_min;
 
@@ -143,16 +143,16 @@ static bool fill_stream(struct flow_rows *r, enum flow_field f, struct col *c, s
 		FLOW_FILL(u64, row->tcp, missed(row, 1, true));
 		return true;
 	case FLOW_ab_tcp_packets:
-		FLOW_FILL(u64, row->tcp, row->hot->packets[0]);
+		FLOW_FILL(u64, row->tcp, flow_packets(row->t, row->i, 0));
 		return true;
 	case FLOW_ba_tcp_packets:
-		FLOW_FILL(u64, row->tcp, row->hot->packets[1]);
+		FLOW_FILL(u64, row->tcp, flow_packets(row->t, row->i, 1));
 		return true;
 	case FLOW_ab_tcp_bytes:
-		FLOW_FILL(u64, row->tcp, flow_tcp_bytes(row->tcp, &row->t->loss, 0));
+		FLOW_FILL(u64, row->tcp, flow_tcp_bytes(row->hot, row->tcp, &row->t->loss, 0));
 		return true;
 	case FLOW_ba_tcp_bytes:
-		FLOW_FILL(u64, row->tcp, flow_tcp_bytes(row->tcp, &row->t->loss, 1));
+		FLOW_FILL(u64, row->tcp, flow_tcp_bytes(row->hot, row->tcp, &row->t->loss, 1));
 		return true;
 	default:
 		return false;

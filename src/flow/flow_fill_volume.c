@@ -11,15 +11,15 @@ static bool rtt(const struct flow_row *row, int64_t *ret)
 		*ret = row->icmp->rtt;
 		return row->icmp->rtt >= 0;
 	}
-	return row->tcp && flow_tcp_rtt(row->tcp, ret, &server);
+	return row->tcp && flow_tcp_rtt(row->hot, row->tcp, ret, &server);
 }
 
 static bool rtt_server(const struct flow_row *row, int64_t *ret)
 {
 	int server;
 
-	return row->tcp && flow_tcp_rtt(row->tcp, ret, &server) &&
-	       !(row->tcp->dir[!server].state & FLOW_TCP_SYN_AGAIN);
+	return row->tcp && flow_tcp_rtt(row->hot, row->tcp, ret, &server) &&
+	       !(row->hot->dir[!server].state & FLOW_TCP_SYN_AGAIN);
 }
 
 static bool fill_metric(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
@@ -28,12 +28,12 @@ static bool fill_metric(struct flow_rows *r, enum flow_field f, struct col *c, s
 	case FLOW_ab_packets:
 	case FLOW_ab_wire_packets: /* no file says how many a super-frame was */
 	case FLOW_last_update_ab_packets:
-		FLOW_FILL(u64, true, row->hot->packets[0]);
+		FLOW_FILL(u64, true, flow_packets(row->t, row->i, 0));
 		return true;
 	case FLOW_ba_packets:
 	case FLOW_ba_wire_packets:
 	case FLOW_last_update_ba_packets:
-		FLOW_FILL(u64, true, row->hot->packets[1]);
+		FLOW_FILL(u64, true, flow_packets(row->t, row->i, 1));
 		return true;
 	case FLOW_ab_bytes:
 	case FLOW_last_update_ab_bytes:
@@ -50,7 +50,8 @@ static bool fill_metric(struct flow_rows *r, enum flow_field f, struct col *c, s
 		FLOW_FILL(u64, flow_is_ip(row), row->hot->ip_bytes[1]);
 		return true;
 	case FLOW_raw_packets:
-		FLOW_FILL(u64, true, row->hot->packets[0] + row->hot->packets[1]);
+		FLOW_FILL(u64, true,
+			  flow_packets(row->t, row->i, 0) + flow_packets(row->t, row->i, 1));
 		return true;
 	default:
 		return false;
@@ -66,14 +67,13 @@ static void fill_rtt(struct flow_rows *r, enum flow_field f, struct col *c, size
 	else if (f == FLOW_rtt_server_ns)
 		FLOW_FILL(i64, rtt_server(row, &ns), ns);
 	else
-		FLOW_FILL(i64, row->tcp && row->tcp->rtt_state == FLOW_RTT_DONE,
-			  row->tcp->rtt_client);
+		FLOW_FILL(i64, row->tcp && row->tcp->rtt_client >= 0, row->tcp->rtt_client);
 }
 
 /* Whether TTL, DSCP and ECN of a side are known. */
 static bool has_ip(const struct flow_row *row, int dir)
 {
-	return flow_is_ip(row) && row->hot->packets[dir];
+	return flow_is_ip(row) && row->hot->flags & FLOW_AB_SEEN << dir;
 }
 
 static uint64_t ecn(const struct flow_row *row, int dir)

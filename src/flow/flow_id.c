@@ -17,6 +17,7 @@ void flow_uuid(const struct flow_table *t, uint32_t i, uint8_t ret[16])
 	const struct flow_cold *c = flow_cold(t, i);
 	const struct flow_more *m = flow_more(t, i);
 	const struct flow_key *k = &h->key;
+	const struct flow_key_rest rest = flow_rest(t, i);
 	XXH128_canonical_t canon;
 	uint8_t b[92] = {0}; /* the first 16 are the node's id: none for files */
 
@@ -29,8 +30,10 @@ void flow_uuid(const struct flow_table *t, uint32_t i, uint8_t ret[16])
 	be16_store(b + 26, k->hi_port);
 	be32_store(b + 28, k->tun_id);
 	be32_store(b + 32, k->iface);
-	memcpy(b + 36, k->lo, 16);
-	memcpy(b + 52, k->hi, 16);
+	memcpy(b + 36, k->lo, 4);
+	memcpy(b + 40, rest.lo, 12);
+	memcpy(b + 52, k->hi, 4);
+	memcpy(b + 56, rest.hi, 12);
 	if (m)
 		memcpy(b + 68, m->parent_id, 16);
 	be64_store(b + 84, (uint64_t)(m && m->has_first ? m->first : c->start));
@@ -46,6 +49,7 @@ uint64_t flow_tracking_id(const struct flow_table *t, uint32_t i, bool with_link
 	const struct flow_hot *h = flow_hot(t, i);
 	const struct flow_cold *c = flow_cold(t, i);
 	const struct flow_key *k = &h->key;
+	const struct flow_key_rest rest = flow_rest(t, i);
 	int lo = !!(h->flags & FLOW_A_IS_HI);
 	uint8_t b[60] = {0};
 
@@ -55,8 +59,10 @@ uint64_t flow_tracking_id(const struct flow_table *t, uint32_t i, bool with_link
 	be16_store(b + 4, k->lo_port);
 	be16_store(b + 6, k->hi_port);
 	be32_store(b + 8, k->tun_id);
-	memcpy(b + 12, k->lo, 16);
-	memcpy(b + 28, k->hi, 16);
+	memcpy(b + 12, k->lo, 4);
+	memcpy(b + 16, rest.lo, 12);
+	memcpy(b + 28, k->hi, 4);
+	memcpy(b + 32, rest.hi, 12);
 	if (with_link) {
 		be16_store(b + 44, k->vlan[0]);
 		be16_store(b + 46, k->vlan[1]);

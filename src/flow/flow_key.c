@@ -16,14 +16,12 @@ uint32_t flow_key_icmp(uint8_t proto, uint8_t type, uint8_t code)
 	return FLOW_KEY_ICMP | (uint32_t)(pair < type ? pair : type) << 8;
 }
 
-/* Struct dec has what makes the key at its start, in the same places, so that a
- * key is made of whole words. */
-_Static_assert(offsetof(struct dec, dst) == offsetof(struct flow_key, hi), "");
-_Static_assert(offsetof(struct dec, sport) == offsetof(struct flow_key, lo_port), "");
-_Static_assert(offsetof(struct dec, tun_id) == offsetof(struct flow_key, tun_id), "");
-_Static_assert(offsetof(struct dec, vlan) == offsetof(struct flow_key, vlan), "");
-_Static_assert(offsetof(struct dec, kind) == offsetof(struct flow_key, kind), "");
-_Static_assert(offsetof(struct dec, link_proto) == offsetof(struct flow_key, link_proto), "");
+/* Struct dec has what makes the key in the same order, so that a key is made of
+ * whole words. */
+_Static_assert(offsetof(struct dec, vlan) + 4 == offsetof(struct dec, kind), "");
+_Static_assert(offsetof(struct dec, vlan) + 6 == offsetof(struct dec, link_proto), "");
+_Static_assert(offsetof(struct flow_key, vlan) + 4 == offsetof(struct flow_key, kind), "");
+_Static_assert(offsetof(struct flow_key, vlan) + 6 == offsetof(struct flow_key, link_proto), "");
 
 /* Places of the fields within their words. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -41,58 +39,71 @@ static bool is_icmp(const struct dec *d)
 	       d->flags & (DEC_L4 | DEC_PORTS);
 }
 
-bool flow_key_init(struct flow_key *k, const struct dec *d, uint32_t iface, uint32_t parent)
+/* Addresses of 4 bytes.  Which end is which is a coin toss: no branch that guesses.
+ * The return values here: whether the source is the 'hi' end. */
+static inline bool ends_short(struct flow_full_key *k, const struct dec *d, uint16_t *sport,
+			      uint16_t *dport)
 {
-	uint64_t s0, s1, d0, d1, m;
+	uint64_t a = (uint64_t)be32_load(d->src) << 16 | *sport;
+	uint64_t b = (uint64_t)be32_load(d->dst) << 16 | *dport;
+	bool swap = a > b;
+	uint64_t x = (a ^ b) & (0 - (uint64_t)swap);
+
+	a ^= x;
+	b ^= x;
+	be64_store(k->key.lo, a >> 16 << 32 | b >> 16);
+	*sport = (uint16_t)a;
+	*dport = (uint16_t)b;
+	memset(&k->rest, 0, sizeof(k->rest));
+	return swap;
+}
+
+static bool ends_long(struct flow_full_key *k, const struct dec *d, uint16_t *sport,
+		      uint16_t *dport)
+{
+	int order = memcmp(d->src, d->dst, 16);
+	bool swap = order ? order > 0 : *sport > *dport;
+	const uint8_t *lo = swap ? d->dst : d->src, *hi = swap ? d->src : d->dst;
+	uint16_t port = *sport;
+
+	memcpy(k->key.lo, lo, 4);
+	memcpy(k->key.hi, hi, 4);
+	memcpy(k->rest.lo, lo + 4, 12);
+	memcpy(k->rest.hi, hi + 4, 12);
+	if (swap) {
+		*sport = *dport;
+		*dport = port;
+	}
+	return swap;
+}
+
+bool flow_key_init(struct flow_full_key *ret, const struct dec *d, uint32_t iface, uint32_t parent)
+{
+	struct flow_key *k = &ret->key;
 	uint16_t sport = d->sport, dport = d->dport;
-	uint32_t tun_id;
+	uint32_t tun_id = d->tun_id;
+	uint64_t word;
 	bool swap;
 
-	memcpy(&s0, d->src, 8);
-	memcpy(&s1, d->src + 8, 8);
-	memcpy(&d0, d->dst, 8);
-	memcpy(&d1, d->dst + 8, 8);
-	tun_id = d->tun_id;
 	if (d->flags & DEC_ONE_PORT)
 		sport = dport;
 	if (is_icmp(d)) {
 		sport = dport = d->icmp_id;
 		tun_id = flow_key_icmp(d->proto, d->icmp_type, d->icmp_code);
 	}
-
-	/* Which end is which is a coin toss: no branch that guesses. */
-	if (s0 != d0)
-		swap = BYTES_BE64(s0) > BYTES_BE64(d0);
-	else if (s1 != d1)
-		swap = BYTES_BE64(s1) > BYTES_BE64(d1);
-	else
-		swap = sport > dport;
-	m = 0 - (uint64_t)swap;
-	d0 = (s0 ^ d0) & m;
-	d1 = (s1 ^ d1) & m;
-	s0 ^= d0;
-	s1 ^= d1;
-	memcpy(k->lo, &s0, 8);
-	memcpy(k->lo + 8, &s1, 8);
-	memcpy(&s0, d->dst, 8);
-	memcpy(&s1, d->dst + 8, 8);
-	s0 ^= d0;
-	s1 ^= d1;
-	memcpy(k->hi, &s0, 8);
-	memcpy(k->hi + 8, &s1, 8);
-	m = (uint64_t)(sport ^ dport) & m;
-	sport = (uint16_t)(sport ^ m);
-	dport = (uint16_t)(dport ^ m);
-
-	/* Whole words again: the hash reads words, and waits for stores of parts. */
-	s0 = (uint64_t)tun_id << TUN_SHIFT | (uint64_t)sport << LO_SHIFT |
-	     (uint64_t)dport << HI_SHIFT;
-	memcpy(&k->lo_port, &s0, 8);
-	memcpy(&s1, d->vlan, 8); /* and kind, proto, link_proto */
+	/* The link is no part of the key of what has a network header. */
+	memcpy(&word, d->vlan, 8); /* and kind, proto, link_proto */
 	if (d->kind != DEC_LINK && d->kind != DEC_OPAQUE)
-		s1 &= ~((uint64_t)UINT16_MAX << LINK_SHIFT);
-	memcpy(k->vlan, &s1, 8);
-	d0 = (uint64_t)iface << IFACE_SHIFT | (uint64_t)parent << PARENT_SHIFT;
-	memcpy(&k->iface, &d0, 8);
+		word &= ~((uint64_t)UINT16_MAX << LINK_SHIFT);
+	memcpy(k->vlan, &word, 8);
+	swap = flow_key_is_long(k) ? ends_long(ret, d, &sport, &dport)
+				   : ends_short(ret, d, &sport, &dport);
+
+	/* Whole words: the hash reads words, and would wait for stores of parts. */
+	word = (uint64_t)tun_id << TUN_SHIFT | (uint64_t)sport << LO_SHIFT |
+	       (uint64_t)dport << HI_SHIFT;
+	memcpy(&k->lo_port, &word, 8);
+	word = (uint64_t)iface << IFACE_SHIFT | (uint64_t)parent << PARENT_SHIFT;
+	memcpy(&k->iface, &word, 8);
 	return swap;
 }

@@ -1,8 +1,11 @@
 /* The records of a flow, inside this module only.  Hot ones are touched by
- * every packet, cold ones by the first packet and by the reader; what few
- * flows have is in records of its own.  280 bytes for a TCP flow, 184 for
- * others, and 8 to 18 of the index. */
+ * every packet, two cache lines with all that most packets change; cold ones by
+ * the first packet, rare ones and the reader; what few flows have is in records
+ * of its own.  256 bytes for a TCP flow, 184 for others, 24 more for addresses
+ * longer than IPv4's, and 8 to 18 of the index. */
 #pragma once
+
+#include <stddef.h>
 
 #include "flow/flow.h"
 #include "flow/flow_key.h"
@@ -18,8 +21,10 @@ enum flow_flags {
 	FLOW_IS_TCP = 1 << 6,  /* 'ext' is a struct flow_tcp */
 	FLOW_IS_ICMP = 1 << 7, /* 'ext' is a struct flow_icmp */
 	FLOW_ONE_PORT = 1 << 8,
-	FLOW_PORTS = 1 << 9, /* the transport has ports, though they may be unknown */
-	FLOW_DEAD = 1 << 10, /* left the table, waits for its reader */
+	FLOW_PORTS = 1 << 9,    /* the transport has ports, though they may be unknown */
+	FLOW_DEAD = 1 << 10,    /* left the table, waits for its reader */
+	FLOW_AB_SEEN = 1 << 11, /* packets from A; FLOW_AB_SEEN << 1: from B */
+	FLOW_BA_SEEN = 1 << 12,
 };
 
 /* From one time to a later one, ns; times can be further apart than 63 bits. */
@@ -34,20 +39,44 @@ enum flow_wants {
 	FLOW_FIRST_B = 0x20,
 };
 
+enum flow_tcp_dir_flags {
+	FLOW_TCP_SEEN = 1 << 0,        /* 'next' and 'base' are set */
+	FLOW_TCP_SYN = 1 << 1,         /* 'base' is the initial sequence number */
+	FLOW_TCP_SYN_AGAIN = 1 << 2,   /* the SYN was sent more than once */
+	FLOW_TCP_FIN_COUNTED = 1 << 3, /* 'next' is behind the FIN */
+	FLOW_TCP_WSCALE = 1 << 4,      /* the SYN had the option */
+	FLOW_TCP_SYNACK = 1 << 5,      /* the SYN answered the other side's */
+	FLOW_TCP_WAIT = 1 << 6,        /* sent SYN+ACK, and the peer's ACK is awaited */
+};
+
+/* One direction of a TCP connection: what every segment touches. */
+struct flow_tcp_dir {
+	uint32_t next; /* behind the largest sequence number seen, or acknowledged by the peer */
+	uint16_t win_min, win_max; /* as announced; min > max: none yet */
+	uint16_t wraps;            /* times 'next' went through 0 */
+	uint8_t seen;              /* TCP flags, or-ed */
+	uint8_t state;             /* enum flow_tcp_dir_flags */
+};
+
 struct flow_hot {
 	struct flow_key key;
+	uint32_t rest;  /* struct flow_key_rest of a long key; else POOL_NONE */
 	uint32_t ext;   /* number in the pool that the flags name; POOL_NONE */
+	uint32_t loss;  /* TCP: struct flow_loss; POOL_NONE */
 	uint16_t flags; /* enum flow_flags */
 	uint8_t wants;  /* enum flow_wants: what payloads are still looked at for */
 	uint8_t finish; /* enum flow_finish, of dead flows */
 
-	int64_t last_clock;  /* clock of the table at the last packet: never goes back */
-	int64_t last;        /* largest packet time */
-	uint64_t packets[2]; /* [0] A to B, [1] B to A; also below */
-	uint64_t bytes[2];
+	int64_t last_clock; /* clock of the table at the last packet: never goes back */
+	int64_t last;       /* largest packet time */
+
+	uint64_t bytes[2]; /* [0] A to B, [1] B to A; also below */
 	uint64_t ip_bytes[2];
+	uint32_t packets[2];        /* the upper half is in struct flow_more: flow_packets() */
+	struct flow_tcp_dir dir[2]; /* TCP; [0] sent by A */
 };
 _Static_assert(sizeof(struct flow_hot) == 128, "two cache lines");
+_Static_assert(offsetof(struct flow_hot, bytes) == 64, "one to find, one to count");
 
 struct flow_cold {
 	uint32_t prev, next;       /* in the list that flow_wheel.c keeps it in */
@@ -63,45 +92,15 @@ struct flow_cold {
 };
 _Static_assert(sizeof(struct flow_cold) == 56, "see the sum above");
 
-enum flow_tcp_dir_flags {
-	FLOW_TCP_SEEN = 1 << 0,        /* 'next' and 'base' are set */
-	FLOW_TCP_SYN = 1 << 1,         /* 'base' is the initial sequence number */
-	FLOW_TCP_SYN_AGAIN = 1 << 2,   /* the SYN was sent more than once */
-	FLOW_TCP_FIN_COUNTED = 1 << 3, /* 'next' is behind the FIN */
-	FLOW_TCP_WSCALE = 1 << 4,      /* the SYN had the option */
-	FLOW_TCP_SYNACK = 1 << 5,      /* the SYN answered the other side's */
-};
-
-/* One direction of a TCP connection: what every segment touches. */
-struct flow_tcp_dir {
-	uint32_t next; /* behind the largest sequence number seen, or acknowledged by the peer */
-	uint16_t win_min, win_max; /* as announced; min > max: none yet */
-	uint16_t wraps;            /* times 'next' went through 0 */
-	uint8_t seen;              /* TCP flags, or-ed */
-	uint8_t state;             /* enum flow_tcp_dir_flags */
-};
-
-enum flow_tcp_rtt_state {
-	FLOW_RTT_NONE,
-	FLOW_RTT_WAIT_A, /* A sent SYN+ACK, B's ACK is awaited */
-	FLOW_RTT_WAIT_B,
-	FLOW_RTT_DONE, /* 'rtt_client' is set */
-	FLOW_RTT_LOST, /* cannot be known any more */
-};
-
+/* What is known of a connection beyond struct flow_hot's 'dir'. */
 struct flow_tcp {
-	/* The first 32 bytes, never across a cache line. */
-	struct flow_tcp_dir dir[2]; /* [0] sent by A */
-	uint32_t loss;              /* struct flow_loss; POOL_NONE */
-	uint8_t wscale[2];
-	uint8_t rtt_state; /* enum flow_tcp_rtt_state */
-	uint8_t unused;
-
 	uint32_t base[2];               /* ISN, or the first sequence number seen - 1 */
 	int64_t syn[2], fin[2], rst[2]; /* times of the first ones; valid if 'seen' has the flag */
-	int64_t rtt_client;
+	int64_t rtt_client;             /* -1: not known (yet) */
+	uint8_t wscale[2];
+	uint8_t unused[6];
 };
-_Static_assert(sizeof(struct flow_tcp) == 96, "see the sum above");
+_Static_assert(sizeof(struct flow_tcp) == 72, "see the sum above");
 
 #define FLOW_HOLES 6
 
@@ -138,7 +137,8 @@ struct flow_more {
 	uint8_t parent_id[16]; /* uuid of the flow around; zero: none */
 	int64_t first;         /* time of the first packet seen where it is not 'start' */
 	uint64_t fragments, fragment_errors;
-	char *name; /* server name, owned; NULL: none */
+	char *name;             /* server name, owned; NULL: none */
+	uint32_t packets_hi[2]; /* see struct flow_hot */
 	uint32_t quic_version;
 	uint8_t has_first;
 	uint8_t name_len;

@@ -7,7 +7,7 @@
 
 #include "flow/flow_tcp.h"
 
-/* Records and index of one flow: 128 + 56 + 96 and up to 18 bytes. */
+/* Records and index of one flow: 128 + 56 + 72 + 24 and up to 18 bytes. */
 #define FLOW_MEMORY 300
 #define FLOWS_MAX   (UINT32_C(1) << 28)
 #define FLOWS_MIN   (2 * FLOW_BATCH)
@@ -35,6 +35,8 @@ static int init_pools(struct flow_table *t, struct err *err)
 	if (r == 0)
 		r = pool_init(&t->cold, sizeof(struct flow_cold), t->max_flows);
 	if (r == 0)
+		r = pool_init(&t->rest, sizeof(struct flow_key_rest), t->max_flows);
+	if (r == 0)
 		r = pool_init(&t->tcp, sizeof(struct flow_tcp), t->max_flows);
 	if (r == 0)
 		r = pool_init(&t->icmp, sizeof(struct flow_icmp), t->max_flows);
@@ -46,6 +48,7 @@ static int init_pools(struct flow_table *t, struct err *err)
 			      at_most(rare / sizeof(struct flow_more)));
 	t->hots = (struct flow_hot *)t->hot.base;
 	t->colds = (struct flow_cold *)t->cold.base;
+	t->rests = (struct flow_key_rest *)t->rest.base;
 	t->tcps = (struct flow_tcp *)t->tcp.base;
 	return r < 0 ? err_set(err, r, "no address space for %u flows", t->max_flows) : 0;
 }
@@ -89,6 +92,7 @@ void flow_table_free(struct flow_table *t)
 		free(((struct flow_more *)pool_at(&t->more, i))->name);
 	pool_done(&t->hot);
 	pool_done(&t->cold);
+	pool_done(&t->rest);
 	pool_done(&t->tcp);
 	pool_done(&t->icmp);
 	pool_done(&t->loss);
@@ -120,15 +124,13 @@ static int dead_reserve(struct flow_table *t, size_t more)
 	return 0;
 }
 
-static uint8_t finish_of(const struct flow_table *t, const struct flow_hot *h, uint8_t otherwise)
+static uint8_t finish_of(const struct flow_hot *h, uint8_t otherwise)
 {
-	const struct flow_tcp *tcp;
 	uint8_t seen;
 
 	if (!(h->flags & FLOW_IS_TCP))
 		return otherwise;
-	tcp = &t->tcps[h->ext];
-	seen = tcp->dir[0].seen | tcp->dir[1].seen;
+	seen = h->dir[0].seen | h->dir[1].seen;
 	return seen & TCP_RST ? FLOW_TCP_RST : seen & TCP_FIN ? FLOW_TCP_FIN : otherwise;
 }
 
@@ -138,8 +140,8 @@ static void end_flow(struct flow_table *t, uint32_t i, uint8_t otherwise)
 {
 	struct flow_hot *h = flow_hot(t, i);
 
-	flow_index_remove(t, flow_index_tag(t, &h->key), i);
-	h->finish = finish_of(t, h, otherwise);
+	flow_index_remove(t, flow_index_tag_of(t, i), i);
+	h->finish = finish_of(h, otherwise);
 	h->flags |= FLOW_DEAD;
 	t->dead[t->n_dead++] = i;
 }
@@ -241,7 +243,7 @@ int flow_table_finish(struct flow_table *t, int64_t clock)
 		if (h->flags & FLOW_DEAD)
 			continue;
 		late = flow_span(h->last_clock, clock) > flow_timeout(t, h->flags & FLOW_CLOSED);
-		h->finish = finish_of(t, h, late ? FLOW_TIMEOUT : FLOW_NOT_FINISHED);
+		h->finish = finish_of(h, late ? FLOW_TIMEOUT : FLOW_NOT_FINISHED);
 		h->flags |= FLOW_DEAD;
 		if (!all)
 			t->dead[t->n_dead++] = i;
@@ -261,14 +263,14 @@ void flow_table_release(struct flow_table *t, uint32_t i)
 	struct flow_cold *c = flow_cold(t, i);
 
 	if (h->flags & FLOW_IS_TCP) {
-		struct flow_tcp *tcp = &t->tcps[h->ext];
-
-		if (tcp->loss != POOL_NONE)
-			pool_release(&t->loss, tcp->loss);
+		if (h->loss != POOL_NONE)
+			pool_release(&t->loss, h->loss);
 		pool_release(&t->tcp, h->ext);
 	} else if (h->flags & FLOW_IS_ICMP) {
 		pool_release(&t->icmp, h->ext);
 	}
+	if (h->rest != POOL_NONE)
+		pool_release(&t->rest, h->rest);
 	if (c->more != POOL_NONE) {
 		struct flow_more *m = pool_at(&t->more, c->more);
 
@@ -289,8 +291,9 @@ void flow_table_stats(const struct flow_table *t, struct flow_table_stats *ret)
 		.unfollowed = t->unfollowed,
 		.live = t->hot.live - (t->n_dead - t->dead_at),
 		.memory = (uint64_t)t->hot.used * (t->hot.size + t->cold.size) +
-			  pool_memory(&t->tcp) + pool_memory(&t->icmp) + pool_memory(&t->loss) +
-			  pool_memory(&t->more) + t->dead_size * sizeof(*t->dead) +
+			  pool_memory(&t->rest) + pool_memory(&t->tcp) + pool_memory(&t->icmp) +
+			  pool_memory(&t->loss) + pool_memory(&t->more) +
+			  t->dead_size * sizeof(*t->dead) +
 			  (t->slots ? ((uint64_t)t->mask + 1) * sizeof(*t->slots) : 0),
 	};
 }

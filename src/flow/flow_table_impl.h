@@ -15,7 +15,7 @@ struct flow_path {
 
 /* What flow_table_add() works out for a batch before it touches flows. */
 struct flow_scratch {
-	struct flow_key key[FLOW_BATCH];
+	struct flow_full_key key[FLOW_BATCH];
 	uint32_t tag[FLOW_BATCH];
 	uint32_t at[FLOW_BATCH];   /* flow; POOL_NONE: not found */
 	bool swap[FLOW_BATCH];     /* the packet's source is the 'hi' end */
@@ -31,9 +31,12 @@ struct flow_table {
 	uint8_t secret[FLOW_SECRET_SIZE]; /* random: nobody can prepare keys that collide */
 
 	struct pool hot, cold; /* the same numbers; 'hot' keeps the book */
-	struct pool tcp, icmp, loss, more;
-	struct flow_hot *hots;   /* records of 'hot', 'cold' and 'tcp' by number: pool_at() */
-	struct flow_cold *colds; /* would multiply by a size that it has to look up */
+	struct pool rest, tcp, icmp, loss, more;
+	/* Records of 'hot', 'cold', 'rest' and 'tcp' by number: pool_at() would multiply
+	 * by a size that it has to look up. */
+	struct flow_hot *hots;
+	struct flow_cold *colds;
+	struct flow_key_rest *rests;
 	struct flow_tcp *tcps;
 
 	uint64_t *slots;   /* tag << 32 | number + 1; 0: empty; NULL once finished */
@@ -67,6 +70,14 @@ static inline struct flow_cold *flow_cold(const struct flow_table *t, uint32_t i
 	return &t->colds[i];
 }
 
+/* The other bytes of its addresses; zero where four are all. */
+static inline struct flow_key_rest flow_rest(const struct flow_table *t, uint32_t i)
+{
+	uint32_t r = flow_hot(t, i)->rest;
+
+	return r == POOL_NONE ? (struct flow_key_rest){0} : t->rests[r];
+}
+
 static inline struct flow_more *flow_more(const struct flow_table *t, uint32_t i)
 {
 	uint32_t m = flow_cold(t, i)->more;
@@ -74,11 +85,19 @@ static inline struct flow_more *flow_more(const struct flow_table *t, uint32_t i
 	return m == POOL_NONE ? NULL : pool_at(&t->more, m);
 }
 
+static inline uint64_t flow_packets(const struct flow_table *t, uint32_t i, int dir)
+{
+	const struct flow_more *m = flow_more(t, i);
+
+	return (m ? (uint64_t)m->packets_hi[dir] << 32 : 0) + flow_hot(t, i)->packets[dir];
+}
+
 /* flow_index.c: from keys to flows. */
-uint32_t flow_index_tag(const struct flow_table *t, const struct flow_key *k);
-bool flow_index_match(const struct flow_table *t, uint32_t i, const struct flow_key *k, bool swap,
-		      const struct dec *d);
-uint32_t flow_index_find(const struct flow_table *t, const struct flow_key *k, uint32_t tag,
+uint32_t flow_index_tag(const struct flow_table *t, const struct flow_full_key *k);
+uint32_t flow_index_tag_of(const struct flow_table *t, uint32_t i); /* flow's */
+bool flow_index_match(const struct flow_table *t, uint32_t i, const struct flow_full_key *k,
+		      bool swap, const struct dec *d);
+uint32_t flow_index_find(const struct flow_table *t, const struct flow_full_key *k, uint32_t tag,
 			 bool swap, const struct dec *d);
 int flow_index_reserve(struct flow_table *t, uint32_t more); /* room for more; -ENOMEM */
 void flow_index_add(struct flow_table *t, uint32_t tag, uint32_t i);

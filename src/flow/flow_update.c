@@ -59,7 +59,7 @@ static RARE void ext_make(struct flow_table *t, struct flow_hot *h, const struct
 		if (h->ext == POOL_NONE)
 			return;
 		h->flags |= FLOW_IS_TCP;
-		flow_tcp_init(pool_at(&t->tcp, h->ext));
+		flow_tcp_init(h, pool_at(&t->tcp, h->ext));
 	} else if (d->proto == IPPROTO_ICMP || d->proto == IPPROTO_ICMPV6) {
 		h->ext = pool_alloc(&t->icmp);
 		if (h->ext == POOL_NONE)
@@ -224,8 +224,9 @@ static RARE void rare_update(struct flow_table *t, uint32_t i, int dir, const st
 		frag_update(t, i, d);
 }
 
-static void l4_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
-		      const struct pkt *p)
+/* What the transport says that is not the plain case. */
+static __attribute__((noinline)) void l4_update(struct flow_table *t, uint32_t i, int dir,
+						const struct dec *d, const struct pkt *p)
 {
 	struct flow_hot *h = flow_hot(t, i);
 
@@ -234,7 +235,7 @@ static void l4_update(struct flow_table *t, uint32_t i, int dir, const struct de
 	if (h->flags & FLOW_IS_ICMP) {
 		icmp_update(pool_at(&t->icmp, h->ext), dir, d, p->ts);
 	} else if (h->flags & FLOW_IS_TCP) {
-		bool over = flow_tcp_add(&t->tcps[h->ext], &t->loss, dir, d, p->ts);
+		bool over = flow_tcp_add(h, &t->tcps[h->ext], &t->loss, dir, d, p->ts);
 
 		if (over && !(h->flags & FLOW_CLOSED)) {
 			h->flags |= FLOW_CLOSED;
@@ -244,17 +245,31 @@ static void l4_update(struct flow_table *t, uint32_t i, int dir, const struct de
 	}
 }
 
+/* The first packet of a side, or the one behind 2^32 of them. */
+static RARE void side_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d)
+{
+	struct flow_hot *h = flow_hot(t, i);
+	struct flow_cold *c = flow_cold(t, i);
+	struct flow_more *m;
+
+	if (h->flags & FLOW_AB_SEEN << dir) {
+		m = flow_more_get(t, i);
+		if (m)
+			m->packets_hi[dir]++;
+		return;
+	}
+	h->flags |= (uint16_t)(FLOW_AB_SEEN << dir);
+	c->ttl[dir] = d->ttl;
+	c->tos[dir] = d->tos;
+}
+
 void flow_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
 		 const struct pkt *p)
 {
 	struct flow_hot *h = flow_hot(t, i);
 
-	if (!h->packets[dir]++) {
-		struct flow_cold *c = flow_cold(t, i);
-
-		c->ttl[dir] = d->ttl;
-		c->tos[dir] = d->tos;
-	}
+	if (!h->packets[dir]++)
+		side_update(t, i, dir, d);
 	h->bytes[dir] += p->len;
 	h->ip_bytes[dir] += d->ip_len;
 	h->last_clock = p->clock;
@@ -266,6 +281,8 @@ void flow_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
 		rare_update(t, i, dir, d);
 	if (d->payload_len && h->wants & (FLOW_TRIES | FLOW_FIRST_A << dir))
 		payload_update(t, i, dir, d);
-	if (d->flags & DEC_L4 && d->proto != IPPROTO_UDP)
+	if (!(d->flags & DEC_L4) || d->proto == IPPROTO_UDP)
+		return;
+	if (!(h->flags & FLOW_IS_TCP) || !flow_tcp_add_plain(h, dir, d))
 		l4_update(t, i, dir, d, p);
 }

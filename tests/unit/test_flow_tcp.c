@@ -11,6 +11,7 @@
 #include "flow_make.h"
 
 struct conn {
+	struct flow_hot hot;
 	struct flow_tcp tcp;
 	struct pool losses;
 	int64_t ts;
@@ -18,7 +19,7 @@ struct conn {
 
 static void conn_init(struct conn *c)
 {
-	flow_tcp_init(&c->tcp);
+	flow_tcp_init(&c->hot, &c->tcp);
 	assert_int_equal(pool_init(&c->losses, sizeof(struct flow_loss), 16), 0);
 	c->ts = 0;
 }
@@ -28,7 +29,7 @@ static bool seg(struct conn *c, int dir, uint8_t flags, uint32_t seq, uint32_t a
 	struct dec d = make_tcp(1, 1000, 2, 80, flags, seq, ack, len);
 
 	c->ts += 10 * MS;
-	return flow_tcp_add(&c->tcp, &c->losses, dir, &d, c->ts);
+	return flow_tcp_add(&c->hot, &c->tcp, &c->losses, dir, &d, c->ts);
 }
 
 static void handshake(struct conn *c, uint32_t isn_a, uint32_t isn_b)
@@ -42,12 +43,12 @@ static const struct flow_loss *loss(const struct conn *c)
 {
 	static const struct flow_loss none;
 
-	return c->tcp.loss == POOL_NONE ? &none : pool_at(&c->losses, c->tcp.loss);
+	return c->hot.loss == POOL_NONE ? &none : pool_at(&c->losses, c->hot.loss);
 }
 
 static uint64_t missed(const struct conn *c, int dir, uint32_t *holes)
 {
-	return flow_tcp_missed(&c->tcp, &c->losses, dir, holes);
+	return flow_tcp_missed(&c->hot, &c->losses, dir, holes);
 }
 
 static void plain_connection(void **state)
@@ -65,13 +66,12 @@ static void plain_connection(void **state)
 	assert_true(seg(&c, 1, TCP_ACK | TCP_FIN, 1501, 152, 0));
 	seg(&c, 0, TCP_ACK, 152, 1502, 0);
 
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 50);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 1), 1000);
-	assert_int_equal(c.tcp.loss, POOL_NONE);
-	assert_true(flow_tcp_rtt(&c.tcp, &ns, &server));
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 50);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 1), 1000);
+	assert_int_equal(c.hot.loss, POOL_NONE);
+	assert_true(flow_tcp_rtt(&c.hot, &c.tcp, &ns, &server));
 	assert_int_equal(ns, 10 * MS);
 	assert_int_equal(server, 1);
-	assert_int_equal(c.tcp.rtt_state, FLOW_RTT_DONE);
 	assert_int_equal(c.tcp.rtt_client, 10 * MS);
 	assert_int_equal(c.tcp.fin[0], 60 * MS);
 	pool_done(&c.losses);
@@ -86,9 +86,9 @@ static void sequence_numbers_wrap(void **state)
 	handshake(&c, UINT32_MAX - 10, UINT32_MAX);
 	seg(&c, 0, TCP_ACK, UINT32_MAX - 9, 0, 100);
 	seg(&c, 1, TCP_ACK, 0, 90, 7);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 100);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 1), 7);
-	assert_int_equal(c.tcp.loss, POOL_NONE);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 100);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 1), 7);
+	assert_int_equal(c.hot.loss, POOL_NONE);
 	pool_done(&c.losses);
 }
 
@@ -103,7 +103,7 @@ static void more_than_4_gib(void **state)
 	handshake(&c, 0, 0);
 	for (i = 0; i < 10; i++, seq += 500000000)
 		seg(&c, 0, TCP_ACK, seq, 1, 500000000);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), UINT64_C(5000000000));
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), UINT64_C(5000000000));
 	pool_done(&c.losses);
 }
 
@@ -121,7 +121,7 @@ static void retransmissions(void **state)
 	assert_int_equal(loss(&c)->dir[0].retrans_bytes, 150);
 	assert_int_equal(loss(&c)->dir[0].retrans_packets, 2);
 	assert_int_equal(loss(&c)->dir[0].ooo_bytes, 0);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 250);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 250);
 	pool_done(&c.losses);
 }
 
@@ -135,11 +135,11 @@ static void out_of_order(void **state)
 	handshake(&c, 0, 0);
 	seg(&c, 0, TCP_ACK, 1, 1, 100);
 	seg(&c, 0, TCP_ACK, 301, 1, 100); /* 101..300 missing */
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 200);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 200);
 	seg(&c, 0, TCP_ACK, 151, 1, 50); /* the middle of the hole */
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 250);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 250);
 	seg(&c, 0, TCP_ACK, 101, 1, 200); /* the rest, 50 bytes again */
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 400);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 400);
 	assert_int_equal(loss(&c)->dir[0].ooo_bytes, 200);
 	assert_int_equal(loss(&c)->dir[0].ooo_packets, 2);
 	assert_int_equal(loss(&c)->dir[0].retrans_bytes, 50);
@@ -169,7 +169,7 @@ static void missed_only_when_acknowledged(void **state)
 	seg(&c, 1, TCP_ACK, 1, 801, 0); /* 500 more at the end */
 	assert_int_equal(missed(&c, 0, &holes), 600);
 	assert_int_equal(holes, 2);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 200);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 200);
 	pool_done(&c.losses);
 }
 
@@ -182,8 +182,8 @@ static void one_direction_only(void **state)
 	conn_init(&c);
 	seg(&c, 0, TCP_ACK, 1000, 5000, 10);
 	seg(&c, 0, TCP_ACK, 1010, 5200, 10); /* 200 bytes that were never seen */
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 20);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 1), 0);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 20);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 1), 0);
 	assert_int_equal(missed(&c, 1, &holes), 200);
 	pool_done(&c.losses);
 }
@@ -198,7 +198,7 @@ static void capture_begins_in_the_middle_out_of_order(void **state)
 	seg(&c, 0, TCP_ACK, 1000, 1, 50); /* earlier bytes, seen for the first time */
 	assert_int_equal(loss(&c)->dir[0].ooo_bytes, 50);
 	assert_int_equal(loss(&c)->dir[0].retrans_bytes, 0);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 150);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 150);
 	pool_done(&c.losses);
 }
 
@@ -213,7 +213,7 @@ static void more_holes_than_are_followed(void **state)
 	for (i = 0; i < 2 * FLOW_HOLES; i++)
 		seg(&c, 0, TCP_ACK, 101 + 200 * i, 1, 100); /* 100 missing before each */
 	assert_int_equal(loss(&c)->dir[0].n, FLOW_HOLES);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 100 * 2 * FLOW_HOLES);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 100 * 2 * FLOW_HOLES);
 	seg(&c, 1, TCP_ACK, 1, 101 + 200 * i, 0);
 	assert_int_equal(missed(&c, 0, &holes), 100 * (2 * FLOW_HOLES + 1));
 	pool_done(&c.losses);
@@ -227,15 +227,15 @@ static void syn_again(void **state)
 
 	(void)state;
 	conn_init(&c);
-	seg(&c, 0, TCP_SYN, 100, 0, 0);                  /* 10 ms */
-	seg(&c, 0, TCP_SYN, 100, 0, 0);                  /* 20 ms */
-	seg(&c, 1, TCP_SYN | TCP_ACK, 500, 101, 0);      /* 30 ms */
-	seg(&c, 1, TCP_SYN | TCP_ACK, 500, 101, 0);      /* 40 ms */
-	seg(&c, 0, TCP_ACK, 101, 501, 0);                /* 50 ms */
-	assert_true(flow_tcp_rtt(&c.tcp, &ns, &server)); /* from the first SYN */
+	seg(&c, 0, TCP_SYN, 100, 0, 0);                          /* 10 ms */
+	seg(&c, 0, TCP_SYN, 100, 0, 0);                          /* 20 ms */
+	seg(&c, 1, TCP_SYN | TCP_ACK, 500, 101, 0);              /* 30 ms */
+	seg(&c, 1, TCP_SYN | TCP_ACK, 500, 101, 0);              /* 40 ms */
+	seg(&c, 0, TCP_ACK, 101, 501, 0);                        /* 50 ms */
+	assert_true(flow_tcp_rtt(&c.hot, &c.tcp, &ns, &server)); /* from the first SYN */
 	assert_int_equal(ns, 20 * MS);
-	assert_true(c.tcp.dir[0].state & FLOW_TCP_SYN_AGAIN);
-	assert_int_equal(c.tcp.rtt_state, FLOW_RTT_LOST);
+	assert_true(c.hot.dir[0].state & FLOW_TCP_SYN_AGAIN);
+	assert_int_equal(c.tcp.rtt_client, -1);
 	pool_done(&c.losses);
 }
 
@@ -247,10 +247,10 @@ static void handshake_overtaken(void **state)
 	(void)state;
 	conn_init(&c);
 	seg(&c, 0, TCP_ACK, 101, 501, 30); /* data before its SYN */
-	assert_false(flow_tcp_is_new(&c.tcp, false, 0, &syn));
+	assert_false(flow_tcp_is_new(&c.hot, &c.tcp, false, 0, &syn));
 	seg(&c, 0, TCP_SYN, 100, 0, 0);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 30);
-	assert_int_equal(c.tcp.loss, POOL_NONE);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 30);
+	assert_int_equal(c.hot.loss, POOL_NONE);
 	pool_done(&c.losses);
 }
 
@@ -283,7 +283,7 @@ static void what_opens_another_connection(void **state)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct dec d = make_tcp(1, 1000, 2, 80, cases[i].flags, cases[i].seq, 0, 0);
 
-		assert_int_equal(flow_tcp_is_new(&c.tcp, cases[i].closed, cases[i].dir, &d),
+		assert_int_equal(flow_tcp_is_new(&c.hot, &c.tcp, cases[i].closed, cases[i].dir, &d),
 				 cases[i].is_new);
 	}
 	pool_done(&c.losses);
@@ -298,10 +298,10 @@ static void reset_is_no_data(void **state)
 	conn_init(&c);
 	seg(&c, 0, TCP_SYN, 100, 0, 0);
 	d.window = 0;
-	assert_true(flow_tcp_add(&c.tcp, &c.losses, 1, &d, 20 * MS));
+	assert_true(flow_tcp_add(&c.hot, &c.tcp, &c.losses, 1, &d, 20 * MS));
 	assert_int_equal(c.tcp.rst[1], 20 * MS);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 1), 0);
-	assert_true(c.tcp.dir[1].win_min > c.tcp.dir[1].win_max); /* its window is none */
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 1), 0);
+	assert_true(c.hot.dir[1].win_min > c.hot.dir[1].win_max); /* its window is none */
 	pool_done(&c.losses);
 }
 
@@ -315,7 +315,7 @@ static void keep_alive_repeats_a_byte(void **state)
 	seg(&c, 0, TCP_ACK, 1, 1, 10);
 	seg(&c, 0, TCP_ACK, 10, 1, 1); /* RFC 9293 3.8.4, with its garbage octet */
 	assert_int_equal(loss(&c)->dir[0].retrans_bytes, 1);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 10);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 10);
 	pool_done(&c.losses);
 }
 
@@ -338,7 +338,7 @@ static void holes_stay_missed_for_gigabytes(void **state)
 		assert_int_equal(missed(&c, 0, &holes), 200);
 		assert_int_equal(holes, 1);
 	}
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 1000 + UINT64_C(6000000000));
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 1000 + UINT64_C(6000000000));
 	assert_int_equal(loss(&c)->dir[0].retrans_bytes, 0);
 	pool_done(&c.losses);
 }
@@ -351,9 +351,9 @@ static void data_between_a_late_syn_and_early_data(void **state)
 	conn_init(&c);
 	seg(&c, 0, TCP_ACK, 601, 1, 100);
 	seg(&c, 0, TCP_SYN, 100, 0, 0);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 100);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 100);
 	seg(&c, 0, TCP_ACK, 101, 1, 500);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 600);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 600);
 	assert_int_equal(loss(&c)->dir[0].ooo_bytes, 500);
 	assert_int_equal(loss(&c)->dir[0].retrans_bytes, 0);
 	pool_done(&c.losses);
@@ -371,7 +371,7 @@ static void fin_captured_after_its_ack(void **state)
 	seg(&c, 1, TCP_ACK, 1, 12, 0); /* acknowledges the FIN too */
 	seg(&c, 0, TCP_ACK | TCP_FIN, 11, 1, 0);
 	assert_int_equal(missed(&c, 0, &holes), 0);
-	assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0), 10);
+	assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0), 10);
 	pool_done(&c.losses);
 }
 
@@ -427,7 +427,7 @@ static void random_segments_add_up(void **state)
 		if (i % 7 == 0)
 			seg(&c, 1, TCP_ACK, 1, seq, 0);
 		/* sent = distinct + again; holes given up may turn "late" into "again" only */
-		assert_int_equal(flow_tcp_bytes(&c.tcp, &c.losses, 0) +
+		assert_int_equal(flow_tcp_bytes(&c.hot, &c.tcp, &c.losses, 0) +
 					 loss(&c)->dir[0].retrans_bytes,
 				 sent);
 	}
