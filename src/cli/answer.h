@@ -31,10 +31,10 @@ struct answer_opts {
 				     'json_all' */
 	bool json_all;
 	bool utc;
-	bool plan;                 /* print what would be done instead */
-	const struct where *where; /* NULL: all rows */
-	uint64_t max_memory;       /* for the query, bytes; 0: its default */
-	struct run_files *files;   /* names interfaces in pcapng; NULL: none known */
+	bool plan;               /* print what would be done instead */
+	struct where *where;     /* NULL: all rows */
+	uint64_t max_memory;     /* for the query, bytes; 0: its default */
+	struct run_files *files; /* names interfaces in pcapng; NULL: none known */
 };
 
 /* The columns of flows unless told otherwise; at most 16. */

@@ -97,7 +97,9 @@ static int on_batch(void *arg, const struct batch *b)
 			sel[b->n / 64] = (UINT64_C(1) << b->n % 64) - 1;
 		for (i = (b->n + 63) / 64; i < BATCH_ROWS / 64; i++)
 			sel[i] = 0;
-		where_run(t->where, b, sel);
+		r = where_run(t->where, b, sel, s->err);
+		if (r < 0)
+			return err_wrap(s->err, r, "--where");
 		for (i = 0; i < BATCH_ROWS / 64; i++)
 			n += (size_t)__builtin_popcountll(sel[i]);
 		if (!n)
@@ -161,7 +163,7 @@ static int tap_now(struct ql_src *src, int64_t *ret_ts, struct err *err)
 static const struct ql_src_ops with_packets = {tap_scan, tap_packets, tap_now};
 static const struct ql_src_ops without_packets = {tap_scan, NULL, tap_now};
 
-void tap_init(struct tap *t, struct ql_src *under, const struct where *where, int uuid)
+void tap_init(struct tap *t, struct ql_src *under, struct where *where, int uuid)
 {
 	*t = (struct tap){
 		.src = {.ops = under->ops->packets ? &with_packets : &without_packets,

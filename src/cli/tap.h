@@ -16,10 +16,10 @@ struct tap_id {
 };
 
 struct tap {
-	struct ql_src src;         /* give this to ql_run() */
-	struct ql_src *under;      /* borrowed */
-	const struct where *where; /* borrowed; NULL: every row passes */
-	int uuid;                  /* field whose values are remembered; -1: none */
+	struct ql_src src;    /* give this to ql_run() */
+	struct ql_src *under; /* borrowed */
+	struct where *where;  /* borrowed; NULL: every row passes */
+	int uuid;             /* field whose values are remembered; -1: none */
 
 	struct tap_id *ids; /* sorted by serial after a scan; owned */
 	size_t n_ids, max_ids;
@@ -27,7 +27,7 @@ struct tap {
 };
 
 /* 'uuid' as above. */
-void tap_init(struct tap *t, struct ql_src *under, const struct where *where, int uuid);
+void tap_init(struct tap *t, struct ql_src *under, struct where *where, int uuid);
 void tap_done(struct tap *t);
 
 /* The id of a row of the last scan; NULL: not known. */

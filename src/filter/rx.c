@@ -1,91 +1,81 @@
-/* After K. Thompson, "Regular Expression Search Algorithm" (1968), and R. Pike's
- * machine: all states that the text so far may have led to are kept side by
- * side. */
 #include "filter/rx.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 
 #include "base/cleanup.h"
-#include "filter/rx_int.h"
 
-/* The states of one place in the text. */
-struct rx_states {
-	size_t n;
-	uint16_t list[RX_STEPS_MAX]; /* only steps that take a byte */
-	uint64_t seen[RX_STEPS_MAX / 64];
+#define MESSAGE_SIZE 256 /* PCRE2's longest has about half of it */
+#define QUOTE_SIZE   64
+
+struct rx {
+	pcre2_code *code; /* owned */
+	bool one_start;   /* a match begins at the start of the text or nowhere */
 };
 
-/* Adds step 'pc' and all that can be reached from it without taking a byte.
- * True if that is the end of the expression. */
-static bool follow(const struct rx *r, struct rx_states *s, size_t pc, bool bol, bool eol)
+struct rx_mem {
+	pcre2_match_data *data;
+	pcre2_match_context *limits;
+};
+
+DEFINE_FREEP(pcre2_compile_context, pcre2_compile_context_free);
+
+static int no_memory(struct err *err)
 {
-	uint16_t todo[RX_STEPS_MAX + 1]; /* each step but one at most once, when first seen */
-	size_t n = 0;
-
-	todo[n++] = (uint16_t)pc;
-	while (n) {
-		const struct rx_step *st;
-
-		pc = todo[--n];
-		if (s->seen[pc / 64] >> pc % 64 & 1)
-			continue;
-		s->seen[pc / 64] |= UINT64_C(1) << pc % 64;
-		st = &r->steps[pc];
-		switch (st->op) {
-		case RX_MATCH:
-			return true;
-		case RX_SPLIT:
-			todo[n++] = (uint16_t)((int)pc + st->y);
-			todo[n++] = (uint16_t)((int)pc + st->x);
-			break;
-		case RX_JMP:
-			todo[n++] = (uint16_t)((int)pc + st->x);
-			break;
-		case RX_BOL:
-		case RX_EOL:
-			if (st->op == RX_BOL ? bol : eol)
-				todo[n++] = (uint16_t)(pc + 1);
-			break;
-		default:
-			s->list[s->n++] = (uint16_t)pc;
-		}
-	}
-	return false;
+	return err_set(err, -ENOMEM, "out of memory");
 }
 
-static void states_clear(struct rx_states *s, size_t steps)
+static int too_large(struct err *err)
 {
-	s->n = 0;
-	memset(s->seen, 0, (steps + 63) / 64 * sizeof(s->seen[0]));
+	return err_set(err, -E2BIG, "the regular expression is too large");
 }
 
-static bool takes(const struct rx *r, size_t pc, unsigned char c)
+static int refused(int code, size_t at, size_t *ret_at, struct err *err)
 {
-	const struct rx_step *st = &r->steps[pc];
+	PCRE2_UCHAR message[MESSAGE_SIZE] = "";
 
-	return st->op == RX_BYTE ? c == st->x || c == st->y : rx_set_has(&r->sets[st->x], c);
+	if (code == PCRE2_ERROR_HEAP_FAILED)
+		return no_memory(err);
+	if (code == PCRE2_ERROR_PATTERN_TOO_LARGE || code == PCRE2_ERROR_PATTERN_TOO_COMPLICATED)
+		return too_large(err);
+	pcre2_get_error_message(code, message, sizeof(message));
+	if (ret_at)
+		*ret_at = at;
+	return err_set(err, -EINVAL, "%s", (const char *)message);
 }
 
-/* What a match can begin with lets most texts be skipped without any state. */
-static void find_first(struct rx *r)
+static int compile(struct rx *r, const char *text, size_t len, unsigned flags, size_t *ret_at,
+		   struct err *err)
 {
-	struct rx_states s;
-	size_t i;
-	unsigned c;
+	/* "(*UTF)" in front of an expression would make every text that is no UTF-8 an error */
+	uint32_t options = PCRE2_NEVER_UTF | PCRE2_NEVER_UCP;
+	CLEANUP(pcre2_compile_context_freep) pcre2_compile_context *c = NULL;
+	PCRE2_SIZE at;
+	int code;
 
-	states_clear(&s, r->n);
-	r->empty = follow(r, &s, 0, true, true);
-	for (i = 0; i < s.n; i++)
-		for (c = 0; c < 256; c++)
-			if (takes(r, s.list[i], (unsigned char)c))
-				rx_set_add(&r->first, (unsigned char)c);
+	if (flags & RX_ICASE)
+		options |= PCRE2_CASELESS;
+	if (flags & RX_WHOLE)
+		options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
+	c = pcre2_compile_context_create(NULL);
+	if (!c)
+		return no_memory(err);
+	pcre2_set_parens_nest_limit(c, RX_DEPTH_MAX);
+	pcre2_set_newline(c, PCRE2_NEWLINE_LF); /* whatever PCRE2 was built for */
+	r->code = pcre2_compile((PCRE2_SPTR)text, len, options, &code, &at, c);
+	return r->code ? 0 : refused(code, at, ret_at, err);
 }
 
-int rx_new(struct rx **ret, const char *text, size_t len, unsigned flags, struct err *err)
+int rx_new(struct rx **ret, const char *text, size_t len, unsigned flags, size_t *ret_at,
+	   struct err *err)
 {
 	CLEANUP(rx_freep) struct rx *r = NULL;
+	uint32_t options;
+	size_t size;
 	int e;
 
 	if (len > RX_TEXT_MAX)
@@ -93,44 +83,89 @@ int rx_new(struct rx **ret, const char *text, size_t len, unsigned flags, struct
 			       RX_TEXT_MAX);
 	r = calloc(1, sizeof(*r));
 	if (!r)
-		return err_set(err, -ENOMEM, "out of memory");
-	e = rx_parse(r, text, len, flags, err);
+		return no_memory(err);
+	e = compile(r, text, len, flags, ret_at, err);
 	if (e < 0)
 		return e;
-	find_first(r);
+	pcre2_pattern_info(r->code, PCRE2_INFO_SIZE, &size);
+	if (size > RX_CODE_MAX)
+		return too_large(err);
+	pcre2_pattern_info(r->code, PCRE2_INFO_ALLOPTIONS, &options);
+	r->one_start = options & PCRE2_ANCHORED;
 	*ret = TAKE_PTR(r);
 	return 0;
 }
 
 void rx_free(struct rx *r)
 {
+	if (!r)
+		return;
+	pcre2_code_free(r->code);
 	free(r);
 }
 
-bool rx_match(const struct rx *r, const char *p, size_t len)
+int rx_mem_new(struct rx_mem **ret)
 {
-	struct rx_states a, b, *now = &a, *next = &b, *swap;
-	size_t i, j;
+	struct rx_mem *m;
 
-	states_clear(now, r->n);
-	for (i = 0;; i++) {
-		/* a match may begin here */
-		if (r->empty || (i < len && rx_set_has(&r->first, (unsigned char)p[i])))
-			if (follow(r, now, 0, i == 0, i == len))
-				return true;
-		if (i == len)
-			return false;
-		if (!now->n) {
-			states_clear(now, r->n);
-			continue;
-		}
-		states_clear(next, r->n);
-		for (j = 0; j < now->n; j++)
-			if (takes(r, now->list[j], (unsigned char)p[i]) &&
-			    follow(r, next, now->list[j] + 1u, false, i + 1 == len))
-				return true;
-		swap = now;
-		now = next;
-		next = swap;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	m->data = pcre2_match_data_create(1, NULL); /* where it matches is of no interest */
+	m->limits = pcre2_match_context_create(NULL);
+	if (!m->data || !m->limits) {
+		rx_mem_free(m);
+		return -ENOMEM;
 	}
+	pcre2_set_heap_limit(m->limits, RX_MEM_MAX);
+	*ret = m;
+	return 0;
+}
+
+void rx_mem_free(struct rx_mem *m)
+{
+	if (!m)
+		return;
+	pcre2_match_data_free(m->data);
+	pcre2_match_context_free(m->limits);
+	free(m);
+}
+
+/* Why a match could not be told. */
+static int undecided(int code, const char *p, size_t len, struct err *err)
+{
+	PCRE2_UCHAR message[MESSAGE_SIZE] = "";
+	char q[QUOTE_SIZE];
+
+	err_quote(q, sizeof(q), p, len < sizeof(q) ? (unsigned)len : sizeof(q));
+	switch (code) {
+	case PCRE2_ERROR_NOMEMORY:
+		return no_memory(err);
+	case PCRE2_ERROR_MATCHLIMIT:
+		return err_set(err, -E2BIG,
+			       "the regular expression takes more than %d steps on '%s'",
+			       RX_STEPS_MAX, q);
+	case PCRE2_ERROR_HEAPLIMIT:
+		return err_set(err, -E2BIG, "the regular expression takes more than %d KiB on '%s'",
+			       RX_MEM_MAX, q);
+	default: /* a recursion without end, mostly */
+		pcre2_get_error_message(code, message, sizeof(message));
+		return err_set(err, -E2BIG, "the regular expression fails on '%s': %s", q,
+			       (const char *)message);
+	}
+}
+
+int rx_match(const struct rx *r, struct rx_mem *m, const char *p, size_t len, struct err *err)
+{
+	/* PCRE2 counts anew at each place in the text where a match could begin */
+	size_t steps = RX_STEPS_MAX / (r->one_start ? 1 : len + 1);
+	int n;
+
+	if (!len)
+		p = "";
+	pcre2_set_match_limit(m->limits, steps ? (uint32_t)steps : 1);
+	n = pcre2_match(r->code, (PCRE2_SPTR)p, len, 0, 0, m->data, m->limits);
+	if (n >= 0)
+		return 1;
+	return n == PCRE2_ERROR_NOMATCH ? 0 : undecided(n, p, len, err);
 }

@@ -33,7 +33,7 @@ int where_new(struct where **ret, const char *expr, const struct schema *schema,
 	w->schema = schema;
 	w->copy = strdup(expr);
 	w->mem = malloc(len + 1);
-	if (!w->copy || !w->mem)
+	if (!w->copy || !w->mem || rx_mem_new(&w->rx_mem) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
 	r = where_parse(w, err);
 	if (r < 0)
@@ -56,6 +56,7 @@ void where_free(struct where *w)
 		free(w->nodes[i].ranges);
 		rx_free(w->nodes[i].rx);
 	}
+	rx_mem_free(w->rx_mem);
 	free(w->nodes);
 	free(w->mem);
 	free(w->copy);

@@ -11,7 +11,7 @@
  * Fields go by their names, their JSON paths, the schema's aliases, and by
  * tshark's names where flows have the same thing (where_names.c).
  *
- * Comparisons: == eq, != ne, > gt, < lt, >= ge, <= le, contains, matches (rx.h;
+ * Comparisons: == eq, != ne, > gt, < lt, >= ge, <= le, contains, matches (rx.h: PCRE2,
  * case does not matter), in {a, b..c}; === and !== below.  A field stands left,
  * a value or another field right.  'field & 0x12' is true where a bit is set
  * and can be compared.  and &&, or ||, not !: not binds tightest, or least.
@@ -25,7 +25,9 @@
  * any of them; 'Network != x' if all that are there differ, which is not the
  * same as 'not Network == x' only where none is there: an absent value makes
  * every comparison false, also !=.  '===': all that are there are equal,
- * '!==': any differs. */
+ * '!==': any differs.
+ *
+ * One object per thread: running uses room in it. */
 #pragma once
 
 #include <stddef.h>
@@ -54,8 +56,11 @@ static inline void where_freep(struct where **w)
 void where_fields(const struct where *w, struct field_set *ret);
 
 /* Clears the bits of 'sel' (one per row) of rows that do not match and of those
- * that are not there.  A column that the batch lacks is absent in every row. */
-void where_run(const struct where *w, const struct batch *b, uint64_t sel[BATCH_ROWS / 64]);
+ * that are not there.  A column that the batch lacks is absent in every row.  0, or
+ * -E2BIG or -ENOMEM with 'err' set and 'sel' of no use where a regular expression gives
+ * up (rx_match()): "'name matches "(a+)+$"' (column 1): ..." */
+int where_run(struct where *w, const struct batch *b, uint64_t sel[BATCH_ROWS / 64],
+	      struct err *err);
 
 /* Writes the expression with all its parentheses; it reads back as the same. */
 void where_print(const struct where *w, struct buf *ret);

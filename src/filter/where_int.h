@@ -50,6 +50,7 @@ struct range {
 };
 
 struct rx;
+struct rx_mem;
 
 struct wnode {
 	enum wnode_op op;
@@ -78,6 +79,7 @@ struct where {
 	size_t n, size;
 	uint32_t root; /* 0: everything matches */
 	struct field_set fields;
+	struct rx_mem *rx_mem; /* owned */
 };
 
 /* Finds what a name stands for.  0, or -EINVAL with 'err' set ('off' is its place

@@ -146,34 +146,57 @@ static bool is_hex_pair(const char *p)
 	return hex_value(p[0]) >= 0 && hex_value(p[1]) >= 0;
 }
 
-/* Only what cannot be a regular expression's own escape is resolved: "\d" and
- * "\\d" both mean a digit. */
+/* What stands at 'p' within quotes: the length as written, and up to two bytes of
+ * meaning in 'ret'.  Only what cannot be a regular expression's own escape is
+ * resolved: "\d" and "\\d" both mean a digit. */
+static size_t unquote_one(const char *p, bool raw, char ret[2], size_t *ret_n)
+{
+	static const char from[] = "ntr\\\"'", to[] = "\n\t\r\\\"'";
+	const char *e;
+
+	*ret_n = 1;
+	ret[0] = *p;
+	if (raw || *p != '\\')
+		return 1;
+	if (p[1] == 'x' && is_hex_pair(p + 2)) {
+		ret[0] = (char)(hex_value(p[2]) * 16 + hex_value(p[3]));
+		return 4;
+	}
+	e = strchr(from, p[1]);
+	ret[0] = e ? to[e - from] : '\\';
+	ret[1] = p[1];
+	*ret_n = e ? 1 : 2;
+	return 2;
+}
+
 size_t wtok_unquote(const char *text, const struct wtok *t, char *ret)
 {
 	const char *p = text + t->off, *end = p + t->len - 1;
 	bool raw = *p == 'r';
-	size_t n = 0;
+	size_t n = 0, k;
+	char c[2];
 
-	for (p += 1 + raw; p < end; p++) {
-		if (raw || *p != '\\') {
-			ret[n++] = *p;
-			continue;
-		}
-		p++;
-		if (*p == 'n') {
-			ret[n++] = '\n';
-		} else if (*p == 't') {
-			ret[n++] = '\t';
-		} else if (*p == 'r') {
-			ret[n++] = '\r';
-		} else if (*p == 'x' && is_hex_pair(p + 1)) {
-			ret[n++] = (char)(hex_value(p[1]) * 16 + hex_value(p[2]));
-			p += 2;
-		} else {
-			if (*p != '\\' && *p != '"' && *p != '\'')
-				ret[n++] = '\\';
-			ret[n++] = *p;
-		}
+	for (p += 1 + raw; p < end;) {
+		p += unquote_one(p, raw, c, &k);
+		memcpy(ret + n, c, k);
+		n += k;
 	}
 	return n;
+}
+
+size_t wtok_origin(const char *text, const struct wtok *t, size_t n)
+{
+	const char *p = text + t->off, *end = p + t->len - 1;
+	bool raw = *p == 'r';
+	size_t k, len;
+	char c[2];
+
+	if (t->kind != WTOK_STRING)
+		return t->off + n;
+	for (p += 1 + raw; p < end; p += len, n -= k) {
+		len = unquote_one(p, raw, c, &k);
+		if (n < k) /* of two bytes the second is where it was */
+			return (size_t)(p - text) + n;
+	}
+	return (size_t)(end - text);
 }

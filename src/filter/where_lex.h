@@ -45,3 +45,6 @@ struct wtok wtok_next(const char *text, size_t *pos);
 /* What a WTOK_STRING stands for: without quotes, escapes resolved, unless it is
  * r"raw".  Writes at most t->len bytes to 'ret', returns how many. */
 size_t wtok_unquote(const char *text, const struct wtok *t, char *ret);
+
+/* Where byte 'n' of that is written: a byte of 'text'; the closing quote for its end. */
+size_t wtok_origin(const char *text, const struct wtok *t, size_t n);

@@ -256,6 +256,24 @@ static int in_set(struct parser *p, struct wnode *n)
 	return 0;
 }
 
+/* 'at' is where the text of 'n' is written. */
+static int new_rx(struct parser *p, struct wnode *n, const struct wtok *at)
+{
+	struct err err;
+	size_t bad = 0;
+	char q[80];
+	int e;
+
+	/* Wireshark's matches ignores case, too */
+	e = rx_new(&n->rx, n->text.p, n->text.len, RX_ICASE, &bad, &err);
+	if (e == 0)
+		return 0;
+	bad = wtok_origin(p->text, at, bad);
+	err_quote(q, sizeof(q), n->text.p, n->text.len);
+	return err_set(p->err, e, "'%s' is no regular expression: %s (column %u)", q, err.text,
+		       text_column(p->text, bad));
+}
+
 /* contains and matches: the right side is a text. */
 static int in_text(struct parser *p, struct wnode *n)
 {
@@ -276,10 +294,7 @@ static int in_text(struct parser *p, struct wnode *n)
 	n->op = op.kind == WTOK_CONTAINS ? WNODE_CONTAINS : WNODE_MATCHES;
 	if (n->op == WNODE_CONTAINS)
 		return 0;
-	/* Wireshark's matches ignores case, too */
-	e = rx_new(&n->rx, r.lo.str.p, r.lo.str.len, RX_ICASE, p->err);
-	return e < 0 ? err_wrap(p->err, e, "'matches' (column %u)", text_column(p->text, at.off))
-		     : 0;
+	return new_rx(p, n, &at);
 }
 
 /* "& 0x12" behind a field, which may then stand alone or be compared. */

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/bytes.h"
+#include "filter/filter_lex.h"
 #include "filter/rx.h"
 #include "filter/where.h"
 #include "filter/where_int.h"
@@ -13,6 +14,14 @@
 
 struct rows {
 	uint64_t w[WORDS];
+};
+
+/* One run over a batch. */
+struct run {
+	const struct where *w;
+	const struct batch *b;
+	struct err *err;
+	int r; /* once it is negative, no answer matters any more */
 };
 
 /* The first row of a set from 'row' on; BATCH_ROWS: none. */
@@ -179,13 +188,27 @@ static bool has_part(const struct val_str *path, const struct val_str *part)
 	return false;
 }
 
-static bool text_fits(const struct wnode *n, const struct val_str *s)
+static bool rx_fits(struct run *x, const struct wnode *n, const struct val_str *s)
+{
+	const char *text = x->w->copy;
+	char q[80];
+	int r;
+
+	r = rx_match(n->rx, x->w->rx_mem, s->p, s->len, x->err);
+	if (r >= 0)
+		return r;
+	x->r = err_wrap(x->err, r, "'%s' (column %u)",
+			err_quote(q, sizeof(q), text + n->off, n->len), text_column(text, n->off));
+	return false;
+}
+
+static bool text_fits(struct run *x, const struct wnode *n, const struct val_str *s)
 {
 	switch (n->op) {
 	case WNODE_CONTAINS:
 		return !n->text.len || (s->len && memmem(s->p, s->len, n->text.p, n->text.len));
 	case WNODE_MATCHES:
-		return rx_match(n->rx, s->p, s->len);
+		return rx_fits(x, n, s);
 	case WNODE_PART:
 		return has_part(s, &n->text);
 	default:
@@ -263,7 +286,8 @@ static struct rows present(const struct operand *o, const struct batch *b, size_
 }
 
 /* Rows of 'rows', in all of which the value is there, that pass. */
-static struct rows hits(const struct wnode *n, const struct col *c, const struct rows *rows)
+static struct rows hits(struct run *x, const struct wnode *n, const struct col *c,
+			const struct rows *rows)
 {
 	struct rows r = {{0}};
 	size_t row;
@@ -275,8 +299,9 @@ static struct rows hits(const struct wnode *n, const struct col *c, const struct
 		hit_set(n, c, rows, &r);
 		return r;
 	default:
-		for (row = rows_next(rows, 0); row < BATCH_ROWS; row = rows_next(rows, row + 1)) {
-			if (text_fits(n, &c->v.str[row]))
+		for (row = rows_next(rows, 0); row < BATCH_ROWS && x->r == 0;
+		     row = rows_next(rows, row + 1)) {
+			if (text_fits(x, n, &c->v.str[row]))
 				rows_set(&r, row);
 		}
 		return r;
@@ -322,8 +347,9 @@ static void verdict_add(struct verdict *v, const struct wnode *n, const struct r
 	}
 }
 
-static struct rows run_test(const struct wnode *n, const struct batch *b, const struct rows *rows)
+static struct rows run_test(struct run *x, const struct wnode *n, const struct rows *rows)
 {
+	const struct batch *b = x->b;
 	struct verdict v = {0};
 	struct rows here, both, hit;
 	size_t i, j;
@@ -333,7 +359,7 @@ static struct rows run_test(const struct wnode *n, const struct batch *b, const 
 		if (!rows_any(&here))
 			continue;
 		if (n->op != WNODE_FIELD) {
-			hit = hits(n, b->cols[n->left.fields[i]], &here);
+			hit = hits(x, n, b->cols[n->left.fields[i]], &here);
 			verdict_add(&v, n, &here, &hit);
 			continue;
 		}
@@ -353,9 +379,9 @@ static struct rows run_test(const struct wnode *n, const struct batch *b, const 
 	return v.seen;
 }
 
-static struct rows run(const struct where *w, uint32_t i, const struct batch *b,
-		       const struct rows *rows)
+static struct rows run(struct run *x, uint32_t i, const struct rows *rows)
 {
+	const struct where *w = x->w;
 	const struct wnode *n = &w->nodes[i];
 	struct rows left = *rows, hit;
 	uint32_t c;
@@ -364,11 +390,11 @@ static struct rows run(const struct where *w, uint32_t i, const struct batch *b,
 	switch (n->op) {
 	case WNODE_AND:
 		for (c = n->first; c && rows_any(&left); c = w->nodes[c].next)
-			left = run(w, c, b, &left);
+			left = run(x, c, &left);
 		return left;
 	case WNODE_OR: /* 'left': no operand is true yet */
 		for (c = n->first; c && rows_any(&left); c = w->nodes[c].next) {
-			hit = run(w, c, b, &left);
+			hit = run(x, c, &left);
 			for (k = 0; k < WORDS; k++)
 				left.w[k] &= ~hit.w[k];
 		}
@@ -376,17 +402,19 @@ static struct rows run(const struct where *w, uint32_t i, const struct batch *b,
 			left.w[k] = rows->w[k] & ~left.w[k];
 		return left;
 	case WNODE_NOT:
-		hit = run(w, n->first, b, rows);
+		hit = run(x, n->first, rows);
 		for (k = 0; k < WORDS; k++)
 			left.w[k] &= ~hit.w[k];
 		return left;
 	default:
-		return run_test(n, b, rows);
+		return run_test(x, n, rows);
 	}
 }
 
-void where_run(const struct where *w, const struct batch *b, uint64_t sel[BATCH_ROWS / 64])
+int where_run(struct where *w, const struct batch *b, uint64_t sel[BATCH_ROWS / 64],
+	      struct err *err)
 {
+	struct run x = {w, b, err, 0};
 	struct rows rows;
 	size_t i;
 
@@ -398,7 +426,8 @@ void where_run(const struct where *w, const struct batch *b, uint64_t sel[BATCH_
 		rows.w[i] = sel[i];
 	}
 	if (!w->root)
-		return;
-	rows = run(w, w->root, b, &rows);
+		return 0;
+	rows = run(&x, w->root, &rows);
 	memcpy(sel, rows.w, sizeof(rows.w));
+	return x.r;
 }

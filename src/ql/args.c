@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "ql/lex.h"
+
 #define QUOTE_SIZE 64
 
 int ql_arg_error(struct err *err, const struct ql_arg *a, const char *fmt, ...)
@@ -18,6 +20,13 @@ int ql_arg_error(struct err *err, const struct ql_arg *a, const char *fmt, ...)
 	va_end(ap);
 	err_quote(q, sizeof(q), a->raw.p + text, a->raw.len - 2 * text);
 	return err_set(err, -EINVAL, "'%s' is %s (column %u)", q, what, a->col);
+}
+
+unsigned ql_arg_column(const struct ql_arg *a, size_t n)
+{
+	struct ql_tok t = {QL_TOK_STRING, a->raw.p, a->raw.len, a->col};
+
+	return ql_lex_column(&t, n);
 }
 
 static int is_string(const struct ql_arg *a, const char *usage, struct err *err)

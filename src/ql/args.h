@@ -12,3 +12,7 @@ int ql_args_check(const char *name, unsigned col, const char *usage, enum ql_sha
 /* "'x' is <what> (column n)"; returns -EINVAL. */
 int ql_arg_error(struct err *err, const struct ql_arg *a, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The column of byte 'n' of the text of a string, escapes in it or not; for its end that of the
+ * closing quote. */
+unsigned ql_arg_column(const struct ql_arg *a, size_t n);

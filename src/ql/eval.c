@@ -2,9 +2,10 @@
  * as the result.  Cheap tests run on all rows, dear ones only where the answer matters. */
 #include "ql/pred.h"
 
+#include <errno.h>
 #include <string.h>
 
-#include "base/cleanup.h"
+#include "base/buf.h"
 #include "filter/rx.h"
 
 #define WORDS (BATCH_ROWS / 64)
@@ -83,24 +84,44 @@ static uint64_t bits_prefix(const struct ql_test *t, const struct col *c, size_t
 	return BITS(under_mask(&v[i], family, net, mask));
 }
 
+/* One run over a batch. */
+struct eval {
+	const struct batch *b;
+	struct buf scratch; /* for texts of values that are none */
+	struct rx_mem *mem;
+	struct err *err;
+	int r; /* once it is negative, no answer matters any more */
+};
+
 static bool contains(const char *p, size_t len, const struct val_str *needle)
 {
 	return !needle->len || (len && memmem(p, len, needle->p, needle->len));
 }
 
+static bool matches(struct eval *e, const struct ql_test *t, const char *p, size_t len)
+{
+	int r = rx_match(t->rx, e->mem, p, len, e->err);
+
+	if (r < 0)
+		e->r = err_wrap(e->err, r, "'Regex' (column %u)", t->col);
+	return r > 0;
+}
+
 /* The text that Regex and Contains look at. */
-static bool test_text(const struct ql_test *t, const union val *v, struct buf *scratch)
+static bool test_text(struct eval *e, const struct ql_test *t, const union val *v)
 {
 	const char *p = v->str.p;
 	size_t len = v->str.len;
 
 	if (t->type != VAL_STR) {
-		buf_clear(scratch);
-		buf_addval(scratch, t->type, v);
-		p = buf_str(scratch);
-		len = scratch->len;
+		buf_clear(&e->scratch);
+		buf_addval(&e->scratch, t->type, v);
+		p = buf_str(&e->scratch);
+		len = e->scratch.len;
+		if (buf_err(&e->scratch) < 0)
+			e->r = err_set(e->err, -ENOMEM, "out of memory");
 	}
-	return t->op == QL_TEST_REGEX ? rx_match(t->rx, p, len) : contains(p, len, &t->lo.str);
+	return t->op == QL_TEST_REGEX ? matches(e, t, p, len) : contains(p, len, &t->lo.str);
 }
 
 static bool in_bounds(const struct ql_test *t, const union val *v)
@@ -141,7 +162,7 @@ static bool in_set(const struct ql_test *t, const union val *v)
 	return false;
 }
 
-static bool test_val(const struct ql_test *t, const union val *v, struct buf *scratch)
+static bool test_val(struct eval *e, const struct ql_test *t, const union val *v)
 {
 	switch (t->op) {
 	case QL_TEST_EQUAL:
@@ -152,31 +173,31 @@ static bool test_val(const struct ql_test *t, const union val *v, struct buf *sc
 		return in_set(t, v);
 	case QL_TEST_REGEX:
 	case QL_TEST_CONTAINS:
-		return test_text(t, v, scratch);
+		return test_text(e, t, v);
 	default:
 		return false;
 	}
 }
 
 /* Row by row, but only those in 'care'. */
-static uint64_t bits_each(const struct ql_test *t, const struct col *c, size_t row, uint64_t care,
-			  struct buf *scratch)
+static uint64_t bits_each(struct eval *e, const struct ql_test *t, const struct col *c, size_t row,
+			  uint64_t care)
 {
 	uint64_t bits = 0;
 	union val v;
 
-	for (; care; care &= care - 1) {
+	for (; care && e->r == 0; care &= care - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(care);
 
-		if (col_get(c, row + i, &v) && test_val(t, &v, scratch))
+		if (col_get(c, row + i, &v) && test_val(e, t, &v))
 			bits |= UINT64_C(1) << i;
 	}
 	return bits;
 }
 
 /* The rows among 'care' that pass, of the 64 from 'row'. */
-static uint64_t test_bits(const struct ql_test *t, const struct col *c, size_t row, uint64_t care,
-			  struct buf *scratch)
+static uint64_t test_bits(struct eval *e, const struct ql_test *t, const struct col *c, size_t row,
+			  uint64_t care)
 {
 	uint64_t bits;
 
@@ -197,50 +218,50 @@ static uint64_t test_bits(const struct ql_test *t, const struct col *c, size_t r
 		bits = bits_f64(t, c, row);
 		break;
 	case QL_TEST_EQUAL:
-		bits = t->type == VAL_ADDR ? bits_addr(t, c, row)
-					   : bits_each(t, c, row, care, scratch);
+		bits = t->type == VAL_ADDR ? bits_addr(t, c, row) : bits_each(e, t, c, row, care);
 		break;
 	case QL_TEST_PREFIX:
 		bits = bits_prefix(t, c, row);
 		break;
 	default:
-		bits = bits_each(t, c, row, care, scratch);
+		bits = bits_each(e, t, c, row, care);
 	}
 	return care & (t->negate ? ~bits : bits);
 }
 
-static uint64_t cond_bits(const struct ql_cond *cond, const struct batch *b, size_t row,
-			  uint64_t care, struct buf *scratch)
+static uint64_t cond_bits(struct eval *e, const struct ql_cond *cond, size_t row, uint64_t care)
 {
 	uint64_t pass = 0, present = 0;
 	size_t i;
 
 	for (i = 0; i < cond->n; i++) {
-		const struct col *c = b->cols[cond->tests[i].field];
+		const struct col *c = e->b->cols[cond->tests[i].field];
 
 		if (!c)
 			continue;
 		present |= c->present[row / 64];
-		pass |= test_bits(&cond->tests[i], c, row, care & ~pass, scratch);
+		pass |= test_bits(e, &cond->tests[i], c, row, care & ~pass);
 	}
 	if (!cond->none)
 		return pass;
 	return care & ~pass & (cond->or_absent ? ~UINT64_C(0) : present);
 }
 
-void ql_filter_run(const struct ql_filter *f, const struct batch *b, uint64_t sel[WORDS])
+int ql_filter_run(const struct ql_filter *f, struct rx_mem *mem, const struct batch *b,
+		  uint64_t sel[WORDS], struct err *err)
 {
-	CLEANUP(buf_done) struct buf scratch = BUF_INIT;
+	struct eval e = {.b = b, .scratch = BUF_INIT, .mem = mem, .err = err};
 	size_t w, i, j;
 
-	for (w = 0; w < WORDS && w * 64 < b->n; w++) {
+	for (w = 0; w < WORDS && w * 64 < b->n && e.r == 0; w++) {
 		for (i = 0; i < f->n && sel[w]; i++) {
 			uint64_t pass = 0;
 
 			for (j = 0; j < f->all[i].n; j++)
-				pass |= cond_bits(&f->all[i].conds[j], b, w * 64, sel[w] & ~pass,
-						  &scratch);
+				pass |= cond_bits(&e, &f->all[i].conds[j], w * 64, sel[w] & ~pass);
 			sel[w] &= pass;
 		}
 	}
+	buf_done(&e.scratch);
+	return e.r;
 }

@@ -179,18 +179,34 @@ int ql_lex_next(struct ql_lex *lex, struct ql_tok *ret, struct err *err)
 	return 0;
 }
 
+/* What stands at 'p' within quotes: its length, and the one byte that it means. */
+static size_t string_one(const char *p, const char *end, char *ret)
+{
+	static const char from[] = "\\'\"nrt", to[] = "\\'\"\n\r\t";
+	const char *e = *p == '\\' && p + 1 < end ? memchr(from, p[1], sizeof(from) - 1) : NULL;
+
+	*ret = e ? to[e - from] : *p;
+	return e ? 2 : 1;
+}
+
 size_t ql_lex_string(const struct ql_tok *tok, char *ret)
 {
 	const char *p = tok->p + 1, *end = tok->p + tok->len - 1;
 	char *out = ret;
 
-	while (p < end) {
-		static const char from[] = "\\'\"nrt", to[] = "\\'\"\n\r\t";
-		const char *e =
-			*p == '\\' && p + 1 < end ? memchr(from, p[1], sizeof(from) - 1) : NULL;
-
-		*out++ = e ? to[e - from] : *p;
-		p += e ? 2 : 1;
-	}
+	while (p < end)
+		p += string_one(p, end, out++);
 	return (size_t)(out - ret);
+}
+
+unsigned ql_lex_column(const struct ql_tok *tok, size_t n)
+{
+	const char *p = tok->p + 1, *end = tok->p + tok->len - 1;
+	struct ql_lex lex = {.p = tok->p, .col = tok->col};
+	char unused;
+
+	for (; n && p < end; n--)
+		p += string_one(p, end, &unused);
+	skip(&lex, (size_t)(p - tok->p));
+	return lex.col;
 }

@@ -39,6 +39,9 @@ int ql_lex_next(struct ql_lex *lex, struct ql_tok *ret, struct err *err);
  * need no doubling.  Returns the length. */
 size_t ql_lex_string(const struct ql_tok *tok, char *ret);
 
+/* The column of byte 'n' of that text; for its end that of the closing quote. */
+unsigned ql_lex_column(const struct ql_tok *tok, size_t n);
+
 /* Fills 'err' with "syntax error at '<token>' (column n): <why>", returns -EINVAL. */
 int ql_lex_error(struct err *err, const struct ql_tok *tok, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

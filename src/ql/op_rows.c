@@ -29,10 +29,11 @@ static int pass(struct ql_node *n, const struct batch *b, const uint64_t *sel)
 static int filter_push(struct ql_node *n, const struct batch *b, const uint64_t *sel)
 {
 	uint64_t mine[WORDS];
+	int r;
 
 	memcpy(mine, sel, sizeof(mine));
-	ql_filter_run(&n->stage->filter, b, mine);
-	return pass(n, b, mine);
+	r = ql_filter_run(&n->stage->filter, n->exec->plan.rx_mem, b, mine, n->exec->err);
+	return r < 0 ? r : pass(n, b, mine);
 }
 
 static const struct ql_node_ops filter_ops = {.push = filter_push};

@@ -63,6 +63,7 @@ struct ql_plan {
 	const struct schema *out; /* of the answer */
 	struct field_set cols;    /* of the answer */
 	struct ql_arena arena;
+	struct rx_mem *rx_mem; /* for the regular expressions of all filters; owned */
 };
 
 /* 0, or -errno with 'err' set; 'plan' is then as ql_plan_done() leaves it.  Borrows 'q'. */

@@ -219,35 +219,67 @@ static int init_set(struct ql_test *t, struct ql_bind *b, const struct field *f,
 	return 0;
 }
 
-/* As Skydive, which anchors by itself and refuses the user's anchors. */
-static bool has_anchor(const struct val_str *s)
+/* The end of the class "[...]" that begins at 's'; s->len if it does not end. */
+static uint32_t class_end(const struct val_str *s, uint32_t i)
 {
-	bool bracket = false;
-	uint32_t i, first = 0;
+	const char *named;
 
-	for (i = 0; i < s->len; i++) {
-		char c = s->p[i];
-
-		if (c == '\\') {
-			i++;
-		} else if (bracket) {
-			bracket = c != ']' || i == first;
-		} else if (c == '[') {
-			bracket = true;
-			first = i + 1 + (i + 1 < s->len && s->p[i + 1] == '^');
-		} else if (c == '^' || c == '$') {
-			return true;
-		}
+	i += 1 + (i + 1 < s->len && s->p[i + 1] == '^');
+	i += i < s->len && s->p[i] == ']'; /* the first one is a member */
+	for (; i < s->len && s->p[i] != ']'; i++) {
+		named = NULL;
+		if (s->p[i] == '[' && i + 1 < s->len && s->p[i + 1] == ':')
+			named = memmem(s->p + i + 2, s->len - i - 2, ":]", 2);
+		if (named)
+			i = (uint32_t)(named - s->p) + 1;
+		else
+			i += s->p[i] == '\\';
 	}
-	return false;
+	return i < s->len ? i : s->len;
+}
+
+/* Where an anchor is; s->len: none.  Skydive anchors by itself and refuses the user's. */
+static uint32_t find_anchor(const struct val_str *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->len && s->p[i] != '^' && s->p[i] != '$'; i++) {
+		if (s->p[i] == '\\')
+			i++;
+		else if (s->p[i] == '[')
+			i = class_end(s, i);
+	}
+	return i < s->len ? i : s->len;
+}
+
+static int init_regex(struct ql_test *t, struct ql_bind *b, const struct ql_arg *a)
+{
+	size_t at = find_anchor(&a->str);
+	struct err err;
+	char q[64];
+	int r;
+
+	t->op = QL_TEST_REGEX;
+	t->col = a->col;
+	err_quote(q, sizeof(q), a->str.p, a->str.len);
+	if (at < a->str.len)
+		return err_set(b->err, -EINVAL,
+			       "'%s' is anchored: ^ and $ are implied; write \\^ or \\$ for the "
+			       "characters (column %u)",
+			       q, ql_arg_column(a, at));
+	at = 0;
+	r = rx_new(&t->rx, a->str.p, a->str.len, RX_WHOLE, &at, &err);
+	if (r == 0)
+		return 0;
+	return err_set(b->err, r == -ENOMEM ? r : -EINVAL,
+		       "'%s' is no regular expression: %s (column %u)", q, err.text,
+		       ql_arg_column(a, at));
 }
 
 static int init_text(struct ql_test *t, struct ql_bind *b, const struct field *f,
 		     const struct ql_arg *pred)
 {
 	const struct ql_arg *a = pred->args;
-	struct err err;
-	int r;
 
 	if (f->type != VAL_STR && f->type != VAL_ADDR && f->type != VAL_ID)
 		return no_sense(b, f, pred, "text");
@@ -256,15 +288,7 @@ static int init_text(struct ql_test *t, struct ql_bind *b, const struct field *f
 		t->lo.str = a->str;
 		return 0;
 	}
-	t->op = QL_TEST_REGEX;
-	if (has_anchor(&a->str))
-		return ql_arg_error(
-			b->err, a,
-			"anchored: ^ and $ are implied; write \\^ or \\$ for the characters");
-	r = rx_new(&t->rx, a->str.p, a->str.len, RX_WHOLE, &err);
-	if (r < 0)
-		return ql_arg_error(b->err, a, "no regular expression: %s", err.text);
-	return 0;
+	return init_regex(t, b, a);
 }
 
 static int init_prefix(struct ql_test *t, struct ql_bind *b, const struct field *f,

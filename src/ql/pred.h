@@ -10,6 +10,7 @@
 #include "ql/lit.h"
 
 struct rx;
+struct rx_mem;
 
 enum ql_test_op {
 	QL_TEST_NONE,     /* no value passes: 80.5 on whole numbers */
@@ -36,6 +37,7 @@ struct ql_test {
 	size_t n_set;
 	unsigned bits;
 	struct rx *rx; /* owned */
+	unsigned col;  /* REGEX: where the expression stands, for messages */
 };
 
 /* A test of a name, which may stand for two fields ('Network': A or B). */
@@ -67,8 +69,10 @@ void ql_filter_done(struct ql_filter *f);
 /* Adds the fields that ql_filter_run() reads. */
 void ql_filter_fields(const struct ql_filter *f, struct field_set *ret);
 
-/* Clears the bits of 'sel' of rows that do not fulfil 'f'. */
-void ql_filter_run(const struct ql_filter *f, const struct batch *b, uint64_t sel[BATCH_ROWS / 64]);
+/* Clears the bits of 'sel' of rows that do not fulfil 'f'; 'mem' is needed for regular expressions
+ * only.  0, or -E2BIG or -ENOMEM with 'err' set where one of these gives up (rx_match()). */
+int ql_filter_run(const struct ql_filter *f, struct rx_mem *mem, const struct batch *b,
+		  uint64_t sel[BATCH_ROWS / 64], struct err *err);
 
 /* The fields that a name stands for.  Their number, or -EINVAL with "no field 'x' (column n);
  * did you mean 'y'?". */

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes the seeds of the fuzz targets filter, where and cbpf: expressions and
+"""Writes the seeds of the fuzz targets filter, where, rx and cbpf: expressions and
 frames of tests/filter/*.inc, and programs of tests/filter/accept.inc."""
 import pathlib
 import re
@@ -17,7 +17,11 @@ MORE_WHERES = ['application matches "^(a|b)[[:alpha:]]{1,3}\\\\d$"', "rtt_ns >= 
                "uuid == 01234567-89ab-cdef-0123-456789abcdef", "delta < -5 && ratio != 1.5e3", "truncated == true",
                "Network.A == network_b", "application contains 'a b'", "transport_a & 0x12 == 0x02",
                "Network == 10.0.0.0/8 and not dns", "protocol in {TCP, \"UDP\"}", 'application ~ r"\\.x$"',
-               "ab_bytes => 5", "tcp_fla == 1", "delta in {-5..7}"]
+               "ab_bytes => 5", "tcp_fla == 1", "delta in {-5..7}",
+               'not layers_path matches "(.|..)+(?<=x)"', "vlan or layers_path ~ '(.|..|/)+(?<=\\d)' or application ~ 'a('"]
+
+HARD_RX = ["(a|aa)+$", "(a+)+$", "(.*)*(?<=c)", "(a{1,1000}){1,1000}", "(((a{100}){100}){100}){100}", "(?R)?a", "(?1)(a|b|(?1))",
+           "(*LIMIT_MATCH=4000000000)(a*)*$", "(*UTF)a", "(?=(a+))*b", "([b-d]){1000}", "a(b", "[z-a]", "(?<n>a)(?<n>b)", "\\"]
 
 
 def strings(path, pattern):
@@ -26,6 +30,15 @@ def strings(path, pattern):
 
 def unescape(text):
     return text.replace("\\\\", "\\")
+
+
+def rx_seeds():
+    """Expressions of rx.inc, each with a text of it, and ones that are hard to match or too large."""
+    texts = [unescape(t).encode() for t, in strings("rx.inc", r'\t"(.*)",\n')]
+    for n, (expr,) in enumerate(strings("rx.inc", r'\{"(.*)", "[01]+", ')):
+        yield unescape(expr).encode(), texts[n % len(texts)]
+    for expr in HARD_RX:
+        yield expr.encode(), b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"
 
 
 def write(name, seeds):
@@ -59,6 +72,8 @@ def main():
             programs.append(bytes([len(insns)]) + b"".join(struct.pack("<HBBI", *i) for i in insns)
                             + some[n % len(some)])
     write("cbpf", programs)
+
+    write("rx", [bytes([n % 2, len(e)]) + e + t for n, (e, t) in enumerate(rx_seeds())])
 
     wheres = [e for e, in strings("where.inc", r'\{"(.*)", "[01]+"\}')]
     write("where", [e.encode() for e in wheres[::3] + MORE_WHERES])

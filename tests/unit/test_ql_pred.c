@@ -194,6 +194,9 @@ static const struct {
 	{".Has('Application', Regex('(?i)[a-i].*'))", "1456"},
 	{".Has('Application', Regex('\\w+\\d'))", "5"},
 	{".Has('Application', Regex('[^$^]*'))", "123456"},
+	{".Has('Application', Regex('[[:upper:]^$]+'))", "1234"},
+	{".Has('Application', Regex('[]^[:upper:]\\]$]+'))", "1234"},
+	{".Has('Application', Regex('(.)(.)\\1?\\bS'))", ""},
 	{".Has('Application', Regex(''))", ""},
 	/* ids */
 	{".Has('UUID', '00000000-0000-0000-0000-000000000003')", "3"},
@@ -353,9 +356,13 @@ static const struct {
 	{"G.Flows().Has('Application', @5)", "'5' is a number, but 'Application' holds text (column #)"},
 	{"G.Flows().Has('Application', Within('a', @-1.5))", "'-1.5' is a number, but 'Application' holds text (column #)"},
 	{"G.Flows().Has('Application', @CIDR('10.0.0.0/8'))", "'CIDR' (column #) needs addresses, but 'Application' holds text"},
-	{"G.Flows().Has('Application', Regex(@'^TLS'))", "'^TLS' is anchored: ^ and $ are implied; write \\^ or \\$ for the characters (column #)"},
-	{"G.Flows().Has('Application', Regex(@'TLS$'))", "'TLS$' is anchored: ^ and $ are implied; write \\^ or \\$ for the characters (column #)"},
-	{"G.Flows().Has('Application', Regex(@'[a]|^b'))", "'[a]|^b' is anchored: ^ and $ are implied; write \\^ or \\$ for the characters (column #)"},
+	{"G.Flows().Has('Application', Regex('@^TLS'))", "'^TLS' is anchored: ^ and $ are implied; write \\^ or \\$ for the characters (column #)"},
+	{"G.Flows().Has('Application', Regex('TLS@$'))", "'TLS$' is anchored: ^ and $ are implied; write \\^ or \\$ for the characters (column #)"},
+	{"G.Flows().Has('Application', Regex('[a]|@^b'))", "'[a]|^b' is anchored: ^ and $ are implied; write \\^ or \\$ for the characters (column #)"},
+	{"G.Flows().Has('Application', Regex('[[:alpha:]^$]\\'\\$@$'))", "'[[:alpha:]^$]'\\$$' is anchored: ^ and $ are implied; write \\^ or \\$ for the characters (column #)"},
+	{"G.Flows().Has('Application', Regex('a(b@'))", "'a(b' is no regular expression: missing closing parenthesis (column #)"},
+	{"G.Flows().Has('Application', Regex('\\\\\\\"\\d\\n@)'))", "'\\\"\\d\\x0a)' is no regular expression: unmatched closing parenthesis (column #)"},
+	{"G.Flows().Has('Application', Regex(\"TLS|@*\"))", "'TLS|*' is no regular expression: quantifier does not follow a repeatable item (column #)"},
 	{"G.Flows().Has('Done', @1)", "'1' is a number, but 'Done' holds TRUE or FALSE (column #)"},
 	{"G.Flows().Has('Done', @'true')", "'true' is text, but 'Done' holds TRUE or FALSE (column #)"},
 	{"G.Flows().Has('Done', @GT(TRUE))", "'GT' (column #) needs an order, but 'Done' holds TRUE or FALSE"},
@@ -405,12 +412,46 @@ static void test_errors(void **state)
 	ql_src_mem_free(m);
 }
 
+/* Where a regular expression gives up, the query does: a flow that cannot be told is no flow
+ * that does not match.  "0" and "00" make some 34 * 5^3 * 233 ways through the zeros of a UUID,
+ * all in vain. */
+static void test_gives_up(void **state)
+{
+	static const char costly[] = "'Regex' (column 35): the regular expression takes more than "
+				     "1000000 steps on '00000000-0000-0000-0000-00000000000";
+	static const char *const queries[] = {
+		"G.Flows().Has('UUID',       Regex('(0|00|-)+(?<=x).'))",
+		"G.Flows().Has('UUID',       Regex('(0|00|-)+(?<=x).')).Count()",
+		"G.Flows('UUID'      ,       Regex('(0|00|-)+(?<=x).'))",
+	};
+	struct t_answer a = {0};
+	struct ql_src_mem *m = NULL;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(t_load(&m, 0), 0);
+	for (i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+		assert_int_equal(t_query(ql_src_mem_src(m), queries[i], NULL, 0, &a), -E2BIG);
+		assert_non_null(strstr(buf_str(&a.text), costly));
+	}
+	/* asked only of flows for which it matters */
+	assert_int_equal(t_query(ql_src_mem_src(m),
+				 "G.Flows().Has('Transport.B', 5).Has('UUID', "
+				 "Regex('(0|00|-)+(?<=x).')).Count()",
+				 NULL, 0, &a),
+			 0);
+	assert_int_equal(a.scalar, 0);
+	buf_done(&a.text);
+	ql_src_mem_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_positions),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_gives_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
