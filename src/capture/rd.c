@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/stop.h"
 #include "capture/unpack.h"
 #include "fmt/magic.h"
 
@@ -51,13 +52,14 @@ static size_t fail(struct rd *rd, int code, const char *what)
 /* One read().  0: end or failure. */
 static size_t fd_read(struct rd *rd, uint8_t *dst, size_t size)
 {
-	ssize_t n;
+	ssize_t n = stop_read(rd->stop, rd->fd, dst, size);
 
-	do
-		n = read(rd->fd, dst, size);
-	while (n < 0 && errno == EINTR);
+	if (n == -ECANCELED) {
+		rd->failed = -ECANCELED;
+		return 0;
+	}
 	if (n < 0)
-		return fail(rd, -errno, "cannot read");
+		return fail(rd, (int)n, "cannot read");
 	rd->raw += (uint64_t)n;
 	return (size_t)n;
 }

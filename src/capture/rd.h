@@ -15,6 +15,7 @@
 #define RD_NEED_MAX (64u << 20) /* largest window that rd_need() makes */
 #define RD_KEEP_MAX 8           /* buffers used in turn */
 
+struct stop;
 struct unpack; /* state of a decompressor */
 
 struct rd {
@@ -30,11 +31,12 @@ struct rd {
 	uint64_t window; /* times that the window went on to another place */
 	void (*reuse)(void *arg, uint64_t window); /* as src_keep(); NULL: nobody minds */
 	void *reuse_arg;
-	int fd;      /* owned unless 0 */
-	size_t step; /* most bytes that one read asks for */
+	int fd;                  /* owned unless 0 */
+	size_t step;             /* most bytes that one read asks for */
+	const struct stop *stop; /* borrowed; NULL: read to the end */
 	bool seekable;
 	bool eof;       /* nothing comes after 'end' */
-	int failed;     /* -errno: reading failed; 0: end was the end */
+	int failed;     /* -errno: reading failed, -ECANCELED: stopped; 0: end was the end */
 	struct err why; /* why the data ended early (read error, damaged compression); code 0: it
 			   did not */
 
@@ -48,7 +50,7 @@ struct rd {
 void rd_init(struct rd *rd);
 void rd_done(struct rd *rd);
 
-/* With 'fd' and 'step' set: recognises compression.  0 or -errno with 'err' set. */
+/* With 'fd', 'step' and 'stop' set: recognises compression.  0 or -errno with 'err' set. */
 int rd_start(struct rd *rd, struct err *err);
 
 /* The name of the compression; NULL: plain. */

@@ -19,16 +19,16 @@ static const struct src_ops *const src_all[] = {
 	&src_mem,
 };
 
-int src_open(struct src **ret, const char *spec, struct err *err)
+int src_open(struct src **ret, const char *spec, const struct stop *stop, struct err *err)
 {
 	for (size_t i = 0; i < sizeof(src_all) / sizeof(src_all[0]); i++) {
 		const struct src_ops *ops = src_all[i];
 		size_t len = strlen(ops->scheme);
 
 		if (ops->open && !strncmp(spec, ops->scheme, len) && spec[len] == ':')
-			return ops->open(ret, spec + len + 1, err);
+			return ops->open(ret, spec + len + 1, stop, err);
 	}
-	return src_file.open(ret, spec, err);
+	return src_file.open(ret, spec, stop, err);
 }
 
 void src_free(struct src *s)

@@ -12,6 +12,7 @@
 #include "base/pkt.h"
 
 struct src;
+struct stop;
 
 /* One interface of a capture, as its file or the system describes it.  Texts
  * are NULL when unknown; all are owned by the source. */
@@ -85,9 +86,10 @@ struct src_note {
 #define SRC_NOTES_MAX 64 /* more are only counted */
 
 /* Opens "file:PATH" or a plain path; "-" is standard input.  Recognises pcap,
- * pcapng, snoop and ERF and gzip, zstd, lz4 around them by content.  -errno with
- * 'err' set; '*ret' untouched. */
-int src_open(struct src **ret, const char *spec, struct err *err);
+ * pcapng, snoop and ERF and gzip, zstd, lz4 around them by content.  'stop' ends
+ * the source's waiting, here and later; borrowed, NULL: nobody does.  -errno with
+ * 'err' set, -ECANCELED: stopped; '*ret' untouched. */
+int src_open(struct src **ret, const char *spec, const struct stop *stop, struct err *err);
 
 /* A source that gives copies of 'pkts' (each with its linktype, iface, ts, len
  * and bytes; clock, number and off are filled), for tests.  0 or -ENOMEM. */
@@ -101,7 +103,8 @@ static inline void src_freep(struct src **s)
 }
 
 /* Gives up to 'max' packets.  0: end.  Damage is a note, not an error; negative
- * errno only when reading itself failed (also a note then). */
+ * errno only when reading itself failed (also a note then), or -ECANCELED once all
+ * is given that was read before it was stopped. */
 int src_recv(struct src *s, struct pkt *pkts, size_t max);
 
 /* Asks that packets stay valid longer, for threads that look at them later: those

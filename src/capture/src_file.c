@@ -1,12 +1,12 @@
 /* Files, pipes and standard input as a source of packets. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/stop.h"
 #include "capture/src_file.h"
 #include "fmt/erf.h"
 #include "fmt/magic.h"
@@ -31,7 +31,7 @@ void src_file_end(struct src_file *f, uint64_t off, const char *what)
 
 	if (rd->why.code)
 		src_note_add(&f->src, rd->off, NULL, "%s", rd->why.text);
-	if (what) {
+	if (what && rd->failed != -ECANCELED) { /* what was not read is not missing */
 		f->src.meta.cut = true;
 		src_note_add(&f->src, off, NULL, "cut: the data ends in the middle of %s", what);
 	}
@@ -100,7 +100,8 @@ static int start(struct src_file *f, struct err *err)
 	}
 }
 
-int src_file_new(struct src **ret, int fd, const char *name, size_t step, struct err *err)
+int src_file_new(struct src **ret, int fd, const char *name, size_t step, const struct stop *stop,
+		 struct err *err)
 {
 	CLEANUP(src_freep) struct src *s = NULL;
 	struct src_file *f;
@@ -118,6 +119,7 @@ int src_file_new(struct src **ret, int fd, const char *name, size_t step, struct
 	rd_init(&f->rd);
 	f->rd.fd = fd;
 	f->rd.step = step;
+	f->rd.stop = stop;
 
 	if (fstat(fd, &st) < 0)
 		return err_set(err, -errno, "cannot open '%s': %s", name, strerror(errno));
@@ -129,6 +131,8 @@ int src_file_new(struct src **ret, int fd, const char *name, size_t step, struct
 	r = rd_start(&f->rd, err);
 	if (r == 0)
 		r = start(f, err);
+	if (r < 0 && f->rd.failed == -ECANCELED) /* too little is there to judge it */
+		return err_set(err, -ECANCELED, "stopped while reading '%s'", name);
 	if (r < 0 && f->rd.why.code)
 		r = err_set(err, f->rd.why.code, "%s", f->rd.why.text);
 	if (r < 0)
@@ -141,16 +145,16 @@ int src_file_new(struct src **ret, int fd, const char *name, size_t step, struct
 	return 0;
 }
 
-static int file_open(struct src **ret, const char *arg, struct err *err)
+static int file_open(struct src **ret, const char *arg, const struct stop *stop, struct err *err)
 {
 	int fd;
 
 	if (!strcmp(arg, "-"))
-		return src_file_new(ret, STDIN_FILENO, "standard input", RD_STEP, err);
-	fd = open(arg, O_RDONLY | O_CLOEXEC);
+		return src_file_new(ret, STDIN_FILENO, "standard input", RD_STEP, stop, err);
+	fd = stop_open(stop, arg);
 	if (fd < 0)
-		return err_set(err, -errno, "cannot open '%s': %s", arg, strerror(errno));
-	return src_file_new(ret, fd, arg, RD_STEP, err);
+		return err_set(err, fd, "cannot open '%s': %s", arg, strerror(-fd));
+	return src_file_new(ret, fd, arg, RD_STEP, stop, err);
 }
 
 const struct src_ops src_file = {

@@ -55,8 +55,9 @@ struct src_file {
 
 /* A source that reads 'fd' and takes it over (also on failure; never closes
  * standard input), at most 'step' bytes at once: RD_STEP, less in tests.  'name'
- * is for messages. */
-int src_file_new(struct src **ret, int fd, const char *name, size_t step, struct err *err);
+ * is for messages, 'stop' as of src_open(). */
+int src_file_new(struct src **ret, int fd, const char *name, size_t step, const struct stop *stop,
+		 struct err *err);
 
 /* Called with the window at the file's start.  0 or -errno with 'err' set. */
 int walk_pcap_start(struct src_file *f, struct err *err);

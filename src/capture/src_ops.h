@@ -8,12 +8,13 @@
 struct src_ops {
 	const char *scheme; /* "file" in "file:..."; unique in src_all[] */
 
-	/* 'arg' is the text after the colon.  On failure: -errno, 'err' set,
-	 * '*ret' untouched, nothing left open.  NULL: made by a call of its own. */
-	int (*open)(struct src **ret, const char *arg, struct err *err);
+	/* 'arg' is the text after the colon, 'stop' as of src_open().  On failure:
+	 * -errno, 'err' set, '*ret' untouched, nothing left open.  NULL: made by a
+	 * call of its own. */
+	int (*open)(struct src **ret, const char *arg, const struct stop *stop, struct err *err);
 
 	/* As src_recv(), 'max' > 0.  Called from one thread only; blocks where
-	 * the source does (a pipe).  Fills all of each packet but 'clock'
+	 * the source does (a pipe) until 'stop' is raised.  Fills all of each packet but 'clock'
 	 * and the counting that src_give() does. */
 	int (*recv)(struct src *s, struct pkt *pkts, size_t max);
 

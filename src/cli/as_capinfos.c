@@ -217,7 +217,7 @@ static int report_file(struct buf *b, const struct capinfos_conf *c, const char 
 	struct err err = {0};
 	int status, n;
 
-	n = src_open(&src, path, &err);
+	n = src_open(&src, path, NULL, &err);
 	if (n < 0) {
 		say_unopened(path, n, &err);
 		return EXIT_UNREAD;
@@ -348,6 +348,7 @@ static int run(int argc, char **argv)
 	int status = take_options(&c, argc, argv);
 	bool first = true;
 
+	cli_stop_default();
 	if (status >= 0)
 		return status;
 	status = EXIT_FINE;

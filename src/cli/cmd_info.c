@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/stop.h"
 #include "cli/info.h"
 #include "run/paths.h"
 
@@ -72,15 +73,17 @@ static int hash_file(const char *path, struct digest_texts *ret, struct err *err
 	if (r < 0 || !step)
 		return err_set(err, r < 0 ? r : -ENOMEM, "cannot hash '%s': %s", path,
 			       strerror(r < 0 ? -r : ENOMEM));
-	while ((n = read(fd, step, HASH_STEP)) > 0)
+	while ((n = stop_read(cli_stop(), fd, step, HASH_STEP)) > 0)
 		digest_add(d, step, (size_t)n);
+	if (n == -ECANCELED)
+		return (int)n;
 	if (n < 0)
-		return err_set(err, -errno, "cannot read '%s': %s", path, strerror(errno));
+		return err_set(err, (int)n, "cannot read '%s': %s", path, strerror((int)-n));
 	digest_end(d, ret);
 	return 0;
 }
 
-/* Reads to the end, or until told to stop: 1 then. */
+/* Reads to the end, or until told to stop: -ECANCELED then. */
 static int read_all(struct src *src, struct an_info *an)
 {
 	struct pkt pkts[BATCH];
@@ -92,7 +95,7 @@ static int read_all(struct src *src, struct an_info *an)
 		if (r < 0)
 			return r;
 		if (cli_stopped())
-			return 1;
+			return -ECANCELED;
 	}
 	return n;
 }
@@ -148,7 +151,9 @@ static int info_file(struct cli *c, struct info_run *x, const char *path, struct
 	size_t n;
 	int r;
 
-	r = src_open(&src, path, err);
+	r = src_open(&src, path, cli_stop(), err);
+	if (r == -ECANCELED)
+		return 0; /* nothing of it is known */
 	if (r < 0)
 		return r;
 	an_info_init(&f.an);
@@ -164,9 +169,10 @@ static int info_file(struct cli *c, struct info_run *x, const char *path, struct
 	if (r || notes)
 		x->status = CLI_INCOMPLETE;
 	r = 0;
-	if (x->opts->hashes && strcmp(path, "-") != 0) {
+	if (x->opts->hashes && f.meta.size) { /* a pipe cannot be read again */
 		r = hash_file(path, &f.hash, err);
 		f.hashed = r == 0;
+		r = r == -ECANCELED ? 0 : r;
 	}
 	show(x, &f);
 	say_notes(c, x, &f);
@@ -222,8 +228,10 @@ static int run_files(struct cli *c, struct info_run *x, const struct paths *p, i
 		err_set(&err, r, "cannot write: %s", strerror(-r));
 		return cli_fail(&err);
 	}
-	if (cli_stopped())
+	if (cli_stopped()) {
 		x->status = CLI_INCOMPLETE;
+		cli_say_stopped();
+	}
 	return status != CLI_DONE ? status : x->status;
 }
 

@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/opt.h"
 
+struct stop;
+
 /* Exit statuses, the same for every native command. */
 enum {
 	CLI_DONE = 0,
@@ -73,8 +75,16 @@ int cli_write(void *arg, const void *p, size_t n);
 /* Takes the line of progress away, if there is one, before other output. */
 void cli_clear(struct cli *c);
 
-/* Whether Ctrl-C or SIGTERM asked to finish.  The second one kills. */
+/* Whether Ctrl-C or SIGTERM asked to finish, and the same for those who wait for
+ * input.  The second one kills. */
 bool cli_stopped(void);
+const struct stop *cli_stop(void);
+
+/* Lets the first one kill, for tools that are known to die so. */
+void cli_stop_default(void);
+
+/* Says that they did, where nobody else says it. */
+void cli_say_stopped(void);
 
 /* CPU time, peak memory and 'bytes_read' on stderr: --resources. */
 void cli_resources(uint64_t bytes_read);

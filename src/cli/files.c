@@ -50,12 +50,12 @@ static bool on_progress(void *arg, uint64_t done, uint64_t total)
 		f->shown = now;
 		f->cli->progress = true;
 	}
-	f->told |= cli_stopped();
 	return cli_stopped();
 }
 
+/* Times that count from the packets need two readings. */
 static int open_run(struct cli_files *f, const struct cli_files_opts *o, int64_t from, int64_t to,
-		    struct err *err)
+		    bool twice, struct err *err)
 {
 	struct run_input in = {
 		.paths = o->in->read.v,
@@ -63,7 +63,7 @@ static int open_run(struct cli_files *f, const struct cli_files_opts *o, int64_t
 		.filter = buf_str(&f->filter),
 		.from = from,
 		.to = to,
-		.keep_input = o->keep_input,
+		.keep_input = o->keep_input || twice,
 		.threads = (unsigned)o->run->threads,
 		.flow =
 			{
@@ -76,28 +76,15 @@ static int open_run(struct cli_files *f, const struct cli_files_opts *o, int64_t
 			},
 		.progress = on_progress,
 		.progress_arg = f,
+		.stop = cli_stop(),
 	};
 
-	run_files_free(f->run);
-	f->run = NULL;
 	return run_files_new(&f->run, &in, err);
 }
 
 static bool is_relative(const char *time)
 {
 	return time && (time[0] == '-' || time[0] == '+' || strcasecmp(time, "now") == 0);
-}
-
-static bool is_forward(const char *time)
-{
-	return time && time[0] == '+';
-}
-
-static int no_rows(void *arg, const struct batch *b)
-{
-	(void)arg;
-	(void)b;
-	return 0;
 }
 
 /* '-10m' counts back from the last packet, '+10m' on from the first. */
@@ -109,46 +96,29 @@ static int to_ts(const char *text, int64_t first, int64_t last, bool utc, int64_
 	return parse_time(text, text[0] == '+' ? first : last, utc, ret, err);
 }
 
-/* Relative times need a look at all packets before the work itself.  The first
- * one is known only to a whole run. */
+/* Times that count from the packets need a look at all of them before the work
+ * itself. */
 static int find_span(struct cli_files *f, const struct cli_files_opts *o, int64_t *ret_first,
 		     int64_t *ret_last, struct err *err)
 {
 	struct ql_src *src;
-	size_t i;
 	int r;
 
-	for (i = 0; i < o->in->read.n; i++)
-		if (strcmp(o->in->read.v[i], "-") == 0)
-			return err_set(
-				err, -EINVAL,
-				"--from and --to: a time relative to the packets needs files "
-				"that can be read twice, not standard input");
-	r = open_run(f, o, INT64_MIN, INT64_MAX, err);
+	r = open_run(f, o, INT64_MIN, INT64_MAX, true, err);
 	if (r < 0)
 		return r;
 	src = run_files_ql(f->run);
-	if (is_forward(o->in->from) || is_forward(o->in->to)) {
-		const struct ql_scan all = {.from = INT64_MIN, .to = INT64_MAX};
-
-		r = src->ops->scan(src, &all, no_rows, NULL, err);
-		*ret_first = run_files_stats(f->run)->first;
-		*ret_last = run_files_stats(f->run)->last;
-		return r;
-	}
-	return src->ops->now(src, ret_last, err);
+	r = src->ops->now(src, ret_last, err);
+	*ret_first = run_files_stats(f->run)->first;
+	return r;
 }
 
-static int find_times(struct cli_files *f, const struct cli_files_opts *o, int64_t *ret_from,
-		      int64_t *ret_to, struct err *err)
+static int find_times(const struct cli_files_opts *o, int64_t first, int64_t last,
+		      int64_t *ret_from, int64_t *ret_to, struct err *err)
 {
-	int64_t first = 0, last = 0;
-	int r = 0;
+	int r;
 
-	if (is_relative(o->in->from) || is_relative(o->in->to))
-		r = find_span(f, o, &first, &last, err);
-	if (r == 0)
-		r = to_ts(o->in->from, first, last, o->utc, ret_from, err);
+	r = to_ts(o->in->from, first, last, o->utc, ret_from, err);
 	if (r == 0)
 		r = to_ts(o->in->to, first, last, o->utc, ret_to, err);
 	if (r == 0 && *ret_from > *ret_to)
@@ -179,7 +149,8 @@ static int check_texts(struct cli_files *f, const struct cli_files_opts *o)
 
 int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_opts *o)
 {
-	int64_t from = INT64_MIN, to = INT64_MAX;
+	int64_t from = INT64_MIN, to = INT64_MAX, first = 0, last = 0;
+	bool relative = is_relative(o->in->from) || is_relative(o->in->to);
 	struct err err = {0};
 	int r;
 
@@ -196,12 +167,16 @@ int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_op
 	r = check_texts(f, o);
 	if (r != CLI_DONE)
 		return r;
-	r = find_times(f, o, &from, &to, &err);
+	r = relative ? find_span(f, o, &first, &last, &err) : 0;
 	cli_clear(c);
-	if (r == -EINVAL)
+	if (r < 0)
+		return cli_fail(&err);
+	if (find_times(o, first, last, &from, &to, &err) < 0)
 		return cli_usage(c, &err);
-	if (r == 0)
-		r = open_run(f, o, from, to, &err);
+	if (relative)
+		run_files_range(f->run, from, to);
+	else
+		r = open_run(f, o, from, to, false, &err);
 	return r < 0 ? cli_fail(&err) : CLI_DONE;
 }
 
@@ -223,8 +198,8 @@ int cli_files_report(struct cli_files *f, const struct cli_files_opts *o, int st
 	if (s && s->notes_total > s->n_notes)
 		fprintf(stderr, "trawl: %" PRIu64 " more places like these\n",
 			s->notes_total - s->n_notes);
-	if (cli_stopped() && !f->told)
-		fprintf(stderr, "trawl: stopped: the answer covers what was read until then\n");
+	if (cli_stopped() && !(s && s->stopped))
+		cli_say_stopped();
 	if (status == CLI_DONE && s && (s->incomplete || cli_stopped())) {
 		cli_say(f->cli, "the answer is incomplete");
 		status = CLI_INCOMPLETE;

@@ -26,7 +26,6 @@ struct cli_files {
 	struct cli *cli;     /* borrowed */
 	int64_t began;       /* monotonic ns */
 	int64_t shown;       /* when progress was last drawn */
-	bool told;           /* the run knows that it is to stop, and says so itself */
 };
 
 /* Prepares reading.  CLI_DONE, or another exit status, said on stderr.  In both

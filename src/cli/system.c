@@ -15,32 +15,54 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/stop.h"
 
 /* What a signal handler can reach. */
-static volatile sig_atomic_t stopped;
-static volatile sig_atomic_t null_fd = -1;
+static struct stop stop = {.fd = -1};
 
-/* Standard input ends here: whoever waits for it, or is about to, goes on. */
+static const int stop_signals[] = {SIGINT, SIGTERM};
+#define STOP_SIGNALS (sizeof(stop_signals) / sizeof(stop_signals[0]))
+
+/* What ignores them already goes on doing so: nohup, jobs in the background. */
+static void stop_action(void (*handler)(int sig))
+{
+	struct sigaction sa = {.sa_handler = handler}, old;
+	size_t i;
+
+	/* no SA_RESTART: what waits must return; one at a time, so that the second
+	 * finds what the first has set */
+	sigemptyset(&sa.sa_mask);
+	for (i = 0; i < STOP_SIGNALS; i++)
+		sigaddset(&sa.sa_mask, stop_signals[i]);
+	for (i = 0; i < STOP_SIGNALS; i++)
+		if (sigaction(stop_signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(stop_signals[i], &sa, NULL);
+}
+
 static void on_stop(int sig)
 {
-	int saved = errno;
-
 	(void)sig;
-	stopped = 1;
-	if (null_fd >= 0)
-		dup2(null_fd, STDIN_FILENO);
-	errno = saved;
+	stop_raise(&stop);
+	stop_action(SIG_DFL); /* the second one kills */
+}
+
+void cli_stop_default(void)
+{
+	stop_action(SIG_DFL);
 }
 
 bool cli_stopped(void)
 {
-	return stopped != 0;
+	return stop_raised(&stop);
+}
+
+const struct stop *cli_stop(void)
+{
+	return &stop;
 }
 
 void cli_system_init(void)
 {
-	/* no SA_RESTART: a read that waits must return; SA_RESETHAND: the second one kills */
-	struct sigaction sa = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND};
 	int fd;
 
 	/* a closed standard descriptor would be reused for a capture file */
@@ -48,13 +70,12 @@ void cli_system_init(void)
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-	null_fd = fd;
+		close(fd);
+	/* without it only reading that has begun to wait is woken */
+	stop_init(&stop);
 
 	signal(SIGPIPE, SIG_IGN); /* a write says -EPIPE instead */
-	sigemptyset(&sa.sa_mask);
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
+	stop_action(on_stop);
 }
 
 void cli_system_look(struct cli *c)
@@ -124,6 +145,11 @@ void cli_say(const struct cli *c, const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	fputc('\n', stderr);
 	va_end(ap);
+}
+
+void cli_say_stopped(void)
+{
+	fputs("trawl: stopped: the answer covers what was read until then\n", stderr);
 }
 
 /* VmHWM: what the kernel counts, where ru_maxrss may be that of a parent before exec. */

@@ -35,9 +35,9 @@ struct feed {
 	size_t begun;         /* parts[0..begun) are open or done */
 	struct part **active; /* those open, as they began; owned */
 	size_t live;          /* entries of 'active' */
-	struct ifmap *ifmap;
-	feed_note_fn note;
-	void *note_arg;
+	struct feed_conf conf;
+	bool stopped;
+	uint64_t left; /* packets that may still be given */
 	uint64_t number;
 	int64_t clock;
 	void (*reuse)(void *arg, uint64_t window); /* NULL: packets need not be kept */
@@ -79,13 +79,13 @@ static bool is_regular(const char *path, uint64_t *ret_size)
 }
 
 /* Finds out when a file begins, to sort it among the others. */
-static int probe(struct part *p, struct err *err)
+static int probe(struct part *p, const struct stop *stop, struct err *err)
 {
 	CLEANUP(src_freep) struct src *s = NULL;
 	struct pkt first;
 	int r;
 
-	r = src_open(&s, p->path, err);
+	r = src_open(&s, p->path, stop, err);
 	if (r < 0)
 		return r;
 	p->first = src_recv(s, &first, 1) == 1 ? first.ts : INT64_MIN;
@@ -101,6 +101,12 @@ static int cmp_first(const void *a, const void *b)
 	return (x->index > y->index) - (x->index < y->index);
 }
 
+/* Whether a file ends where its reading was stopped, and not by its own fault. */
+static bool is_cut(const struct feed *f, const struct part *p)
+{
+	return f->conf.cut && p->index + 1 == f->conf.paths->n;
+}
+
 static int add_part(struct feed *f, const char *path, bool alone, struct err *err)
 {
 	struct part *p = calloc(1, sizeof(*p));
@@ -113,29 +119,32 @@ static int add_part(struct feed *f, const char *path, bool alone, struct err *er
 	p->first = INT64_MIN;
 	f->parts[f->n++] = p;
 	if (!is_regular(path, &p->size) || alone)
-		r = src_open(&p->src, path, err);
+		r = src_open(&p->src, path, f->conf.stop, err);
 	else
-		r = probe(p, err);
-	if ((r == -EBADMSG || r == -ENODATA) && !alone) {
-		f->note(f->note_arg, path, err->text);
+		r = probe(p, f->conf.stop, err);
+	if (r == -ECANCELED) {
+		f->stopped = true;
+		return 0;
+	}
+	if ((r == -EBADMSG || r == -ENODATA) && (!alone || is_cut(f, p))) {
+		f->conf.note(f->conf.note_arg, path, err->text);
 		p->done = true;
 		return 0;
 	}
 	return r;
 }
 
-int feed_new(struct feed **ret, const struct paths *paths, struct ifmap *ifaces, feed_note_fn note,
-	     void *note_arg, struct err *err)
+int feed_new(struct feed **ret, const struct feed_conf *conf, struct err *err)
 {
+	const struct paths *paths = conf->paths;
 	struct feed *f = calloc(1, sizeof(*f));
 	size_t i;
 	int r = 0;
 
 	if (!f)
 		return err_set(err, -ENOMEM, "out of memory");
-	f->ifmap = ifaces;
-	f->note = note;
-	f->note_arg = note_arg;
+	f->conf = *conf;
+	f->left = conf->limit;
 	f->clock = INT64_MIN;
 	f->parts = calloc(paths->n ? paths->n : 1, sizeof(*f->parts));
 	f->active = calloc(paths->n ? paths->n : 1, sizeof(*f->active));
@@ -166,7 +175,7 @@ static int map_ifaces(struct feed *f, struct part *p)
 		return -ENOMEM;
 	p->ifaces = to;
 	for (i = p->n_ifaces; i < n; i++) {
-		int64_t number = ifmap_add(f->ifmap, v, i);
+		int64_t number = ifmap_add(f->conf.ifaces, v, i);
 
 		if (number < 0)
 			return (int)number;
@@ -191,6 +200,8 @@ static void end_part(struct feed *f, struct part *p)
 	size_t n, i;
 
 	notes = src_notes(p->src, &n, &total);
+	if (n && n == total && is_cut(f, p) && src_meta(p->src).cut)
+		total = --n; /* the last one says so */
 	for (i = 0; i < n; i++) {
 		if (notes[i].n > 1)
 			snprintf(text, sizeof(text), "at byte %llu: %s (%llu times)",
@@ -199,12 +210,12 @@ static void end_part(struct feed *f, struct part *p)
 		else
 			snprintf(text, sizeof(text), "at byte %llu: %s",
 				 (unsigned long long)notes[i].off, notes[i].text);
-		f->note(f->note_arg, p->path, text);
+		f->conf.note(f->conf.note_arg, p->path, text);
 	}
 	if (total > n) {
 		snprintf(text, sizeof(text), "%llu more places are damaged",
 			 (unsigned long long)(total - n));
-		f->note(f->note_arg, p->path, text);
+		f->conf.note(f->conf.note_arg, p->path, text);
 	}
 	p->read = src_meta(p->src).read;
 	reuse_all(f);
@@ -230,6 +241,7 @@ static int refill(struct feed *f, struct part *p)
 	p->n = n > 0 ? (size_t)n : 0;
 	if (n > 0)
 		return map_ifaces(f, p);
+	f->stopped |= n == -ECANCELED;
 	end_part(f, p);
 	return 0;
 }
@@ -238,9 +250,15 @@ static int refill(struct feed *f, struct part *p)
 static int begin_part(struct feed *f, struct part *p)
 {
 	struct err err = {0};
+	int r;
 
-	if (!p->src && src_open(&p->src, p->path, &err) < 0) {
-		f->note(f->note_arg, p->path, err.text);
+	r = p->src ? 0 : src_open(&p->src, p->path, f->conf.stop, &err);
+	if (r == -ECANCELED) {
+		f->stopped = true;
+		return 0;
+	}
+	if (r < 0) {
+		f->conf.note(f->conf.note_arg, p->path, err.text);
 		p->done = true;
 		return 0;
 	}
@@ -257,7 +275,8 @@ static int begin_parts(struct feed *f, int64_t ts)
 {
 	int r = 0;
 
-	while (r == 0 && f->begun < f->n && (!f->live || f->parts[f->begun]->first <= ts)) {
+	while (r == 0 && !f->stopped && f->begun < f->n &&
+	       (!f->live || f->parts[f->begun]->first <= ts)) {
 		struct part *p = f->parts[f->begun++];
 
 		if (!p->done)
@@ -304,6 +323,7 @@ static int recv_alone(struct feed *f, struct part *p, struct pkt *pkts, size_t m
 	}
 	n = src_recv(p->src, pkts, max);
 	if (n <= 0) {
+		f->stopped |= n == -ECANCELED;
 		end_part(f, p);
 		return 0;
 	}
@@ -315,13 +335,13 @@ static int recv_alone(struct feed *f, struct part *p, struct pkt *pkts, size_t m
 	return n;
 }
 
-int feed_recv(struct feed *f, struct pkt *pkts, size_t max)
+/* A stopped part ends the stream at once: what the others have read further is
+ * not given, so that it ends at one point of the whole. */
+static int recv_merged(struct feed *f, struct pkt *pkts, size_t max)
 {
 	size_t n = 0, i;
 	int r;
 
-	if (f->n == 1)
-		return recv_alone(f, f->parts[0], pkts, max);
 	/* Batches used up by the call before: their packets may go now. */
 	for (i = f->live; i > 0; i--) {
 		struct part *p = f->active[i - 1];
@@ -330,7 +350,7 @@ int feed_recv(struct feed *f, struct pkt *pkts, size_t max)
 		if (r < 0)
 			return r;
 	}
-	while (n < max) {
+	while (n < max && !f->stopped) {
 		struct part *p = next_part(f);
 		int64_t ts = p ? p->pkts[p->at].ts : INT64_MIN;
 
@@ -349,6 +369,31 @@ int feed_recv(struct feed *f, struct pkt *pkts, size_t max)
 			break; /* its next batch would take these packets away */
 	}
 	return (int)n;
+}
+
+int feed_recv(struct feed *f, struct pkt *pkts, size_t max)
+{
+	int n;
+
+	if (max > f->left)
+		max = (size_t)f->left;
+	if (!max || f->stopped)
+		return 0;
+	n = f->n == 1 ? recv_alone(f, f->parts[0], pkts, max) : recv_merged(f, pkts, max);
+	if (n > 0)
+		f->left -= (uint64_t)n;
+	return n;
+}
+
+bool feed_stopped(const struct feed *f)
+{
+	return f->stopped;
+}
+
+void feed_end(struct feed *f)
+{
+	while (f->live)
+		end_part(f, f->active[0]);
 }
 
 void feed_keep(struct feed *f, unsigned n, void (*reuse)(void *arg, uint64_t window), void *arg)

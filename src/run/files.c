@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "filter/filter.h"
@@ -12,8 +14,10 @@
 #include "run/packets.h"
 #include "run/spool.h"
 
-#define RECV_BATCH 256
-#define SPOOL_PATH "/proc/self/fd/"
+#define RECV_BATCH  256
+#define SPOOL_PATH  "/proc/self/fd/"
+#define PROGRESS_NS 100000000
+#define STOPPED     "stopped before the end of the input"
 
 void run_note(struct run_files *r, const char *path, const char *text)
 {
@@ -46,6 +50,53 @@ void run_files_begin(struct run_files *r)
 	r->stats = (struct run_stats){.notes = r->notes, .bytes_read = r->stats.bytes_read};
 	r->drops.n = 0;
 	ifmap_done(&r->ifmap);
+	if (r->stopped) {
+		r->stats.stopped = true;
+		run_note(r, NULL, STOPPED);
+	}
+}
+
+int run_feed(struct run_files *r, struct feed **ret, struct err *err)
+{
+	const struct feed_conf conf = {
+		.paths = &r->paths,
+		.ifaces = &r->ifmap,
+		/* what was read before is read again whole */
+		.stop = r->stopped ? NULL : r->in.stop,
+		.limit = r->limit,
+		.cut = r->cut,
+		.note = feed_note,
+		.note_arg = r,
+	};
+
+	return feed_new(ret, &conf, err);
+}
+
+bool run_go_on(struct run_files *r, const struct feed *f)
+{
+	uint64_t done, total;
+	struct timespec ts;
+	int64_t at;
+
+	if (!r->in.progress)
+		return true;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	at = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	if (at - r->progress_at < PROGRESS_NS)
+		return true;
+	r->progress_at = at;
+	feed_progress(f, &done, &total);
+	return !r->in.progress(r->in.progress_arg, done, total) || r->stopped;
+}
+
+void run_stopped(struct run_files *r, struct feed *f)
+{
+	feed_end(f);
+	if (r->stopped)
+		return;
+	r->stopped = r->stats.stopped = true;
+	r->limit = r->stats.packets;
+	run_note(r, NULL, STOPPED);
 }
 
 static int scan(struct ql_src *s, const struct ql_scan *req, ql_batch_fn fn, void *arg,
@@ -72,26 +123,48 @@ static int scan(struct ql_src *s, const struct ql_scan *req, ql_batch_fn fn, voi
 	return ret;
 }
 
-/* The last packet's time needs a reading of its own, once. */
+/* First and last time need a reading of their own, once. */
+static int look(struct run_files *r, struct err *err)
+{
+	CLEANUP(feed_freep) struct feed *f = NULL;
+	struct run_stats *s = &r->stats;
+	struct pkt pkts[RECV_BATCH];
+	int64_t first = INT64_MAX;
+	uint64_t done, total;
+	int n, i;
+
+	run_files_begin(r);
+	n = run_feed(r, &f, err);
+	if (n < 0)
+		return n;
+	while ((n = feed_recv(f, pkts, RECV_BATCH)) > 0) {
+		for (i = 0; i < n; i++)
+			first = pkts[i].ts < first ? pkts[i].ts : first;
+		r->first = first;
+		r->now = pkts[n - 1].clock;
+		s->packets += (uint64_t)n;
+		if (!run_go_on(r, f))
+			break;
+	}
+	if (n < 0)
+		return err_set(err, n, "out of memory");
+	if (n > 0 || feed_stopped(f))
+		run_stopped(r, f);
+	feed_progress(f, &done, &total);
+	s->bytes_read += done;
+	r->has_now = true;
+	return 0;
+}
+
 static int now(struct ql_src *s, int64_t *ret_ts, struct err *err)
 {
 	struct run_files *r = (struct run_files *)s;
-	CLEANUP(feed_freep) struct feed *f = NULL;
-	struct pkt pkts[RECV_BATCH];
-	int n;
+	int ret = r->has_now ? 0 : look(r, err);
 
-	if (!r->has_now) {
-		run_files_begin(r);
-		n = feed_new(&f, &r->paths, &r->ifmap, feed_note, r, err);
-		if (n < 0)
-			return n;
-		r->now = 0;
-		while ((n = feed_recv(f, pkts, RECV_BATCH)) > 0)
-			r->now = pkts[n - 1].clock;
-		if (n < 0)
-			return err_set(err, n, "out of memory");
-		r->has_now = true;
-	}
+	if (ret < 0)
+		return ret;
+	r->stats.first = r->first;
+	r->stats.last = r->now;
 	*ret_ts = r->now;
 	return 0;
 }
@@ -115,28 +188,54 @@ static int check_input(const struct run_input *in, struct err *err)
 	return r < 0 ? err_wrap(err, r, "filter") : 0;
 }
 
-/* Makes pipes among the paths readable more than once. */
+/* Takes path 'i' out of the list. */
+static void drop_path(struct paths *p, size_t i)
+{
+	free(p->v[i]);
+	p->n--;
+	memmove(&p->v[i], &p->v[i + 1], (p->n - i) * sizeof(*p->v));
+}
+
+/* Makes a pipe among the paths readable more than once.  -EXDEV: it is no pipe. */
+static int keep_pipe(struct run_files *r, size_t i, struct err *err)
+{
+	int fd = spool(r->paths.v[i], r->in.stop, &r->stopped, err);
+
+	if (fd < 0)
+		return fd;
+	r->spooled[r->n_spooled++] = fd;
+	free(r->paths.v[i]);
+	if (asprintf(&r->paths.v[i], SPOOL_PATH "%d", fd) < 0) {
+		r->paths.v[i] = NULL;
+		return err_set(err, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+/* Where that is stopped, nothing else has been read: the copies are the input, and
+ * an empty one is none. */
 static int keep_pipes(struct run_files *r, struct err *err)
 {
+	struct stat st;
 	size_t i;
+	int code;
 
-	r->spooled = calloc(r->paths.n, sizeof(*r->spooled));
+	r->spooled = calloc(r->paths.n ? r->paths.n : 1, sizeof(*r->spooled));
 	if (!r->spooled)
 		return err_set(err, -ENOMEM, "out of memory");
-	for (i = 0; i < r->paths.n; i++) {
-		int fd = spool(r->paths.v[i], err);
-
-		if (fd == -EXDEV)
-			continue;
-		if (fd < 0)
-			return fd;
-		r->spooled[r->n_spooled++] = fd;
-		free(r->paths.v[i]);
-		if (asprintf(&r->paths.v[i], SPOOL_PATH "%d", fd) < 0) {
-			r->paths.v[i] = NULL;
-			return err_set(err, -ENOMEM, "out of memory");
-		}
+	for (i = 0; i < r->paths.n && !r->stopped; i++) {
+		code = keep_pipe(r, i, err);
+		if (code < 0 && code != -EXDEV)
+			return code;
 	}
+	if (!r->stopped)
+		return 0;
+	r->cut = fstat(r->spooled[r->n_spooled - 1], &st) == 0 && st.st_size;
+	if (!r->cut)
+		drop_path(&r->paths, i - 1);
+	for (i = r->paths.n; i > 0; i--)
+		if (strncmp(r->paths.v[i - 1], SPOOL_PATH, strlen(SPOOL_PATH)) != 0)
+			drop_path(&r->paths, i - 1);
 	return 0;
 }
 
@@ -155,6 +254,7 @@ int run_files_new(struct run_files **ret, const struct run_input *in, struct err
 	r->ql.ops = &ops;
 	r->ql.schema = flow_schema();
 	r->in = *in;
+	r->limit = UINT64_MAX;
 	for (i = 0; i < in->n_paths; i++) {
 		code = paths_add(&r->paths, in->paths[i], err);
 		if (code < 0)
@@ -190,6 +290,12 @@ void run_files_free(struct run_files *r)
 	ifmap_done(&r->ifmap);
 	free(r->filter_text);
 	free(r);
+}
+
+void run_files_range(struct run_files *r, int64_t from, int64_t to)
+{
+	r->in.from = from;
+	r->in.to = to;
 }
 
 struct ql_src *run_files_ql(struct run_files *r)

@@ -26,7 +26,10 @@ struct run_files {
 	struct ifmap ifmap;
 	struct drops drops;
 	bool has_now;
-	int64_t now;
+	int64_t first, now; /* smallest and largest time of all packets */
+	bool stopped;       /* the input ends early, see struct run_input */
+	uint64_t limit;     /* after so many packets */
+	bool cut;           /* the last of paths is the copy of a pipe whose reading was stopped */
 	bool order_known, ordered; /* whether packet times never go back; after one reading */
 	int *spooled;              /* copies of pipes; owned */
 	size_t n_spooled;
@@ -38,6 +41,15 @@ struct run_files {
 
 /* A query starts: what the last one found is forgotten. */
 void run_files_begin(struct run_files *r);
+
+/* Opens the stream of packets. */
+int run_feed(struct run_files *r, struct feed **ret, struct err *err);
+
+/* Asks at most every 100 ms whether to go on. */
+bool run_go_on(struct run_files *r, const struct feed *f);
+
+/* The reading was stopped: what it counted of packets is all there is from now on. */
+void run_stopped(struct run_files *r, struct feed *f);
 
 /* Adds a sentence to what makes the answer incomplete. */
 void run_note(struct run_files *r, const char *path, const char *text);
@@ -56,7 +68,7 @@ struct run_pass {
 	struct run_serials *serials; /* of the packets of a batch */
 	bool ordered;                /* packet times did not go back so far */
 	bool stopped;                /* the taker has enough */
-	bool asked_to_stop;          /* by in.progress */
+	bool asked_to_stop;          /* by the user */
 	struct crew *crew;           /* while threads run */
 	int crew_status;             /* -errno of a wait inside of feed_recv() */
 

@@ -12,10 +12,11 @@
 
 struct ql_src;
 struct run_files;
+struct stop;
 
 /* Progress and stopping; called at least every 100 ms of work, from the thread
  * that runs the query.  'done' and 'total' are bytes of the files as stored
- * (total 0: unknown).  Return true to stop: the answer is then incomplete. */
+ * (total 0: unknown).  Return true to stop: as with 'stop' of struct run_input. */
 typedef bool (*run_progress_fn)(void *arg, uint64_t done, uint64_t total);
 
 struct run_input {
@@ -29,6 +30,11 @@ struct run_input {
 	struct flow_opts flow;
 	run_progress_fn progress; /* NULL: none */
 	void *progress_arg;
+
+	/* Ends the reading when it is raised, also where a pipe gives nothing; borrowed,
+	 * NULL: nobody does.  What was read until then is the input: everything is worked
+	 * out from it and only from it, and is incomplete. */
+	const struct stop *stop;
 };
 
 #define RUN_THREADS_MAX 64
@@ -46,13 +52,14 @@ struct run_stats {
 	uint64_t evicted;    /* flows ended early by --max-flows or --max-memory */
 	int64_t first, last; /* smallest and largest time of all packets; 0 without packets */
 	bool incomplete;     /* damage, eviction, stopped: exit status 3 */
+	bool stopped;        /* the input was not read to its end; also a note */
 	const struct run_note *notes;
 	size_t n_notes;
 	uint64_t notes_total; /* with those not kept */
 };
 
-/* Finds the files and checks filter and options; reads nothing yet but their
- * first bytes.  'in' is copied.  -errno with 'err' set. */
+/* Finds the files and checks filter and options; of what they hold reads nothing
+ * but pipes, for 'keep_input'.  'in' is copied.  -errno with 'err' set. */
 int run_files_new(struct run_files **ret, const struct run_input *in, struct err *err);
 void run_files_free(struct run_files *r);
 static inline void run_files_freep(struct run_files **r)
@@ -60,11 +67,15 @@ static inline void run_files_freep(struct run_files **r)
 	run_files_free(*r);
 }
 
+/* Sets another time range, for the queries that follow. */
+void run_files_range(struct run_files *r, int64_t from, int64_t to);
+
 /* Rows of flow_schema(), in the order of their first packets unless memory
  * forces them out earlier (then noted). */
 struct ql_src *run_files_ql(struct run_files *r);
 
-/* After a query: what it read and what was wrong.  Valid until the next one. */
+/* After a query, or the source's now() (which also knows the first packet): what it
+ * read and what was wrong.  Valid until the next one. */
 const struct run_stats *run_files_stats(struct run_files *r);
 
 /* Link types of the packets given out by the last query, for writers: the

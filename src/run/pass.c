@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "filter/filter.h"
 #include "flow/flow_schema.h"
@@ -13,10 +12,8 @@
 #include "run/crew.h"
 #include "run/feed.h"
 
-#define RECV_BATCH  256
-#define PROGRESS_NS 100000000
-#define STOPPED     1 /* the user wants no more */
-#define KEEP        4 /* windows of the input that stay valid for the threads */
+#define RECV_BATCH 256
+#define KEEP       4 /* windows of the input that stay valid for the threads */
 
 /* The flows of one packet of a batch, outermost first. */
 struct run_serials {
@@ -29,11 +26,6 @@ struct run_lane {
 	struct dec dec[FLOW_BATCH];
 	size_t n;
 };
-
-static void feed_note(void *arg, const char *path, const char *text)
-{
-	run_note(arg, path, text);
-}
 
 static const char *iface_name(void *arg, uint32_t iface)
 {
@@ -86,7 +78,7 @@ int run_pass_init(struct run_pass *p, struct run_files *r, const struct field_se
 		.ordered = true,
 		.selective = r->filter_text || r->in.from != INT64_MIN || r->in.to != INT64_MAX,
 	};
-	ret = feed_new(&p->feed, &r->paths, &r->ifmap, feed_note, r, err);
+	ret = run_feed(r, &p->feed, err);
 	if (ret == 0 && r->filter_text)
 		ret = filter_new(&p->filter, r->filter_text, err);
 	if (ret == 0)
@@ -278,26 +270,6 @@ static int add_batch(struct run_pass *p, const struct pkt *pkts, size_t n)
 	return give_packets(p, pkts, n);
 }
 
-/* Asks at most every 100 ms whether to go on. */
-static bool go_on(struct run_pass *p)
-{
-	struct run_files *f = p->files;
-	uint64_t done, total;
-	struct timespec ts;
-	int64_t at;
-
-	if (!f->in.progress)
-		return true;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	at = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-	if (at - f->progress_at < PROGRESS_NS)
-		return true;
-	f->progress_at = at;
-	feed_progress(p->feed, &done, &total);
-	p->asked_to_stop = f->in.progress(f->in.progress_arg, done, total);
-	return !p->asked_to_stop;
-}
-
 static void count(struct run_pass *p)
 {
 	struct run_stats *s = &p->files->stats;
@@ -343,8 +315,9 @@ static int read_alone(struct run_pass *p)
 		r = add_batch(p, pkts, (size_t)n);
 		if (r < 0)
 			return r;
-		if (!go_on(p))
-			return STOPPED;
+		p->asked_to_stop = !run_go_on(p->files, p->feed);
+		if (p->asked_to_stop)
+			break;
 	}
 	return 0;
 }
@@ -427,11 +400,11 @@ static int read_with(struct run_pass *p, struct crew *c)
 	while (!p->stopped && (n = read_block(p, c)) != 0) {
 		if (n < 0)
 			return n;
-		if (!go_on(p))
+		p->asked_to_stop = !run_go_on(p->files, p->feed);
+		if (p->asked_to_stop)
 			break;
 	}
-	n = settle(p, c, UINT64_MAX);
-	return n < 0 ? n : p->asked_to_stop ? STOPPED : 0;
+	return settle(p, c, UINT64_MAX);
 }
 
 static int read_all(struct run_pass *p, struct err *err)
@@ -461,10 +434,8 @@ int run_pass_all(struct run_pass *p, struct err *err)
 
 	f->ordered = p->ordered;
 	f->order_known = r == 0 && !p->stopped;
-	if (r == STOPPED) {
-		run_note(f, NULL, "stopped before the end of the input");
-		r = 0;
-	}
+	if (r == 0 && (p->asked_to_stop || feed_stopped(p->feed) || f->stopped))
+		run_stopped(f, p->feed);
 	for (i = 0; !p->stopped && r == 0 && i < p->n_tables; i++)
 		r = flow_table_finish(p->tables[i], f->stats.last);
 	if (!p->stopped && r == 0)

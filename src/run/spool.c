@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/stop.h"
 
 #define CHUNK (1 << 20)
 
@@ -42,52 +43,65 @@ static int write_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
-static int copy(int from, int to)
+/* 0 at the end, -ECANCELED when stopped before. */
+static int copy(int from, int to, const struct stop *stop)
 {
 	CLEANUP(freep) char *chunk = malloc(CHUNK);
 
 	if (!chunk)
 		return -ENOMEM;
 	for (;;) {
-		ssize_t n = read(from, chunk, CHUNK);
+		ssize_t n = stop_read(stop, from, chunk, CHUNK);
 		int r;
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n <= 0)
-			return n < 0 ? -errno : 0;
+			return (int)n;
 		r = write_all(to, chunk, (size_t)n);
 		if (r < 0)
 			return r;
 	}
 }
 
-int spool(const char *path, struct err *err)
+/* A descriptor, -EXDEV or -errno with 'err' set, -ECANCELED. */
+static int open_input(const char *path, const struct stop *stop, struct err *err)
+{
+	struct stat st;
+	int fd;
+
+	if (strcmp(path, "-") == 0) {
+		if (isatty(STDIN_FILENO))
+			return err_set(err, -EINVAL, "standard input is a terminal, not a capture");
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+		fd = fd < 0 ? -errno : fd;
+	} else if (stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+		return -EXDEV;
+	} else {
+		fd = stop_open(stop, path);
+	}
+	if (fd < 0 && fd != -ECANCELED)
+		err_set(err, fd, "cannot open '%s': %s", path, strerror(-fd));
+	return fd;
+}
+
+int spool(const char *path, const struct stop *stop, bool *ret_cut, struct err *err)
 {
 	const char *dir = getenv("TMPDIR");
-	CLEANUP(closep) int from = -1;
+	CLEANUP(closep) int from = open_input(path, stop, err);
 	CLEANUP(closep) int to = -1;
-	struct stat st;
 	int r;
 
-	if (strcmp(path, "-") == 0)
-		from = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-	else if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
-		return -EXDEV;
-	else
-		from = open(path, O_RDONLY | O_CLOEXEC);
-	if (from < 0)
-		return err_set(err, -errno, "cannot open '%s': %s", path, strerror(errno));
-
+	if (from < 0 && from != -ECANCELED)
+		return from;
 	if (!dir || !*dir)
 		dir = "/tmp";
 	to = open_unnamed(dir);
 	if (to < 0)
 		return err_set(err, to, "cannot make a temporary file in '%s': %s", dir,
 			       strerror(-to));
-	r = copy(from, to);
-	if (r < 0)
+	r = from < 0 ? from : copy(from, to, stop);
+	if (r < 0 && r != -ECANCELED)
 		return err_set(err, r, "cannot copy the input to a temporary file in '%s': %s", dir,
 			       strerror(-r));
+	*ret_cut = r == -ECANCELED;
 	return TAKE_FD(to);
 }

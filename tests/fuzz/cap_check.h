@@ -78,7 +78,7 @@ static inline struct cap_sum cap_read(int fd, size_t size, size_t step, size_t b
 	int r;
 
 	MUST(lseek(fd, 0, SEEK_SET) == 0);
-	sum.opened = src_file_new(&s, dup(fd), "input", step, &err);
+	sum.opened = src_file_new(&s, dup(fd), "input", step, NULL, &err);
 	if (sum.opened < 0)
 		return sum;
 	while ((r = src_recv(s, pkts, batch)) > 0) {

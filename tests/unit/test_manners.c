@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -57,7 +59,9 @@ struct child {
 	int in, out, err; /* our ends; -1: none */
 };
 
-static void start(struct child *c, const char *const *argv, int out_fd)
+/* 'on_int' is what SIGINT does when the program starts. */
+static void start_with(struct child *c, const char *const *argv, int out_fd,
+		       void (*on_int)(int sig))
 {
 	char *args[ARGS_MAX] = {NULL};
 	int in[2], out[2], err[2];
@@ -73,6 +77,7 @@ static void start(struct child *c, const char *const *argv, int out_fd)
 		dup2(out_fd >= 0 ? out_fd : out[1], STDOUT_FILENO);
 		dup2(err[1], STDERR_FILENO);
 		close(in[1]); /* or our own end would keep standard input open */
+		signal(SIGINT, on_int);
 		_exit(cli_main((int)n, args));
 	}
 	close(in[0]);
@@ -83,6 +88,12 @@ static void start(struct child *c, const char *const *argv, int out_fd)
 	c->err = err[0];
 	while (n--)
 		free(args[n]);
+}
+
+static void start(struct child *c, const char *const *argv, int out_fd)
+{
+	/* whoever runs the tests may ignore it */
+	start_with(c, argv, out_fd, SIG_DFL);
 }
 
 static void read_all(int fd, struct buf *ret)
@@ -253,6 +264,217 @@ static void test_stop(void **state)
 	assert_non_null(strstr(buf_str(&err), "stopped"));
 }
 
+/* A pipe of one page, and what fills it: a header of 24 bytes, 70 packets of 58, the
+ * first 12 bytes of another. */
+#define PAGE    4096
+#define IN_PAGE 70
+
+/* Writes one page, and returns when the reader has all of it: the next byte has no
+ * room before. */
+static void send_page(int fd)
+{
+	CLEANUP(buf_done) struct buf b = BUF_INIT;
+
+	assert_int_equal(fcntl(fd, F_SETPIPE_SZ, PAGE), PAGE);
+	make_pcap(&b, IN_PAGE + 1);
+	assert_true(b.len >= PAGE + 1);
+	b.len = PAGE;
+	send_all(fd, &b);
+	assert_int_equal(write(fd, "", 1), 1);
+}
+
+struct stopped {
+	const char *args[9];
+	const char *out;  /* the whole answer; NULL: see 'packets' */
+	unsigned packets; /* of an answer that is a pcap file */
+};
+
+static void check_stopped(const struct stopped *t, struct child *c)
+{
+	CLEANUP(buf_done) struct buf out = BUF_INIT, err = BUF_INIT;
+	CLEANUP(buf_done) struct buf pcap = BUF_INIT;
+
+	read_all(c->out, &out);
+	c->out = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(finish(c, &out, &err), 3);
+	assert_non_null(strstr(buf_str(&err), "trawl: stopped"));
+	assert_null(strstr(buf_str(&err), "cut"));
+	if (t->out) {
+		assert_string_equal(buf_str(&out), t->out);
+		return;
+	}
+	make_pcap(&pcap, t->packets);
+	assert_int_equal(out.len, pcap.len);
+	assert_memory_equal(out.p + 24, pcap.p + 24, pcap.len - 24);
+}
+
+/* What was read of a pipe before it fell silent is the answer, though its writer is
+ * still there.  'F' in the arguments is a named pipe, else it is standard input. */
+static void test_stop_silent(void **state)
+{
+	static const struct stopped tests[] = {
+		{{"trawl", "query", "-r", "F", "G.Flows().Count()"}, "70\n"},
+		{{"trawl", "query", "-r", "-", "G.Flows().Count()"}, "70\n"},
+		{{"trawl", "query", "-r", "F", "--threads", "2", "G.Flows().Count()"}, "70\n"},
+		{{"trawl", "query", "-r", "F", "G.Flows().RawPackets()", "--format", "pcap"},
+		 NULL,
+		 IN_PAGE},
+		{{"trawl", "query", "-r", "-", "G.Flows().RawPackets()", "--format", "pcap"},
+		 NULL,
+		 IN_PAGE},
+		/* NOW is the last packet there is; a flow of one packet lives at its time only */
+		{{"trawl", "query", "-r", "F", "G.At('-1s', 3).Flows().Count()"}, "4\n"},
+		{{"trawl", "query", "-r", "-", "G.At(NOW).Flows().Count()"}, "1\n"},
+	};
+	static const int signals[] = {SIGINT, SIGTERM};
+	char dir[] = "/tmp/trawl-test-XXXXXX", fifo[64];
+	size_t i;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		struct stopped t = tests[i];
+		bool named = strcmp(t.args[3], "F") == 0;
+		struct child c;
+		int fd;
+
+		if (named)
+			t.args[3] = fifo;
+		start(&c, t.args, -1);
+		fd = named ? open(fifo, O_WRONLY | O_CLOEXEC) : c.in;
+		assert_true(fd >= 0);
+		send_page(fd);
+		assert_int_equal(kill(c.pid, signals[i % 2]), 0);
+		check_stopped(&t, &c);
+		if (named)
+			close(fd);
+	}
+	unlink(fifo);
+	rmdir(dir);
+}
+
+/* Nobody writes into the pipe at all. */
+static void test_stop_unopened(void **state)
+{
+	static const struct stopped tests[] = {
+		{{"trawl", "query", "-r", "F", "G.Flows().Count()"}, "0\n"},
+		{{"trawl", "flows", "-r", "F", "--fields", "start"}, "start\n"},
+		{{"trawl", "query", "-r", "F", "G.Flows().RawPackets()", "--format", "pcap"},
+		 NULL,
+		 0},
+		{{"trawl", "query", "-r", "F", "G.At(NOW).Flows().Count()"}, "0\n"},
+		{{"trawl", "info", "-r", "F"}, ""},
+		{{"trawl", "info", "-r", "F", "--format", "json"}, "[]\n"},
+	};
+	char dir[] = "/tmp/trawl-test-XXXXXX", fifo[64];
+	struct inotify_event ev;
+	char room[512];
+	size_t i;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		struct stopped t = tests[i];
+		int watch = inotify_init1(IN_CLOEXEC);
+		struct child c;
+
+		assert_true(inotify_add_watch(watch, fifo, IN_OPEN) >= 0);
+		t.args[3] = fifo;
+		start(&c, t.args, -1);
+		assert_true(read(watch, room, sizeof(room)) >= (ssize_t)sizeof(ev));
+		assert_int_equal(kill(c.pid, SIGINT), 0);
+		check_stopped(&t, &c);
+		close(watch);
+	}
+	unlink(fifo);
+	rmdir(dir);
+}
+
+/* info tells what it read. */
+static void test_stop_info(void **state)
+{
+	static const char *const argv[] = {"trawl", "info", "--format", "csv", "-", NULL};
+	CLEANUP(buf_done) struct buf out = BUF_INIT, err = BUF_INIT;
+	struct child c;
+
+	(void)state;
+	start(&c, argv, -1);
+	send_page(c.in);
+	assert_int_equal(kill(c.pid, SIGTERM), 0);
+	read_all(c.out, &out);
+	c.out = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(finish(&c, &out, &err), 3);
+	assert_non_null(strstr(buf_str(&out), ",70,"));
+	assert_string_equal(buf_str(&err),
+			    "trawl: stopped: the answer covers what was read until then\n");
+}
+
+/* The second one kills, whichever of the two it is: here while nobody takes the
+ * answer, which is larger than the pipe. */
+static void test_stop_twice(void **state)
+{
+	static const char *const argv[] = {"trawl", "flows", "-r", "-", NULL};
+	CLEANUP(buf_done) struct buf in = BUF_INIT;
+	struct child c;
+	int status;
+	char first;
+
+	(void)state;
+	make_pcap(&in, 2000);
+	start(&c, argv, -1);
+	assert_int_equal(fcntl(c.out, F_SETPIPE_SZ, PAGE), PAGE);
+	send_all(c.in, &in);
+	close(c.in);
+	assert_int_equal(read(c.out, &first, 1), 1);
+	/* where both wait, the lower number is taken first */
+	assert_int_equal(kill(c.pid, SIGINT), 0);
+	assert_int_equal(kill(c.pid, SIGTERM), 0);
+	assert_int_equal(waitpid(c.pid, &status, 0), c.pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	close(c.out);
+	close(c.err);
+}
+
+/* nohup, and shells that start a job in the background, have it ignored. */
+static void test_ignored(void **state)
+{
+	static const char *const argv[] = {"trawl", "query", "-r", "-", "G.Flows().Count()", NULL};
+	CLEANUP(buf_done) struct buf in = BUF_INIT, out = BUF_INIT, err = BUF_INIT;
+	struct child c;
+
+	(void)state;
+	make_pcap(&in, 20000);
+	start_with(&c, argv, -1, SIG_IGN);
+	send_all(c.in, &in);
+	assert_int_equal(kill(c.pid, SIGINT), 0);
+	assert_int_equal(finish(&c, &out, &err), 0);
+	assert_string_equal(buf_str(&out), "20000\n");
+}
+
+/* capinfos knows no such manners. */
+static void test_stop_tool(void **state)
+{
+	static const char *const argv[] = {"trawl", "as", "capinfos", "-", NULL};
+	CLEANUP(buf_done) struct buf in = BUF_INIT;
+	struct child c;
+	int status;
+
+	(void)state;
+	make_pcap(&in, 20000);
+	start(&c, argv, -1);
+	send_all(c.in, &in);
+	assert_int_equal(kill(c.pid, SIGTERM), 0);
+	assert_int_equal(waitpid(c.pid, &status, 0), c.pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	close(c.in);
+	close(c.out);
+	close(c.err);
+}
+
 /* On a terminal: a table with a header in bold, unless NO_COLOR says no. */
 static void terminal(const char *no_color, bool bold)
 {
@@ -292,10 +514,16 @@ static void test_terminal(void **state)
 
 int main(void)
 {
+	/* a child that does not end must not hang the test */
+	alarm(60);
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answer),      cmocka_unit_test(test_resources),
 		cmocka_unit_test(test_incomplete),  cmocka_unit_test(test_stdout_full),
 		cmocka_unit_test(test_reader_gone), cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_stop_silent), cmocka_unit_test(test_stop_unopened),
+		cmocka_unit_test(test_stop_info),   cmocka_unit_test(test_stop_twice),
+		cmocka_unit_test(test_ignored),     cmocka_unit_test(test_stop_tool),
 		cmocka_unit_test(test_terminal),
 	};
 

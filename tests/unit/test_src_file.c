@@ -78,7 +78,7 @@ static int read_fd(int fd, size_t step, size_t batch, struct got *ret)
 	int r;
 
 	*ret = (struct got){0};
-	r = src_file_new(&s, fd, "input", step, &err);
+	r = src_file_new(&s, fd, "input", step, NULL, &err);
 	if (r < 0) {
 		assert_true(err.code == r && err.text[0]);
 		return r;
@@ -314,7 +314,7 @@ static void test_refused(void **state)
 		struct src *s = NULL;
 		struct err err = {0};
 		int r = src_file_new(&s, memory_fd(refused[i].bytes, refused[i].n), "x", RD_STEP,
-				     &err);
+				     NULL, &err);
 
 		if (r != refused[i].code || !strstr(err.text, refused[i].says))
 			print_message("%zu: %d %s\n", i, r, err.text);
@@ -343,7 +343,7 @@ static void test_paths(void **state)
 		struct src *s = NULL;
 		struct err err = {0};
 
-		assert_int_equal(src_open(&s, paths[i].path, &err), paths[i].code);
+		assert_int_equal(src_open(&s, paths[i].path, NULL, &err), paths[i].code);
 		assert_non_null(strstr(err.text, paths[i].says));
 		assert_null(s);
 	}
@@ -364,7 +364,7 @@ static void test_block_details(void **state)
 		size_t n;
 
 		snprintf(path, sizeof(path), "%s%s", CAPTURES, names[big]);
-		assert_int_equal(src_open(&s, path, &err), 0);
+		assert_int_equal(src_open(&s, path, NULL, &err), 0);
 		assert_int_equal(src_recv(s, k, 1), 1);
 		assert_int_equal(k[0].dir, PKT_DIR_IN);
 		assert_int_equal(k[0].flags, PKT_DROPS);
@@ -475,7 +475,8 @@ static void test_steps(void **state)
 		uint64_t n = 0;
 		int r;
 
-		assert_int_equal(src_file_new(&s, memory_fd(b.p, b.len), "x", steps[k], &err), 0);
+		assert_int_equal(src_file_new(&s, memory_fd(b.p, b.len), "x", steps[k], NULL, &err),
+				 0);
 		while ((r = src_recv(s, pkts, k ? 100 : 7)) > 0) {
 			for (int i = 0; i < r; i++, n++) {
 				assert_int_equal(pkts[i].ts, n);
@@ -537,7 +538,7 @@ static void test_sparse(void **state)
 
 	fd = memory_fd("", 0);
 	assert_int_equal(ftruncate(fd, INT64_C(10) << 30), 0);
-	assert_int_equal(src_file_new(&s, fd, "x", RD_STEP, &err), -EBADMSG);
+	assert_int_equal(src_file_new(&s, fd, "x", RD_STEP, NULL, &err), -EBADMSG);
 }
 
 /* Interface descriptions without end: bounded, and said once. */
@@ -580,7 +581,7 @@ static void test_many_notes(void **state)
 			pcap_rec_write(&b, false, &p);
 		buf_add(&b, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16);
 	}
-	assert_int_equal(src_file_new(&s, memory_fd(b.p, b.len), "x", RD_STEP, &err), 0);
+	assert_int_equal(src_file_new(&s, memory_fd(b.p, b.len), "x", RD_STEP, NULL, &err), 0);
 	while ((r = src_recv(s, pkts, 64)) > 0)
 		got += (uint64_t)r;
 	assert_int_equal(got, 400);
