@@ -41,7 +41,7 @@ const struct opt cli_run_table[CLI_RUN_OPTIONS] = {
 	{"threads", 0, OPT_U64, offsetof(struct cli_run_opts, threads), "N", "1",
 	 "threads that make flows; the answer is the same for every N as long as no flow has to end early for want of room", .min = 1, .max = RUN_THREADS_MAX},
 	{"max-memory", 0, OPT_SIZE, offsetof(struct cli_run_opts, max_memory), "SIZE", NULL,
-	 "memory for flows, as in 512M; default: half of the machine's; flows beyond it end early, which is counted and said", .min = 1 << 20},
+	 "memory for flows, as in 512M; default: half of the machine's, less where 'ulimit -v' leaves no room for it; flows beyond it end early, which is counted and said", .min = 1 << 20},
 	{"resources", 0, OPT_FLAG, offsetof(struct cli_run_opts, resources), NULL, NULL,
 	 "say at the end on stderr: CPU time, peak memory, bytes read"},
 	{"quiet", 'q', OPT_FLAG, offsetof(struct cli_run_opts, quiet), NULL, NULL,

@@ -147,6 +147,12 @@ static int check_texts(struct cli_files *f, const struct cli_files_opts *o)
 	return CLI_DONE;
 }
 
+/* What is wrong with the command itself: limits that are none. */
+static int failed(const struct cli *c, const struct err *err)
+{
+	return err->code == -ERANGE ? cli_usage(c, err) : cli_fail(err);
+}
+
 int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_opts *o)
 {
 	int64_t from = INT64_MIN, to = INT64_MAX, first = 0, last = 0;
@@ -170,14 +176,14 @@ int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_op
 	r = relative ? find_span(f, o, &first, &last, &err) : 0;
 	cli_clear(c);
 	if (r < 0)
-		return cli_fail(&err);
+		return failed(c, &err);
 	if (find_times(o, first, last, &from, &to, &err) < 0)
 		return cli_usage(c, &err);
 	if (relative)
 		run_files_range(f->run, from, to);
 	else
 		r = open_run(f, o, from, to, false, &err);
-	return r < 0 ? cli_fail(&err) : CLI_DONE;
+	return r < 0 ? failed(c, &err) : CLI_DONE;
 }
 
 void cli_files_done(struct cli_files *f)

@@ -181,7 +181,13 @@ static int check_input(const struct run_input *in, struct err *err)
 	int r;
 
 	if (in->threads < 1 || in->threads > RUN_THREADS_MAX)
-		return err_set(err, -EINVAL, "threads must be 1 to %d", RUN_THREADS_MAX);
+		return err_set(err, -ERANGE, "threads must be 1 to %d", RUN_THREADS_MAX);
+	if (in->flow.max_flows && in->flow.max_flows < in->threads * RUN_FLOWS_MIN)
+		return err_set(err, -ERANGE,
+			       "--max-flows: %llu is too few for %u thread%s: each needs %d at "
+			       "least",
+			       (unsigned long long)in->flow.max_flows, in->threads,
+			       in->threads == 1 ? "" : "s", RUN_FLOWS_MIN);
 	if (!in->filter || !*in->filter)
 		return 0;
 	r = filter_new(&f, in->filter, err);

@@ -63,6 +63,7 @@ struct run_pass {
 	struct flow_table **tables;
 	struct run_lane *lanes; /* of decoded levels to each table */
 	size_t n_tables;
+	uint64_t memory; /* for flows, bytes, of all tables */
 	struct flow_rows *rows;
 	struct batch *batch;
 	struct run_serials *serials; /* of the packets of a batch */

@@ -38,6 +38,7 @@ struct run_input {
 };
 
 #define RUN_THREADS_MAX 64
+#define RUN_FLOWS_MIN   128 /* of flow.max_flows for each thread: what a batch may begin */
 
 /* Where an answer is incomplete, in words, with file and offset. */
 struct run_note {
@@ -59,7 +60,8 @@ struct run_stats {
 };
 
 /* Finds the files and checks filter and options; of what they hold reads nothing
- * but pipes, for 'keep_input'.  'in' is copied.  -errno with 'err' set. */
+ * but pipes, for 'keep_input'.  'in' is copied.  -errno with 'err' set; -ERANGE:
+ * a limit that is none. */
 int run_files_new(struct run_files **ret, const struct run_input *in, struct err *err);
 void run_files_free(struct run_files *r);
 static inline void run_files_freep(struct run_files **r)

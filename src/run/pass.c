@@ -11,6 +11,7 @@
 #include "net/dec.h"
 #include "run/crew.h"
 #include "run/feed.h"
+#include "run/tables.h"
 
 #define RECV_BATCH 256
 #define KEEP       4 /* windows of the input that stay valid for the threads */
@@ -43,23 +44,12 @@ static uint64_t drops(void *arg, int64_t from, int64_t to)
 
 static int init_tables(struct run_pass *p, struct err *err)
 {
-	struct flow_opts o = p->files->in.flow;
-	size_t i;
-	int r;
-
-	o.max_memory /= p->n_tables;
-	o.max_flows = (o.max_flows + p->n_tables - 1) / p->n_tables;
 	p->tables = calloc(p->n_tables, sizeof(*p->tables));
 	p->lanes = calloc(p->n_tables, sizeof(*p->lanes));
 	p->serials = calloc(RECV_BATCH, sizeof(*p->serials));
 	if (!p->tables || !p->lanes || !p->serials)
 		return err_set(err, -ENOMEM, "out of memory");
-	for (i = 0; i < p->n_tables; i++) {
-		r = flow_table_new(&p->tables[i], &o, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return tables_new(p->tables, p->n_tables, &p->files->in.flow, &p->memory, err);
 }
 
 int run_pass_init(struct run_pass *p, struct run_files *r, const struct field_set *want,
@@ -93,12 +83,10 @@ int run_pass_init(struct run_pass *p, struct run_files *r, const struct field_se
 
 void run_pass_done(struct run_pass *p)
 {
-	size_t i;
-
 	batch_free(p->batch);
 	flow_rows_free(p->rows);
-	for (i = 0; p->tables && i < p->n_tables; i++)
-		flow_table_free(p->tables[i]);
+	if (p->tables)
+		tables_free(p->tables, p->n_tables);
 	free(p->tables);
 	free(p->lanes);
 	free(p->serials);
@@ -295,6 +283,14 @@ static void count(struct run_pass *p)
 	if (s->evicted && p->pkt_fn && p->n_tables > 1)
 		run_note(p->files, NULL,
 			 "packets of flows that ended early may be missing; --threads 1 gives all");
+	if ((s->evicted || unfollowed) && p->memory < p->files->in.flow.max_memory) {
+		snprintf(text, sizeof(text),
+			 "the address space (ulimit -v) has room for %llu MiB of flows, not for "
+			 "the %llu of --max-memory",
+			 (unsigned long long)p->memory >> 20,
+			 (unsigned long long)p->files->in.flow.max_memory >> 20);
+		run_note(p->files, NULL, text);
+	}
 	if (unfollowed) {
 		snprintf(text, sizeof(text),
 			 "%llu times there was no memory for a flow's losses, tunnel or names "

@@ -384,11 +384,17 @@ static void what_is_no_input(void **state)
 	static const struct {
 		const char *path, *filter, *text;
 		unsigned threads;
+		uint64_t max_flows;
 	} cases[] = {
 		{"/nonexistent", NULL, "cannot open '/nonexistent': No such file or directory", 1},
 		{"/nonexistent*", NULL, "no file matches '/nonexistent*'", 1},
 		{"-", "port", "filter: ", 1},
 		{"-", NULL, "threads must be 1 to 64", 65},
+		{"-", NULL, "--max-flows: 255 is too few for 2 threads: each needs 128 at least", 2,
+		 255},
+		{"-", NULL, "--max-flows: 1 is too few for 1 thread: each needs 128 at least", 1,
+		 1},
+		{"/nonexistent", NULL, "cannot open", 2, 256},
 	};
 	struct run_input in = {.n_paths = 1, .from = INT64_MIN, .to = INT64_MAX};
 	struct run_files *r = NULL;
@@ -400,6 +406,7 @@ static void what_is_no_input(void **state)
 		in.paths = &cases[i].path;
 		in.filter = cases[i].filter;
 		in.threads = cases[i].threads;
+		in.flow.max_flows = cases[i].max_flows;
 		assert_true(run_files_new(&r, &in, &err) < 0);
 		assert_null(r);
 		assert_memory_equal(err.text, cases[i].text, strlen(cases[i].text));
