@@ -35,10 +35,8 @@ void flow_wheel_init(struct flow_wheel *w, struct pool *hot, struct pool *cold, 
 	memset(w->head, 0xff, sizeof(w->head)); /* POOL_NONE */
 }
 
-static void put(struct flow_wheel *w, uint32_t i)
+static void put_into(struct flow_wheel *w, uint32_t i, uint32_t h)
 {
-	int64_t slot = slot_of(w, last_clock(w, i));
-	uint32_t h = (uint32_t)(slot & (FLOW_WHEEL_SLOTS - 1));
 	struct flow_cold *c = cold_at(w, i);
 
 	c->next = w->head[h];
@@ -47,6 +45,17 @@ static void put(struct flow_wheel *w, uint32_t i)
 		cold_at(w, c->next)->prev = i;
 	w->head[h] = i;
 	w->n++;
+}
+
+static uint32_t list_of(int64_t slot)
+{
+	return (uint32_t)(slot & (FLOW_WHEEL_SLOTS - 1));
+}
+
+/* Where its last packet belongs. */
+static void put(struct flow_wheel *w, uint32_t i)
+{
+	put_into(w, i, list_of(slot_of(w, last_clock(w, i))));
 }
 
 void flow_wheel_add(struct flow_wheel *w, uint32_t i)
@@ -82,22 +91,35 @@ void flow_wheel_prefetch(const struct flow_wheel *w, uint32_t i)
 		__builtin_prefetch(cold_at(w, c->next), 1);
 }
 
-/* Takes a flow out of slot w->next that is due at 'clock', after putting those
- * that moved on since where they belong. */
-static uint32_t pick(struct flow_wheel *w, int64_t clock)
+/* Looks at all flows of the list of slot 'next', once: those whose last packet was
+ * then are ready, others go where they belong by now.  The list has flows of later
+ * turns too when the wheel was not turned for long. */
+static void sort_slot(struct flow_wheel *w)
 {
-	uint32_t h = (uint32_t)(w->next & (FLOW_WHEEL_SLOTS - 1));
+	uint32_t h = list_of(w->next), i = w->head[h], after;
 
-	while (w->head[h] != POOL_NONE) {
-		uint32_t i = w->head[h];
+	w->head[h] = POOL_NONE;
+	for (; i != POOL_NONE; i = after) {
+		after = cold_at(w, i)->next;
+		w->n--;
+		if (slot_of(w, last_clock(w, i)) <= w->next)
+			put_into(w, i, FLOW_WHEEL_READY);
+		else
+			put(w, i);
+	}
+}
 
+/* Takes out a ready flow; those that had a packet since go where they belong.
+ * POOL_NONE: none is ready. */
+static uint32_t take_ready(struct flow_wheel *w)
+{
+	uint32_t i;
+
+	while ((i = w->head[FLOW_WHEEL_READY]) != POOL_NONE) {
 		flow_wheel_remove(w, i);
-		if (flow_span(last_clock(w, i), clock) > (uint64_t)w->timeout)
+		if (slot_of(w, last_clock(w, i)) <= w->next)
 			return i;
 		put(w, i);
-		/* Only a leap in time, by a multiple of the wheel, brings it here again. */
-		if (w->head[h] == i)
-			break;
 	}
 	return POOL_NONE;
 }
@@ -105,19 +127,28 @@ static uint32_t pick(struct flow_wheel *w, int64_t clock)
 uint32_t flow_wheel_expire(struct flow_wheel *w, int64_t clock)
 {
 	int64_t due, before;
+	uint32_t i;
 
 	if (!w->n || __builtin_sub_overflow(clock, w->timeout, &before))
 		return POOL_NONE;
 	/* The newest slot whose last instant is due; a leap visits each list once. */
-	due = slot_of(w, before) - 1;
+	if (__builtin_sub_overflow(slot_of(w, before), 1, &due))
+		return POOL_NONE;
 	if (due > w->next && flow_span(w->next, due) > FLOW_WHEEL_SLOTS)
 		w->next = due - FLOW_WHEEL_SLOTS;
-	while (w->n && w->next <= due) {
-		uint32_t i = pick(w, clock);
-
-		if (i != POOL_NONE)
+	while (w->n) {
+		i = take_ready(w);
+		if (i != POOL_NONE && flow_span(last_clock(w, i), clock) > (uint64_t)w->timeout)
 			return i;
-		w->next++;
+		if (i != POOL_NONE) { /* flow_wheel_oldest() has been further than this */
+			put_into(w, i, FLOW_WHEEL_READY);
+			break;
+		}
+		if (w->next > due)
+			break;
+		sort_slot(w);
+		if (w->head[FLOW_WHEEL_READY] == POOL_NONE)
+			w->next++;
 	}
 	return POOL_NONE;
 }
@@ -126,33 +157,42 @@ uint32_t flow_wheel_expire(struct flow_wheel *w, int64_t clock)
  * flows once instead. */
 static void leap(struct flow_wheel *w)
 {
+	uint32_t all = POOL_NONE, h, i, after;
 	int64_t min = INT64_MAX;
-	uint32_t h, i;
 
-	for (h = 0; h < FLOW_WHEEL_SLOTS; h++)
-		for (i = w->head[h]; i != POOL_NONE; i = cold_at(w, i)->next)
+	for (h = 0; h < FLOW_WHEEL_SLOTS; h++) {
+		for (i = w->head[h]; i != POOL_NONE; i = after) {
+			after = cold_at(w, i)->next;
+			cold_at(w, i)->next = all;
+			all = i;
 			if (last_clock(w, i) < min)
 				min = last_clock(w, i);
+		}
+		w->head[h] = POOL_NONE;
+	}
 	w->next = slot_of(w, min);
+	w->n = 0;
+	for (i = all; i != POOL_NONE; i = after) {
+		after = cold_at(w, i)->next;
+		put(w, i);
+	}
 }
 
 uint32_t flow_wheel_oldest(struct flow_wheel *w)
 {
 	int steps = 0;
+	uint32_t i;
 
 	while (w->n) {
-		uint32_t h = (uint32_t)(w->next & (FLOW_WHEEL_SLOTS - 1)), i = w->head[h];
-
-		if (i != POOL_NONE) {
-			flow_wheel_remove(w, i);
-			if (slot_of(w, last_clock(w, i)) <= w->next)
-				return i;
-			put(w, i);
-			if (w->head[h] != i)
-				continue;
-		}
-		w->next++;
-		if (++steps == FLOW_WHEEL_SLOTS) {
+		i = take_ready(w);
+		if (i != POOL_NONE)
+			return i;
+		sort_slot(w);
+		if (w->head[FLOW_WHEEL_READY] != POOL_NONE)
+			continue;
+		if (++steps < FLOW_WHEEL_SLOTS) {
+			w->next++;
+		} else {
 			leap(w);
 			steps = 0;
 		}

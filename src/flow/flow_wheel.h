@@ -10,13 +10,14 @@
 #include "flow/flow_rec.h"
 
 #define FLOW_WHEEL_SLOTS 1024
+#define FLOW_WHEEL_READY FLOW_WHEEL_SLOTS /* the list of flows found in slot 'next' */
 
 struct flow_wheel {
 	struct pool *hot, *cold; /* the table's */
 	int64_t timeout;         /* ns */
 	int64_t tick;            /* width of a slot, ns: timeout / 512, at least 1 */
-	int64_t next;            /* first slot (time / tick) that was not looked at yet */
-	uint32_t head[FLOW_WHEEL_SLOTS];
+	int64_t next;            /* first slot (time / tick) that may have flows */
+	uint32_t head[FLOW_WHEEL_SLOTS + 1];
 	uint64_t n; /* flows in it */
 };
 
