@@ -19,10 +19,16 @@ void an_info_done(struct an_info *a)
 static struct an_info_linktype *linktype_at(struct an_info *a, uint16_t linktype)
 {
 	struct an_info_linktype *t;
-	size_t i = 0;
+	size_t i = 0, end = a->n_linktypes;
 
-	while (i < a->n_linktypes && a->linktypes[i].linktype < linktype)
-		i++;
+	while (i < end) {
+		size_t mid = (i + end) / 2;
+
+		if (a->linktypes[mid].linktype < linktype)
+			i = mid + 1;
+		else
+			end = mid;
+	}
 	if (i < a->n_linktypes && a->linktypes[i].linktype == linktype)
 		return &a->linktypes[i];
 

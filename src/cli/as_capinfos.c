@@ -238,10 +238,20 @@ static int report_file(struct buf *b, const struct capinfos_conf *c, const char 
 	derive(&r);
 	if (!first && !c->table)
 		buf_addch(b, '\n');
+	n = 0;
 	if (c->table)
 		capinfos_row(b, c, &r);
 	else
-		capinfos_list(b, c, &r);
+		n = capinfos_list(b, c, &r);
+	if (n < 0) {
+		fprintf(stderr, "capinfos: %s.\n", strerror(-n));
+		status = EXIT_UNREAD;
+	} else if (n > 0) {
+		fprintf(stderr,
+			"capinfos: The file \"%s\" has so many sections and interfaces that the "
+			"last %d sections are without the list, which is the same for all.\n",
+			path, n);
+	}
 	an_info_done(&r.an);
 	return status;
 }

@@ -78,6 +78,8 @@ void capinfos_add_duration(struct buf *b, const struct capinfos_report *r);
 void capinfos_add_time(struct buf *b, const struct capinfos_conf *c,
 		       const struct capinfos_report *r, int64_t ts, uint32_t iface);
 
-void capinfos_list(struct buf *b, const struct capinfos_conf *c, const struct capinfos_report *r);
+/* Returns under how many sections the list of interfaces was left out, because it would
+ * be repeated too often, or -ENOMEM. */
+int capinfos_list(struct buf *b, const struct capinfos_conf *c, const struct capinfos_report *r);
 void capinfos_header(struct buf *b, const struct capinfos_conf *c);
 void capinfos_row(struct buf *b, const struct capinfos_conf *c, const struct capinfos_report *r);

@@ -1,16 +1,23 @@
 /* What 'trawl as capinfos' prints: Wireshark's lists and tables. */
 #include "cli/as_capinfos.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/num.h"
 #include "fmt/linktype.h"
 
 #define NS_PER_SEC  INT64_C(1000000000)
 #define SNAPLEN_ANY 262144 /* shown where a file says none */
+
+/* The list of all interfaces stands under each section: bytes of that at most, besides
+ * the first one. */
+#define LISTS_MAX (64u << 20)
 
 /* Wireshark's names for what a file is. */
 void capinfos_type_names(const struct capinfos_report *r, const char **ret_name,
@@ -349,36 +356,43 @@ static void list_iface(struct buf *b, const struct capinfos_report *r, const str
 /* capinfos counts packets and statistics by the interface's number in its
  * section, as if all sections shared the interfaces of the first, and lists
  * all interfaces under each section.  So does this. */
-static void list_ifaces(struct buf *b, const struct capinfos_report *r)
+static int list_ifaces(struct buf *b, const struct capinfos_report *r)
 {
+	CLEANUP(freep) struct iface_sums {
+		uint64_t packets;
+		uint32_t stats;
+	} *sums = NULL;
 	const struct src_iface *ifaces;
-	size_t n;
+	size_t n, i, first;
 
 	ifaces = src_ifaces(r->src, &n);
 	if (!n)
-		return;
+		return 0;
+	sums = calloc(n, sizeof(*sums));
+	if (!sums)
+		return -ENOMEM;
+	for (i = first = 0; i < n; i++) {
+		if (ifaces[i].section != ifaces[first].section)
+			first = i;
+		sums[i - first].packets += ifaces[i].packets;
+		sums[i - first].stats += ifaces[i].stats;
+	}
 	buf_addf(b, "Number of interfaces in file: %zu\n", n);
-	for (size_t i = 0; i < n; i++) {
-		uint64_t packets = 0;
-		uint32_t stats = 0;
-
-		for (size_t k = 0, first = 0; k < n; k++) {
-			if (ifaces[k].section != ifaces[first].section)
-				first = k;
-			if (k - first == i) {
-				packets += ifaces[k].packets;
-				stats += ifaces[k].stats;
-			}
-		}
+	for (i = 0; i < n; i++) {
 		buf_addf(b, "Interface #%zu info:\n", i);
 		list_iface(b, r, &ifaces[i]);
-		buf_addf(b, "                     Number of stat entries = %u\n", stats);
-		buf_addf(b, "                     Number of packets = %" PRIu64 "\n", packets);
+		buf_addf(b,
+			 "                     Number of stat entries = %u\n"
+			 "                     Number of packets = %" PRIu64 "\n",
+			 sums[i].stats, sums[i].packets);
 	}
+	return buf_err(b);
 }
 
+/* 'ifaces' is the list of interfaces; NULL: not to be told. */
 static void list_section(struct buf *b, const struct capinfos_conf *c,
-			 const struct capinfos_report *r, const struct src_section *s)
+			 const struct capinfos_report *r, const struct src_section *s,
+			 const struct buf *ifaces)
 {
 	if (c->show & CAPINFOS_MORE) {
 		add_line(b, "Capture hardware:    ", s->hardware);
@@ -388,8 +402,8 @@ static void list_section(struct buf *b, const struct capinfos_conf *c,
 	if (c->show & CAPINFOS_COMMENT)
 		for (size_t i = 0; i < s->n_comments; i++)
 			add_line(b, "Capture comment:     ", s->comments[i]);
-	if (c->show & CAPINFOS_IFACES)
-		list_ifaces(b, r);
+	if (ifaces && ifaces->len)
+		buf_add(b, ifaces->p, ifaces->len);
 	if (c->show & CAPINFOS_NAMES) {
 		if (r->meta.ip4_names)
 			buf_addf(b, "Number of resolved IPv4 addresses in file: %" PRIu64 "\n",
@@ -402,11 +416,37 @@ static void list_section(struct buf *b, const struct capinfos_conf *c,
 		buf_addf(b, "Number of decryption secrets in file: %" PRIu64 "\n", r->meta.secrets);
 }
 
-void capinfos_list(struct buf *b, const struct capinfos_conf *c, const struct capinfos_report *r)
+/* The sections, each with the list of all interfaces. */
+static int list_sections(struct buf *b, const struct capinfos_conf *c,
+			 const struct capinfos_report *r)
 {
+	CLEANUP(buf_done) struct buf ifaces = BUF_INIT;
 	const struct src_section *sections;
+	size_t n, i, room = LISTS_MAX;
+	int without = 0, ret;
+
+	if (c->show & CAPINFOS_IFACES) {
+		ret = list_ifaces(&ifaces, r);
+		if (ret < 0)
+			return ret;
+	}
+	sections = src_sections(r->src, &n);
+	for (i = 0; i < n; i++) {
+		bool list = i == 0 || ifaces.len <= room;
+
+		if (n > 1)
+			buf_addf(b, "Section %zu:\n\n", i);
+		list_section(b, c, r, &sections[i], list ? &ifaces : NULL);
+		if (i && list)
+			room -= ifaces.len;
+		without += !list;
+	}
+	return without;
+}
+
+int capinfos_list(struct buf *b, const struct capinfos_conf *c, const struct capinfos_report *r)
+{
 	const char *name, *descr;
-	size_t n;
 
 	capinfos_type_names(r, &name, &descr);
 	buf_addf(b, "File name:           %s\n", r->path);
@@ -439,11 +479,5 @@ void capinfos_list(struct buf *b, const struct capinfos_conf *c, const struct ca
 			 r->hash.sha256, r->hash.ripemd160, r->hash.sha1);
 	if (c->show & CAPINFOS_ORDER)
 		buf_addf(b, "Strict time order:   %s\n", capinfos_order(r));
-
-	sections = src_sections(r->src, &n);
-	for (size_t i = 0; i < n; i++) {
-		if (n > 1)
-			buf_addf(b, "Section %zu:\n\n", i);
-		list_section(b, c, r, &sections[i]);
-	}
+	return list_sections(b, c, r);
 }

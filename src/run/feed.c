@@ -26,7 +26,8 @@ struct part {
 	struct pkt *pkts; /* BATCH of them while it is open; owned */
 	size_t n, at;
 	uint32_t *ifaces; /* number in the stream of each of its interfaces; owned */
-	size_t n_ifaces;
+	size_t n_ifaces, size_ifaces;
+	struct ifmap_file looks; /* of these interfaces */
 };
 
 struct feed {
@@ -51,6 +52,7 @@ static void part_free(struct part *p)
 	src_free(p->src);
 	free(p->pkts);
 	free(p->ifaces);
+	ifmap_file_done(&p->looks);
 	free(p);
 }
 
@@ -170,16 +172,21 @@ static int map_ifaces(struct feed *f, struct part *p)
 	v = src_ifaces(p->src, &n);
 	if (n == p->n_ifaces)
 		return 0;
-	to = realloc(p->ifaces, n * sizeof(*to));
-	if (!to)
-		return -ENOMEM;
-	p->ifaces = to;
+	if (n > p->size_ifaces) {
+		size_t size = n > 2 * p->size_ifaces ? n : 2 * p->size_ifaces;
+
+		to = realloc(p->ifaces, size * sizeof(*to));
+		if (!to)
+			return -ENOMEM;
+		p->ifaces = to;
+		p->size_ifaces = size;
+	}
 	for (i = p->n_ifaces; i < n; i++) {
-		int64_t number = ifmap_add(f->conf.ifaces, v, i);
+		int64_t number = ifmap_add(f->conf.ifaces, &p->looks, v, i);
 
 		if (number < 0)
 			return (int)number;
-		to[i] = (uint32_t)number;
+		p->ifaces[i] = (uint32_t)number;
 	}
 	p->n_ifaces = n;
 	return 0;
