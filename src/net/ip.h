@@ -4,6 +4,12 @@
 #define IP4_HDR_SIZE 20
 #define IP6_HDR_SIZE 40
 
+/* A packet without a length of its own is one that a network card would have cut to
+ * pieces (TSO, BIG TCP): Linux makes none above GSO_MAX_SIZE, 8 * 65535 bytes
+ * (linux/netdevice.h since 5.19), others stay within 64 KiB.  A frame that claims more
+ * is no witness of the packet's length. */
+#define IP_GSO_MAX 524280u
+
 /* clang-format off */
 enum ip_proto {
 	PROTO_HOPOPTS = 0,

@@ -23,7 +23,7 @@ enum walk_next ip4_step(struct walk *w)
 	src = cur_take(&h, 4);
 	dst = cur_take(&h, 4);
 	hlen = 4u * (first & 0xf);
-	if (total == 0) /* a segmentation super-frame: BIG TCP, TSO */
+	if (total == 0 && w->wire <= IP_GSO_MAX) /* a super-frame: TSO, BIG TCP */
 		total = w->wire;
 	if (cur_ok(&h) && (hlen < IP4_HDR_SIZE || total < hlen))
 		return walk_bad(w);

@@ -31,16 +31,17 @@ static uint32_t jumbo_len(struct cur c)
 
 /* Payload length of the packet whose fixed header says 0 (w is behind it): a
  * jumbogram says it in an option; BIG TCP says nothing since Linux 6.9, there
- * the frame's end is the packet's.  A small frame means what it says. */
+ * the frame's end is the packet's.  A small frame means what it says, one that is
+ * larger than those is wrong. */
 static uint32_t resolve_len(struct walk *w, uint8_t next)
 {
 	uint32_t jumbo = next == PROTO_HOPOPTS ? jumbo_len(w->c) : 0;
 
 	if (jumbo > 0xffff && (jumbo <= w->wire || w->split)) /* RFC 2675 3 */
 		return jumbo;
-	if (jumbo)
+	if (jumbo || w->wire > IP_GSO_MAX - IP6_HDR_SIZE)
 		w->d->flags |= DEC_MALFORMED;
-	return w->wire > 0xffff ? w->wire : 0;
+	return w->wire > 0xffff && w->wire <= IP_GSO_MAX - IP6_HDR_SIZE ? w->wire : 0;
 }
 
 enum walk_next ip6_step(struct walk *w)

@@ -172,6 +172,19 @@ def plain():
     add("ip6_big_tcp", ETHERNET, E / IPv6(src=A6, dst=B6, plen=0, nh=6) / TCP(sport=1111, dport=80) / DATA,
         ip(A6, B6, 6, 80068, 80008, "Ethernet/IPv6/TCP", TCP_FLAGS, ports="1111>80",
            tcp="seq=0,ack=0,win=8192,flags=02"), wire=80000, tshark=False)
+    # the largest super-frame that Linux makes, GSO_MAX_SIZE: 8 * 65535 bytes; what is above is none
+    add("ip4_largest", ETHERNET, E / IP(src=A, dst=B, len=0) / TCP(sport=1111, dport=80) / DATA,
+        ip(A, B, 6, 524280, 524240, "Ethernet/IPv4/TCP", TCP_FLAGS, ports="1111>80",
+           tcp="seq=0,ack=0,win=8192,flags=02"), wire=524280 - 48)
+    add("ip6_largest", ETHERNET, E / IPv6(src=A6, dst=B6, plen=0, nh=6) / TCP(sport=1111, dport=80) / DATA,
+        ip(A6, B6, 6, 524280, 524220, "Ethernet/IPv6/TCP", TCP_FLAGS, ports="1111>80",
+           tcp="seq=0,ack=0,win=8192,flags=02"), wire=524280 - 68, tshark=False)
+    for name, more in (("larger", 1), ("absurd", 2**32 - 1 - 14 - 524280)):
+        add(f"ip4_{name}", ETHERNET, E / IP(src=A, dst=B, len=0) / TCP(sport=1111, dport=80) / DATA,
+            link(0x0800, "Ethernet", "MALFORMED"), wire=524280 - 48 + more, tshark=False)
+        add(f"ip6_{name}", ETHERNET,
+            E / IPv6(src=A6, dst=B6, plen=0, nh=6) / TCP(sport=1111, dport=80) / DATA,
+            ip(A6, B6, 6, 40, 0, "Ethernet/IPv6", "MALFORMED"), wire=524280 - 68 + more)
     add("ip6_no_length", ETHERNET, E / IPv6(src=A6, dst=B6, plen=0, nh=17) / UDP(sport=1, dport=2) / DATA,
         ip(A6, B6, 17, 40, 0, "Ethernet/IPv6", "MALFORMED"))
     jumbo = b"\6\0\xc2\4" + struct.pack("!I", 80036)
