@@ -15,29 +15,9 @@ static const struct out_ops *const formats[] = {
 	[OUT_JSONL] = &out_jsonl,
 };
 
-size_t out_text_max(enum val_type type)
-{
-	switch (type) {
-	case VAL_U64:
-		return NUM_U64_MAX;
-	case VAL_I64:
-	case VAL_DUR:
-		return NUM_I64_MAX;
-	case VAL_F64:
-		return NUM_F64_MAX;
-	case VAL_BOOL:
-		return 5;
-	case VAL_TIME:
-		return NUM_NS_MAX;
-	case VAL_ADDR:
-		return ADDR_TEXT_SIZE;
-	case VAL_ID:
-		return NUM_UUID_MAX;
-	case VAL_STR:
-		return 0;
-	}
-	return 0;
-}
+_Static_assert(OUT_TEXT_MAX >= NUM_UUID_MAX && OUT_TEXT_MAX >= NUM_F64_MAX &&
+		       OUT_TEXT_MAX >= NUM_NS_MAX && OUT_TEXT_MAX >= NUM_U64_MAX,
+	       "");
 
 char *out_text(char *p, const struct col *c, size_t row)
 {

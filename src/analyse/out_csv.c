@@ -3,14 +3,44 @@
 
 #include <string.h>
 
+#define ONES UINT64_C(0x0101010101010101)
+
+/* Marks (0x80) the bytes of 'v' that are 'c', and maybe others behind the first. */
+static inline uint64_t marks(uint64_t v, char c)
+{
+	uint64_t x = v ^ ONES * (uint8_t)c;
+
+	return (x - ONES) & ~x & ONES << 7;
+}
+
+/* Eight bytes at a time. */
 static bool needs_quotes(const char *p, size_t n)
+{
+	uint64_t v, found = 0;
+
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&v, p, 8);
+		found |= marks(v, ',') | marks(v, '"') | marks(v, '\n') | marks(v, '\r');
+	}
+	for (; n; p++, n--)
+		found |= *p == ',' || *p == '"' || *p == '\n' || *p == '\r';
+	return found;
+}
+
+/* memcpy() without a call: texts are short. */
+static inline char *copy(char *to, const char *p, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		if (p[i] == ',' || p[i] == '"' || p[i] == '\n' || p[i] == '\r')
-			return true;
-	return false;
+	if (n < 8) {
+		for (i = 0; i < n; i++)
+			to[i] = p[i];
+		return to + n;
+	}
+	for (i = 0; i + 8 <= n; i += 8)
+		memcpy(to + i, p + i, 8);
+	memcpy(to + n - 8, p + n - 8, 8);
+	return to + n;
 }
 
 /* At most 2 * n + 2 bytes. */
@@ -18,11 +48,8 @@ static char *add_text(char *to, const char *p, size_t n)
 {
 	size_t i;
 
-	if (!needs_quotes(p, n)) {
-		if (n)
-			memcpy(to, p, n);
-		return to + n;
-	}
+	if (!needs_quotes(p, n))
+		return copy(to, p, n);
 	*to++ = '"';
 	for (i = 0; i < n; i++) {
 		if (p[i] == '"')
@@ -55,17 +82,12 @@ static int csv_begin(struct out *o, const struct schema *schema, struct err *err
 /* Room for the whole row, so that its values need not ask. */
 static size_t row_max(const struct out *o, const struct batch *b, size_t row)
 {
-	size_t i, n = 1;
+	size_t i, n = o->n * (1 + OUT_TEXT_MAX) + 2;
 
 	for (i = 0; i < o->n; i++) {
-		const struct col *c = b->cols[o->fields[i]];
+		const struct col *c = o->types[i] == VAL_STR ? b->cols[o->fields[i]] : NULL;
 
-		n++;
-		if (!c)
-			continue;
-		if (c->type != VAL_STR)
-			n += out_text_max(c->type);
-		else if (col_has(c, row))
+		if (c && col_has(c, row))
 			n += 2 * (size_t)c->v.str[row].len + 2;
 	}
 	return n;

@@ -37,10 +37,10 @@ struct out {
 	void *state;   /* the format's own, owned through ops->free */
 };
 
-/* Most bytes that a value of 'type' takes in CSV; 0 for VAL_STR. */
-size_t out_text_max(enum val_type type);
+/* Most bytes that a value takes in CSV, but for VAL_STR. */
+#define OUT_TEXT_MAX ADDR_TEXT_SIZE
 
 /* The value of a present cell, not quoted, at 'p', which has room for
- * out_text_max() bytes; not for VAL_STR.  Times as epoch seconds with nine decimals.
+ * OUT_TEXT_MAX bytes; not for VAL_STR.  Times as epoch seconds with nine decimals.
  * Returns the end. */
 char *out_text(char *p, const struct col *c, size_t row);

@@ -57,7 +57,7 @@ static size_t add_cell(struct buf *b, const struct out *o, const struct col *c, 
 		return utf8_show(b, c->v.str[row].p, c->v.str[row].len);
 	} else if (c->type == VAL_TIME) {
 		add_time(b, c->v.i64[row], o->conf.utc);
-	} else if (buf_reserve(b, out_text_max(c->type)) == 0) {
+	} else if (buf_reserve(b, OUT_TEXT_MAX) == 0) {
 		b->len = (size_t)(out_text(b->p + b->len, c, row) - b->p);
 	}
 	return b->len - len;

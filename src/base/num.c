@@ -11,24 +11,61 @@ static const char pairs[] = "0001020304050607080910111213141516171819"
 			    "6061626364656667686970717273747576777879"
 			    "8081828384858687888990919293949596979899";
 
-char *num_u64(char *p, uint64_t v)
+/* Writes the digits of 'v' so that they end before 'end'; returns where they
+ * begin. */
+static inline char *back32(char *end, uint32_t v)
 {
-	char tmp[NUM_U64_MAX];
-	unsigned i = sizeof(tmp);
-
 	while (v >= 100) {
-		i -= 2;
-		memcpy(tmp + i, pairs + 2 * (v % 100), 2);
+		end -= 2;
+		memcpy(end, pairs + 2 * (v % 100), 2);
 		v /= 100;
 	}
 	if (v >= 10) {
-		i -= 2;
-		memcpy(tmp + i, pairs + 2 * v, 2);
+		end -= 2;
+		memcpy(end, pairs + 2 * v, 2);
 	} else {
-		tmp[--i] = (char)('0' + v);
+		*--end = (char)('0' + v);
 	}
-	memcpy(p, tmp + i, sizeof(tmp) - i);
-	return p + (sizeof(tmp) - i);
+	return end;
+}
+
+static inline unsigned digits32(uint32_t v)
+{
+	static const uint32_t powers[] = {0,      10,      100,      1000,      10000,
+					  100000, 1000000, 10000000, 100000000, 1000000000};
+	/* log10(2) is 1233 / 4096, nearly. */
+	unsigned n = (unsigned)(32 - __builtin_clz(v | 1)) * 1233 >> 12;
+
+	return n + (v >= powers[n]);
+}
+
+static inline char *num_u32(char *p, uint32_t v)
+{
+	char *end = p + digits32(v);
+
+	back32(end, v);
+	return end;
+}
+
+/* num_fixed() of nine digits: the steps do not wait for each other. */
+static inline char *fixed9(char *p, uint32_t v)
+{
+	uint32_t high = v / 10000, low = v % 10000;
+
+	p[0] = (char)('0' + high / 10000);
+	memcpy(p + 1, pairs + 2 * (high / 100 % 100), 2);
+	memcpy(p + 3, pairs + 2 * (high % 100), 2);
+	memcpy(p + 5, pairs + 2 * (low / 100), 2);
+	memcpy(p + 7, pairs + 2 * (low % 100), 2);
+	return p + 9;
+}
+
+char *num_u64(char *p, uint64_t v)
+{
+	if (v <= UINT32_MAX)
+		return num_u32(p, (uint32_t)v);
+	p = num_u64(p, v / 1000000000);
+	return fixed9(p, (uint32_t)(v % 1000000000));
 }
 
 char *num_i64(char *p, int64_t v)
@@ -75,7 +112,7 @@ char *num_ns(char *p, int64_t ns)
 		*p++ = '-';
 	p = num_u64(p, abs / 1000000000);
 	*p++ = '.';
-	return num_fixed(p, abs % 1000000000, 9);
+	return fixed9(p, (uint32_t)(abs % 1000000000));
 }
 
 char *num_uuid(char *p, const uint8_t id[16])

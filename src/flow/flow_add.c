@@ -155,22 +155,25 @@ static void batch_keys(struct flow_table *t, struct dec *d, size_t n, const stru
 /* First flow with the right tag, not yet looked at: asks for its hot record. */
 static void batch_candidates(struct flow_table *t, const struct dec *d, size_t n)
 {
+	const uint64_t *const slots = t->slots;
+	const struct flow_hot *const hots = t->hots;
+	const uint32_t mask = t->mask;
 	struct flow_scratch *s = &t->scratch;
 	size_t k;
 
 	for (k = 0; k < n; k++) {
-		uint32_t at = s->tag[k] & t->mask;
+		uint32_t tag = s->tag[k], at = tag & mask;
 
 		s->at[k] = POOL_NONE;
 		if (d[k].flags & DEC_INNER)
 			continue;
-		while (t->slots[at] && t->slots[at] >> 32 != s->tag[k])
-			at = (at + 1) & t->mask;
-		if (t->slots[at]) {
+		while (slots[at] && slots[at] >> 32 != tag)
+			at = (at + 1) & mask;
+		if (slots[at]) {
 			const uint8_t *h;
 
-			s->at[k] = (uint32_t)t->slots[at] - 1;
-			h = (const uint8_t *)flow_hot(t, s->at[k]);
+			s->at[k] = (uint32_t)slots[at] - 1;
+			h = (const uint8_t *)&hots[s->at[k]];
 			__builtin_prefetch(h, 1);
 			__builtin_prefetch(h + 64, 1);
 		}

@@ -7,19 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #define SLOTS_MIN 1024
-
-uint32_t flow_index_tag(const struct flow_table *t, const struct flow_full_key *k)
-{
-	if (flow_key_is_long(&k->key))
-		return (uint32_t)XXH3_64bits_withSecret(k, sizeof(*k), t->secret,
-							sizeof(t->secret));
-	return (uint32_t)XXH3_64bits_withSecret(&k->key, sizeof(k->key), t->secret,
-						sizeof(t->secret));
-}
 
 uint32_t flow_index_tag_of(const struct flow_table *t, uint32_t i)
 {
@@ -28,10 +16,8 @@ uint32_t flow_index_tag_of(const struct flow_table *t, uint32_t i)
 	return flow_index_tag(t, &k);
 }
 
-/* What a short key does not say. */
-static __attribute__((noinline)) bool match_more(const struct flow_table *t, uint32_t i,
-						 const struct flow_full_key *k, bool swap,
-						 const struct dec *d)
+bool flow_index_match_more(const struct flow_table *t, uint32_t i, const struct flow_full_key *k,
+			   bool swap, const struct dec *d)
 {
 	const struct flow_hot *h = flow_hot(t, i);
 	const struct flow_cold *c;
@@ -44,28 +30,6 @@ static __attribute__((noinline)) bool match_more(const struct flow_table *t, uin
 	dir = swap != !!(h->flags & FLOW_A_IS_HI);
 	c = flow_cold(t, i);
 	return memcmp(c->mac[dir], d->mac_src, 6) == 0 && memcmp(c->mac[!dir], d->mac_dst, 6) == 0;
-}
-
-/* Four words without a call. */
-static inline bool is_same(const struct flow_key *a, const struct flow_key *b)
-{
-	uint64_t x[4], y[4];
-
-	memcpy(x, a, sizeof(x));
-	memcpy(y, b, sizeof(y));
-	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]));
-}
-
-bool flow_index_match(const struct flow_table *t, uint32_t i, const struct flow_full_key *k,
-		      bool swap, const struct dec *d)
-{
-	const struct flow_hot *h = flow_hot(t, i);
-
-	if (!is_same(&h->key, &k->key))
-		return false;
-	if (h->rest == POOL_NONE && t->opts.key_mode == FLOW_KEY_L3)
-		return true;
-	return match_more(t, i, k, swap, d);
 }
 
 uint32_t flow_index_find(const struct flow_table *t, const struct flow_full_key *k, uint32_t tag,

@@ -1,6 +1,10 @@
 /* The table's inside, for the files of this module that read flows. */
 #pragma once
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/bytes.h"
 #include "flow/flow_frag.h"
 #include "flow/flow_rec.h"
 #include "flow/flow_table.h"
@@ -92,16 +96,48 @@ static inline uint64_t flow_packets(const struct flow_table *t, uint32_t i, int 
 	return (m ? (uint64_t)m->packets_hi[dir] << 32 : 0) + flow_hot(t, i)->packets[dir];
 }
 
+/* 32 bits of the keyed hash: place and first comparison in the index. */
+static inline uint32_t flow_index_tag(const struct flow_table *t, const struct flow_full_key *k)
+{
+	if (flow_key_is_long(&k->key))
+		return (uint32_t)XXH3_64bits_withSecret(k, sizeof(*k), t->secret,
+							sizeof(t->secret));
+	return (uint32_t)XXH3_64bits_withSecret(&k->key, sizeof(k->key), t->secret,
+						sizeof(t->secret));
+}
+
 /* flow_index.c: from keys to flows. */
-uint32_t flow_index_tag(const struct flow_table *t, const struct flow_full_key *k);
 uint32_t flow_index_tag_of(const struct flow_table *t, uint32_t i); /* flow's */
-bool flow_index_match(const struct flow_table *t, uint32_t i, const struct flow_full_key *k,
-		      bool swap, const struct dec *d);
+/* What a short key does not say: addresses' other bytes, MAC addresses. */
+bool flow_index_match_more(const struct flow_table *t, uint32_t i, const struct flow_full_key *k,
+			   bool swap, const struct dec *d);
 uint32_t flow_index_find(const struct flow_table *t, const struct flow_full_key *k, uint32_t tag,
 			 bool swap, const struct dec *d);
 int flow_index_reserve(struct flow_table *t, uint32_t more); /* room for more; -ENOMEM */
 void flow_index_add(struct flow_table *t, uint32_t tag, uint32_t i);
 void flow_index_remove(struct flow_table *t, uint32_t tag, uint32_t i);
+
+/* memcmp() == 0 without a call. */
+static inline bool flow_key_is_same(const struct flow_key *a, const struct flow_key *b)
+{
+	const uint8_t *p = (const uint8_t *)a, *q = (const uint8_t *)b;
+
+	return !((le64_load(p) ^ le64_load(q)) | (le64_load(p + 8) ^ le64_load(q + 8)) |
+		 (le64_load(p + 16) ^ le64_load(q + 16)) | (le64_load(p + 24) ^ le64_load(q + 24)));
+}
+
+/* Whether flow 'i' is the one that the key of a packet means. */
+static inline bool flow_index_match(const struct flow_table *t, uint32_t i,
+				    const struct flow_full_key *k, bool swap, const struct dec *d)
+{
+	const struct flow_hot *h = flow_hot(t, i);
+
+	if (!flow_key_is_same(&h->key, &k->key))
+		return false;
+	if (h->rest == POOL_NONE && t->opts.key_mode == FLOW_KEY_L3)
+		return true;
+	return flow_index_match_more(t, i, k, swap, d);
+}
 
 /* Time without a packet after which a flow ends, ns. */
 static inline uint64_t flow_timeout(const struct flow_table *t, bool closed)

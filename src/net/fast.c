@@ -57,24 +57,32 @@ static inline bool fast_udp(const uint8_t *p, uint32_t cap, uint32_t wire, struc
 	return true;
 }
 
-static inline void name(struct dec *d, enum layer layer)
-{
-	d->path[d->npath++] = layer;
-}
+/* The headers of the frames decoded here: [VLAN tag][IPv6][UDP]. */
+static const struct {
+	uint8_t n, layer[DEC_PATH_MAX];
+} paths[2][2][2] = {
+	{{{3, {LAYER_ETHERNET, LAYER_IP4, LAYER_TCP}}, {3, {LAYER_ETHERNET, LAYER_IP4, LAYER_UDP}}},
+	 {{3, {LAYER_ETHERNET, LAYER_IP6, LAYER_TCP}},
+	  {3, {LAYER_ETHERNET, LAYER_IP6, LAYER_UDP}}}},
+	{{{4, {LAYER_ETHERNET, LAYER_DOT1Q, LAYER_IP4, LAYER_TCP}},
+	  {4, {LAYER_ETHERNET, LAYER_DOT1Q, LAYER_IP4, LAYER_UDP}}},
+	 {{4, {LAYER_ETHERNET, LAYER_DOT1Q, LAYER_IP6, LAYER_TCP}},
+	  {4, {LAYER_ETHERNET, LAYER_DOT1Q, LAYER_IP6, LAYER_UDP}}}},
+};
 
 /* 'p' is behind the IP header, at least UDP_HDR_SIZE bytes are there. */
-static inline bool fast_l4(const uint8_t *p, uint32_t cap, uint32_t wire, struct dec *d)
+static inline bool fast_l4(const uint8_t *p, uint32_t cap, uint32_t wire, bool tagged,
+			   struct dec *d)
 {
+	bool udp = d->proto == PROTO_UDP;
+
+	_Static_assert(offsetof(struct dec, path) == offsetof(struct dec, npath) + 1, "");
+	memcpy(&d->npath, &paths[tagged][d->kind == DEC_IP6][udp], 1 + DEC_PATH_MAX);
 	d->sport = be16_load(p);
 	d->dport = be16_load(p + 2);
-	if (d->proto == PROTO_TCP) {
-		name(d, LAYER_TCP);
+	if (d->proto == PROTO_TCP)
 		return fast_tcp(p, cap, wire, d);
-	}
-	if (d->proto != PROTO_UDP)
-		return false;
-	name(d, LAYER_UDP);
-	return fast_udp(p, cap, wire, d);
+	return udp && fast_udp(p, cap, wire, d);
 }
 
 bool fast_frame(const uint8_t *data, uint32_t caplen, uint32_t len, struct dec *ret)
@@ -83,6 +91,7 @@ bool fast_frame(const uint8_t *data, uint32_t caplen, uint32_t len, struct dec *
 	struct dec *d = ret;
 	uint32_t left, wire, total;
 	uint16_t type;
+	bool tagged;
 
 	if (caplen < ETH_HDR_SIZE + IP4_HDR_SIZE + UDP_HDR_SIZE || len < caplen)
 		return false;
@@ -91,14 +100,13 @@ bool fast_frame(const uint8_t *data, uint32_t caplen, uint32_t len, struct dec *
 	type = be16_load(data + 12);
 
 	walk_clear(d);
-	name(d, LAYER_ETHERNET);
-	if (type == TYPE_VLAN) {
+	tagged = type == TYPE_VLAN;
+	if (tagged) {
 		d->vlan[0] = be16_load(p) & 0xfff;
 		type = be16_load(p + 2);
 		p += VLAN_TAG_SIZE;
 		left -= VLAN_TAG_SIZE;
 		wire -= VLAN_TAG_SIZE;
-		name(d, LAYER_DOT1Q);
 	}
 	memcpy(d->mac_dst, data, 6);
 	memcpy(d->mac_src, data + 6, 6);
@@ -111,7 +119,6 @@ bool fast_frame(const uint8_t *data, uint32_t caplen, uint32_t len, struct dec *
 		if (be16_load(p + 6) & 0x3fff || total > wire ||
 		    total < IP4_HDR_SIZE + UDP_HDR_SIZE)
 			return false;
-		name(d, LAYER_IP4);
 		d->kind = DEC_IP4;
 		d->tos = p[1];
 		d->ttl = p[8];
@@ -121,7 +128,8 @@ bool fast_frame(const uint8_t *data, uint32_t caplen, uint32_t len, struct dec *
 		d->ip_len = total;
 		if (left > total)
 			left = total;
-		return fast_l4(p + IP4_HDR_SIZE, left - IP4_HDR_SIZE, total - IP4_HDR_SIZE, d);
+		return fast_l4(p + IP4_HDR_SIZE, left - IP4_HDR_SIZE, total - IP4_HDR_SIZE, tagged,
+			       d);
 	}
 	if (type == TYPE_IP6) {
 		if (left < IP6_HDR_SIZE + UDP_HDR_SIZE || p[0] >> 4 != 6)
@@ -129,7 +137,6 @@ bool fast_frame(const uint8_t *data, uint32_t caplen, uint32_t len, struct dec *
 		total = be16_load(p + 4) + IP6_HDR_SIZE;
 		if (total > wire || total < IP6_HDR_SIZE + UDP_HDR_SIZE)
 			return false;
-		name(d, LAYER_IP6);
 		d->kind = DEC_IP6;
 		d->tos = be16_load(p) >> 4;
 		d->ttl = p[7];
@@ -139,7 +146,8 @@ bool fast_frame(const uint8_t *data, uint32_t caplen, uint32_t len, struct dec *
 		d->ip_len = total;
 		if (left > total)
 			left = total;
-		return fast_l4(p + IP6_HDR_SIZE, left - IP6_HDR_SIZE, total - IP6_HDR_SIZE, d);
+		return fast_l4(p + IP6_HDR_SIZE, left - IP6_HDR_SIZE, total - IP6_HDR_SIZE, tagged,
+			       d);
 	}
 	return false;
 }
