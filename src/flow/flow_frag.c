@@ -9,7 +9,7 @@
 
 #define WAYS 8
 
-/* All bytes significant. */
+/* All bytes significant; all zero (DEC_OPAQUE has no fragments): an empty place. */
 struct frag_key {
 	uint8_t src[16], dst[16];
 	uint32_t id, iface, parent;
@@ -20,7 +20,7 @@ struct frag_key {
 
 struct frag {
 	struct frag_key key;
-	int64_t clock; /* INT64_MIN: empty */
+	int64_t clock;
 	uint32_t tun_id;
 	uint32_t flags;
 	uint16_t sport, dport, icmp_id;
@@ -34,15 +34,11 @@ struct flow_frags {
 
 int flow_frags_new(struct flow_frags **ret, uint64_t seed)
 {
-	struct flow_frags *f = malloc(sizeof(*f));
-	size_t i, k;
+	struct flow_frags *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return -ENOMEM;
 	f->seed = seed;
-	for (i = 0; i < FLOW_FRAGS / WAYS; i++)
-		for (k = 0; k < WAYS; k++)
-			f->set[i][k].clock = INT64_MIN;
 	*ret = f;
 	return 0;
 }
@@ -81,11 +77,11 @@ void flow_frags_put(struct flow_frags *f, const struct dec *d, uint32_t iface, u
 	key_init(&k, d, iface, parent);
 	to = set = set_of(f, &k);
 	for (i = 0; i < WAYS; i++) {
-		if (memcmp(&set[i].key, &k, sizeof(k)) == 0 && set[i].clock != INT64_MIN) {
+		if (memcmp(&set[i].key, &k, sizeof(k)) == 0) {
 			to = &set[i];
 			break;
 		}
-		if (set[i].clock < to->clock)
+		if (to->key.kind && (!set[i].key.kind || set[i].clock < to->clock))
 			to = &set[i];
 	}
 	*to = (struct frag){
@@ -113,7 +109,7 @@ bool flow_frags_get(struct flow_frags *f, struct dec *d, uint32_t iface, uint32_
 	for (i = 0; i < WAYS; i++) {
 		const struct frag *e = &set[i];
 
-		if (e->clock == INT64_MIN || memcmp(&e->key, &k, sizeof(k)) != 0)
+		if (memcmp(&e->key, &k, sizeof(k)) != 0)
 			continue;
 		if ((uint64_t)clock - (uint64_t)e->clock > FLOW_FRAG_TIMEOUT)
 			return false;
