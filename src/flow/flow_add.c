@@ -210,7 +210,7 @@ static void batch_records(struct flow_table *t, const struct dec *d, size_t n)
 }
 
 int flow_table_add(struct flow_table *t, struct dec *d, size_t n, const struct pkt *pkts,
-		   uint64_t *serials)
+		   struct flow_ref *refs)
 {
 	struct flow_scratch *s = &t->scratch;
 	unsigned level = 0;
@@ -243,8 +243,10 @@ int flow_table_add(struct flow_table *t, struct dec *d, size_t n, const struct p
 			i = add_one(t, i, &s->key[k], s->tag[k], s->swap[k], &d[k], p, 0);
 			level = 0;
 		}
-		if (serials)
-			serials[k] = flow_cold(t, i)->serial;
+		if (refs) {
+			refs[k].serial = flow_cold(t, i)->serial;
+			refs[k].nth = flow_packets(t, i, 0) + flow_packets(t, i, 1);
+		}
 	}
 	return 0;
 }

@@ -27,6 +27,12 @@ static inline void flow_table_freep(struct flow_table **t)
 	flow_table_free(*t);
 }
 
+/* A packet's place among those of one of its flows. */
+struct flow_ref {
+	uint64_t serial; /* the flow's, as in struct batch */
+	uint64_t nth;    /* of the flow's packets so far: 1 for the first */
+};
+
 /* Adds 'n' <= FLOW_BATCH decoded levels to their flows; d[i].pkt is the index
  * in 'pkts' of the packet, all levels of a packet stand together.  Any time
  * stamp is accepted: a flow starts at its smallest and ends at its largest.
@@ -37,12 +43,12 @@ static inline void flow_table_freep(struct flow_table **t)
  * and none waits for its reader, the flow idle longest (closed ones first) ends
  * early and is counted.  At least 128 flows have room.
  *
- * Packet bytes are looked at for the application, none are kept.  'serials', if
- * not NULL, gets the serial of each level's flow.  Later fragments are completed
+ * Packet bytes are looked at for the application, none are kept.  'refs', if
+ * not NULL, gets the place of each level's packet in its flow.  Later fragments are completed
  * in 'd'.  0, -ENOMEM, or -EAGAIN when flows that wait for their reader fill the
  * table: take them and call again with the same packets: nothing was added. */
 int flow_table_add(struct flow_table *t, struct dec *d, size_t n, const struct pkt *pkts,
-		   uint64_t *serials);
+		   struct flow_ref *refs);
 
 /* Ends the flows that are due at 'clock', so that they can be read and their
  * memory given back; they are seen at the latest 1/256 time-out after that.

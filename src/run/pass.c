@@ -133,12 +133,12 @@ static int give_rows(struct run_pass *p)
 static int flush(struct run_pass *p, size_t lane, const struct pkt *pkts)
 {
 	struct run_lane *l = &p->lanes[lane];
-	uint64_t serials[FLOW_BATCH];
+	struct flow_ref refs[FLOW_BATCH];
 	size_t i;
 	int r;
 
 	while ((r = flow_table_add(p->tables[lane], l->dec, l->n, pkts,
-				   p->pkt_fn ? serials : NULL)) == -EAGAIN) {
+				   p->pkt_fn ? refs : NULL)) == -EAGAIN) {
 		r = give_rows(p);
 		if (r < 0)
 			return r;
@@ -148,7 +148,7 @@ static int flush(struct run_pass *p, size_t lane, const struct pkt *pkts)
 	for (i = 0; p->pkt_fn && i < l->n; i++) {
 		struct run_serials *to = &p->serials[l->dec[i].pkt];
 
-		to->v[to->n++] = serials[i];
+		to->v[to->n++] = refs[i].serial;
 	}
 	l->n = 0;
 	return 0;

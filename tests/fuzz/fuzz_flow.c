@@ -182,19 +182,19 @@ static uint64_t evicted(const struct world *w)
 static void flush_lane(struct world *w, size_t lane)
 {
 	struct dec *d = w->lane[lane];
-	uint64_t serials[FLOW_BATCH];
+	struct flow_ref refs[FLOW_BATCH];
 	size_t n = w->n_lane[lane], i;
 	uint64_t before = evicted(w);
 	int r, tries = 0;
 
-	while ((r = flow_table_add(w->tables[lane], d, n, w->pkts, serials)) == -EAGAIN) {
+	while ((r = flow_table_add(w->tables[lane], d, n, w->pkts, refs)) == -EAGAIN) {
 		require(++tries <= 3, "rows are taken, but there is no room yet");
 		make_room(w, w->pkts[d[0].pkt].clock, evicted(w) > before);
 		before = evicted(w);
 	}
 	require(r == 0, "a packet could not be added");
 	for (i = 0; i < n; i++)
-		note(w, &d[i], serials[i]);
+		note(w, &d[i], refs[i].serial);
 	w->n_lane[lane] = 0;
 	check_limits(w, w->tables[lane]);
 }

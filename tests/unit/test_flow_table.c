@@ -53,7 +53,7 @@ static void world_done(struct world *w)
 static uint64_t add_levels(struct world *w, int64_t ts, uint32_t len, struct dec *d, size_t n)
 {
 	struct pkt p = make_pkt(ts, len, ++w->number);
-	uint64_t serials[DEC_LEVELS_MAX];
+	struct flow_ref refs[DEC_LEVELS_MAX];
 	size_t i;
 
 	p.clock = w->clock = ts > w->clock ? ts : w->clock;
@@ -64,8 +64,8 @@ static uint64_t add_levels(struct world *w, int64_t ts, uint32_t len, struct dec
 		if (i + 1 < n)
 			d[i].flags |= DEC_HAS_INNER;
 	}
-	assert_int_equal(flow_table_add(w->table, d, n, &p, serials), 0);
-	return serials[0];
+	assert_int_equal(flow_table_add(w->table, d, n, &p, refs), 0);
+	return refs[0].serial;
 }
 
 static uint64_t add(struct world *w, int64_t ts, uint32_t len, struct dec d)
@@ -502,6 +502,25 @@ static void memory_of_a_flow(void **state)
 	world_done(&w);
 }
 
+static void packets_are_numbered_in_their_flow(void **state)
+{
+	struct flow_ref ref;
+	struct world w;
+	int i;
+
+	(void)state;
+	world_init(&w, &opts);
+	for (i = 1; i <= 3; i++) {
+		struct dec d = i % 2 ? make_udp(1, 1000, 2, 53) : make_udp(2, 53, 1, 1000);
+		struct pkt p = make_pkt(i, 60, (uint64_t)i);
+
+		assert_int_equal(flow_table_add(w.table, &d, 1, &p, &ref), 0);
+		assert_int_equal(ref.nth, i);
+		assert_int_equal(ref.serial, 1 << 3);
+	}
+	world_done(&w);
+}
+
 static void serials_come_from_first_packets(void **state)
 {
 	struct world w;
@@ -602,6 +621,7 @@ int main(void)
 		cmocka_unit_test(source_ports_that_are_entropy),
 		cmocka_unit_test(full_tables_evict_and_count),
 		cmocka_unit_test(memory_of_a_flow),
+		cmocka_unit_test(packets_are_numbered_in_their_flow),
 		cmocka_unit_test(serials_come_from_first_packets),
 		cmocka_unit_test(shards_agree),
 	};
