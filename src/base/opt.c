@@ -105,10 +105,12 @@ static int set_duration(const struct opt *o, int64_t *at, const char *value, str
 
 static int set_time(const char **at, const char *value, struct err *err)
 {
+	/* January of a leap year: every day that some month has is one of it */
+	const int64_t any = INT64_C(946684800) * 1000000000;
 	int64_t ignored;
 	int r;
 
-	r = parse_time(value, 0, 1, &ignored, err);
+	r = parse_slice_time(value, any, 1, &ignored, err);
 	if (r == 0)
 		*at = value;
 	return r;

@@ -38,7 +38,7 @@ enum opt_type {
 	OPT_U64,   /* uint64_t, min to max */
 	OPT_SIZE,  /* uint64_t, bytes: parse_size() */
 	OPT_DUR,   /* int64_t, ns, not negative: parse_duration() */
-	OPT_TIME,  /* const char *: a form of parse_time(), checked, but kept as text, since what
+	OPT_TIME,  /* const char *: as of parse_slice_time(), checked, but kept as text, since what
 		      it is relative to is known later; NULL: not given */
 	OPT_STR,   /* const char *, borrowed from argv; NULL: not given */
 	OPT_LIST,  /* struct opt_list: any number of strings */

@@ -2,15 +2,15 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
-#define NS INT64_C(1000000000)
+#include "base/parse_int.h"
 
-static int bad(struct err *err, int code, const char *what, const char *text)
+#define NS PARSE_NS
+
+int parse_bad(struct err *err, int code, const char *what, const char *text)
 {
 	char q[96];
 
@@ -30,11 +30,11 @@ int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret, struc
 	char *end;
 
 	if (!is_digit(text[0]))
-		return bad(err, -EINVAL, "not a number", text);
+		return parse_bad(err, -EINVAL, "not a number", text);
 	errno = 0;
 	v = strtoull(text, &end, hex ? 16 : 10);
 	if (*end || (hex && !text[2]))
-		return bad(err, -EINVAL, "not a number", text);
+		return parse_bad(err, -EINVAL, "not a number", text);
 	if (errno == ERANGE || v < min || v > max) {
 		char q[96];
 
@@ -55,11 +55,11 @@ int parse_size(const char *text, uint64_t *ret, struct err *err)
 	char *end;
 
 	if (!is_digit(text[0]))
-		return bad(err, -EINVAL, "not a size (try 256K, 64M, 2G)", text);
+		return parse_bad(err, -EINVAL, "not a size (try 256K, 64M, 2G)", text);
 	errno = 0;
 	v = strtoull(text, &end, 10);
 	if (errno == ERANGE)
-		return bad(err, -ERANGE, "too large", text);
+		return parse_bad(err, -ERANGE, "too large", text);
 	for (u = units; *u && *u != *end && (*u | 0x20) != *end; u++)
 		;
 	if (*u) {
@@ -71,9 +71,9 @@ int parse_size(const char *text, uint64_t *ret, struct err *err)
 	if (*end == 'B' || *end == 'b')
 		end++;
 	if (*end)
-		return bad(err, -EINVAL, "not a size (try 256K, 64M, 2G)", text);
+		return parse_bad(err, -EINVAL, "not a size (try 256K, 64M, 2G)", text);
 	if (shift && v >> (64 - shift))
-		return bad(err, -ERANGE, "too large", text);
+		return parse_bad(err, -ERANGE, "too large", text);
 	*ret = (uint64_t)v << shift;
 	return 0;
 }
@@ -133,13 +133,13 @@ int parse_duration(const char *text, int64_t *ret_ns, struct err *err)
 	if (*p == '-' || *p == '+')
 		p++;
 	if (!*p)
-		return bad(err, -EINVAL, what, text);
+		return parse_bad(err, -EINVAL, what, text);
 	while (*p) {
 		const char *number = p, *word;
 		int64_t unit, part;
 
 		if (!is_digit(*p) && !(*p == '.' && is_digit(p[1])))
-			return bad(err, -EINVAL, what, text);
+			return parse_bad(err, -EINVAL, what, text);
 		while (is_digit(*p) || *p == '.')
 			p++;
 		for (word = p; *p && !is_digit(*p) && *p != '.'; p++)
@@ -148,16 +148,15 @@ int parse_duration(const char *text, int64_t *ret_ns, struct err *err)
 		if (p == word && number == text + (*text == '-' || *text == '+') && !*p)
 			unit = NS; /* a bare number counts seconds */
 		if (!unit || parse_scaled(number, unit, &part, &overflow) != word)
-			return bad(err, -EINVAL, what, text);
+			return parse_bad(err, -EINVAL, what, text);
 		if (overflow || __builtin_add_overflow(sum, part, &sum))
-			return bad(err, -ERANGE, "too long", text);
+			return parse_bad(err, -ERANGE, "too long", text);
 	}
 	*ret_ns = neg ? -sum : sum;
 	return 0;
 }
 
-/* Seconds may be 60: the first second of the next minute. */
-static int from_tm(struct tm *tm, bool utc, int64_t frac, int64_t shift, int64_t *ret)
+int parse_from_tm(struct tm *tm, bool utc, int64_t frac, int64_t shift, int64_t *ret)
 {
 	struct tm want = *tm;
 	bool leap = tm->tm_sec == 60;
@@ -227,7 +226,7 @@ static int parse_iso(const char *text, bool utc, int64_t *ret)
 	}
 	if (!p || *p)
 		return -EINVAL;
-	return from_tm(&tm, utc, frac, shift, ret);
+	return parse_from_tm(&tm, utc, frac, shift, ret);
 }
 
 /* Three letters of a list of names, as they stand in every locale; -1: none. */
@@ -265,7 +264,7 @@ static int parse_rfc1123(const char *text, int64_t *ret)
 		if (!p || *p || !utc)
 			return -EINVAL;
 	}
-	return from_tm(&tm, true, 0, shift, ret);
+	return parse_from_tm(&tm, true, 0, shift, ret);
 }
 
 int parse_time(const char *text, int64_t now, int utc, int64_t *ret_ts, struct err *err)
@@ -283,13 +282,13 @@ int parse_time(const char *text, int64_t now, int utc, int64_t *ret_ts, struct e
 		if (r < 0)
 			return r;
 		if (__builtin_add_overflow(now, v, &v))
-			return bad(err, -ERANGE, "too far away", text);
+			return parse_bad(err, -ERANGE, "too far away", text);
 		*ret_ts = v;
 		return 0;
 	}
 	if (is_digit(text[0]) && !*parse_scaled(text, NS, &v, &overflow)) {
 		if (overflow)
-			return bad(err, -ERANGE, "too far away", text);
+			return parse_bad(err, -ERANGE, "too far away", text);
 		*ret_ts = v;
 		return 0;
 	}
@@ -297,10 +296,11 @@ int parse_time(const char *text, int64_t now, int utc, int64_t *ret_ts, struct e
 	if (r == -EINVAL)
 		r = parse_rfc1123(text, &v);
 	if (r == -ERANGE)
-		return bad(err, r, "too far away", text);
+		return parse_bad(err, r, "too far away", text);
 	if (r < 0)
-		return bad(err, -EINVAL,
-			   "not a time (try now, -10m, 1790000000.5, 2026-11-21T10:00:00Z)", text);
+		return parse_bad(err, -EINVAL,
+				 "not a time (try now, -10m, 1790000000.5, 2026-11-21T10:00:00Z)",
+				 text);
 	*ret_ts = v;
 	return 0;
 }

@@ -26,3 +26,17 @@ int parse_duration(const char *text, int64_t *ret_ns, struct err *err);
  * ("Sat, 21 Nov 2026 10:00:00 GMT"); a duration with a sign is relative to
  * 'now'. */
 int parse_time(const char *text, int64_t now, int utc, int64_t *ret_ts, struct err *err);
+
+/* The same, and tcpslice's: "1990y9m25d20h51m38s765400u", or some of it.  Fields left
+ * out in front are those of 'base', others 0 or the first day or month; m is the month
+ * where d follows, else minutes; two digits are the years 1970 to 2069.  With + they
+ * are added to 'base', y, m and d by the calendar. */
+int parse_slice_time(const char *text, int64_t base, int utc, int64_t *ret_ts, struct err *err);
+
+/* What 'base' has to be for such a text. */
+enum time_base {
+	TIME_FIXED,       /* nothing */
+	TIME_AFTER_START, /* a beginning: "+10m", "21h36m" */
+	TIME_BEFORE_END,  /* an end: "now", "-10m" */
+};
+enum time_base parse_time_base(const char *text);

@@ -82,22 +82,21 @@ static int open_run(struct cli_files *f, const struct cli_files_opts *o, int64_t
 	return run_files_new(&f->run, &in, err);
 }
 
-static bool is_relative(const char *time)
+static enum time_base base_of(const char *time)
 {
-	return time && (time[0] == '-' || time[0] == '+' || strcasecmp(time, "now") == 0);
+	return time ? parse_time_base(time) : TIME_FIXED;
 }
 
-/* '-10m' counts back from the last packet, '+10m' on from the first. */
-static int to_ts(const char *text, int64_t first, int64_t last, bool utc, int64_t *ret,
-		 struct err *err)
+/* Whether the times cannot be told without the packets'. */
+static bool needs_span(const struct cli_in_opts *in)
 {
-	if (!text)
-		return 0;
-	return parse_time(text, text[0] == '+' ? first : last, utc, ret, err);
+	enum time_base to = base_of(in->to);
+
+	return base_of(in->from) != TIME_FIXED || to == TIME_BEFORE_END ||
+	       (to == TIME_AFTER_START && !in->from);
 }
 
-/* Times that count from the packets need a look at all of them before the work
- * itself. */
+/* A look at all packets before the work itself. */
 static int find_span(struct cli_files *f, const struct cli_files_opts *o, int64_t *ret_first,
 		     int64_t *ret_last, struct err *err)
 {
@@ -113,17 +112,28 @@ static int find_span(struct cli_files *f, const struct cli_files_opts *o, int64_
 	return r;
 }
 
+/* As of tcpslice: the end counts from the start. */
 static int find_times(const struct cli_files_opts *o, int64_t first, int64_t last,
 		      int64_t *ret_from, int64_t *ret_to, struct err *err)
 {
-	int r;
+	const char *from = o->in->from, *to = o->in->to;
+	int r = 0;
 
-	r = to_ts(o->in->from, first, last, o->utc, ret_from, err);
-	if (r == 0)
-		r = to_ts(o->in->to, first, last, o->utc, ret_to, err);
-	if (r == 0 && *ret_from > *ret_to)
-		r = err_set(err, -EINVAL, "--from is later than --to");
-	return r;
+	if (from)
+		r = parse_slice_time(from, base_of(from) == TIME_BEFORE_END ? last : first, o->utc,
+				     ret_from, err);
+	if (r < 0)
+		return err_wrap(err, r, "--from");
+	if (from)
+		first = *ret_from;
+	if (to)
+		r = parse_slice_time(to, base_of(to) == TIME_BEFORE_END ? last : first, o->utc,
+				     ret_to, err);
+	if (r < 0)
+		return err_wrap(err, r, "--to");
+	if (*ret_from > *ret_to)
+		return err_set(err, -EINVAL, "--from is later than --to");
+	return 0;
 }
 
 /* Filter and expression are checked first: what was typed wrong is told before
@@ -156,7 +166,7 @@ static int failed(const struct cli *c, const struct err *err)
 int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_opts *o)
 {
 	int64_t from = INT64_MIN, to = INT64_MAX, first = 0, last = 0;
-	bool relative = is_relative(o->in->from) || is_relative(o->in->to);
+	bool relative = needs_span(o->in);
 	struct err err = {0};
 	int r;
 
