@@ -77,7 +77,8 @@ static int index_reserve(struct ifmap_index *x)
 	if (!more.v)
 		return -ENOMEM;
 	/* Without random numbers (a very early boot) it works, only guessably. */
-	if (!x->v && getrandom(&more.seed, sizeof(more.seed), GRND_NONBLOCK) != sizeof(more.seed))
+	if (!x->size &&
+	    getrandom(&more.seed, sizeof(more.seed), GRND_NONBLOCK) != sizeof(more.seed))
 		more.seed = (uintptr_t)more.v;
 	for (i = 0; i < x->size; i++) {
 		if (!x->v[i].number)
