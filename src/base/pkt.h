@@ -11,9 +11,11 @@ enum pkt_dir {
 };
 
 enum pkt_flags {
-	PKT_NO_TIME = 1 << 0,  /* the source gave no time; 'ts' repeats the last known one */
-	PKT_BAD_TIME = 1 << 1, /* the stamp was out of its range; 'ts' is the nearest valid one */
-	PKT_DROPS = 1 << 2,    /* the source says packets were lost just before this one */
+	PKT_NO_TIME = 1 << 0,   /* the source gave no time; 'ts' repeats the last known one */
+	PKT_BAD_TIME = 1 << 1,  /* the stamp was out of its range; 'ts' is the nearest valid one */
+	PKT_DROPS = 1 << 2,     /* the source says packets were lost just before this one */
+	PKT_CSUM_TODO = 1 << 3, /* taken before its checksum was computed, which is left to the
+				   device that sends it: wrong here, right on the wire */
 };
 
 /* Borrowed: 'data' is valid until the source's next release. */
@@ -31,3 +33,16 @@ struct pkt {
 	uint64_t number;   /* 1 for the first packet of the source */
 	uint64_t off;      /* where its record starts in the (unpacked) file, bytes */
 };
+
+/* How many packets that is on the wire, and their bytes with all their headers. */
+static inline uint32_t pkt_wire_packets(const struct pkt *p)
+{
+	if (!p->gso_size || p->len <= p->gso_hdr)
+		return 1;
+	return (p->len - p->gso_hdr + p->gso_size - 1) / p->gso_size;
+}
+
+static inline uint64_t pkt_wire_bytes(const struct pkt *p)
+{
+	return p->len + (uint64_t)(pkt_wire_packets(p) - 1) * p->gso_hdr;
+}

@@ -61,6 +61,7 @@ static inline __attribute__((always_inline)) size_t walk(struct src_file *f, str
 		k->linktype = linktype;
 		k->dir = PKT_DIR_UNKNOWN;
 		k->flags = 0;
+		k->gso_size = k->gso_hdr = 0;
 		k->number = ++number;
 		k->off = off + (uint64_t)(p - start);
 		p += size + r.caplen;

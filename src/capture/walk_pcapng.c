@@ -81,6 +81,7 @@ static inline __attribute__((always_inline)) size_t walk(struct src_file *f, str
 		k->linktype = f->src.ifaces[w->base + iface].linktype;
 		k->dir = PKT_DIR_UNKNOWN;
 		k->flags = 0;
+		k->gso_size = k->gso_hdr = 0;
 		k->off = rd_at(&f->rd);
 		if (size > PCAPNG_EPB_MIN + PCAPNG_PAD4(caplen))
 			packet_opts(f, k, w->base + iface, p, size);
