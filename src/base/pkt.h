@@ -30,6 +30,9 @@ struct pkt {
 	uint16_t linktype; /* LINKTYPE_ value, tcpdump.org/linktypes.html */
 	uint8_t dir;       /* enum pkt_dir */
 	uint8_t flags;     /* enum pkt_flags */
+	uint16_t gso_size; /* of a super-frame, that is many packets on the wire: bytes of payload
+			      in each; 0: a frame like others */
+	uint16_t gso_hdr;  /* its bytes of headers, link to transport, which each repeats */
 	uint64_t number;   /* 1 for the first packet of the source */
 	uint64_t off;      /* where its record starts in the (unpacked) file, bytes */
 };
