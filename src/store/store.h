@@ -1,0 +1,163 @@
+/* Where captures are kept: packets, the index from flows to them, rows of flows,
+ * and what was lost.
+ *
+ * A store holds streams.  A stream belongs to one capture and shard and has one
+ * writer, which uses it from one thread; streams of one store may be written by
+ * several threads at once.  What a stream is given between store_stream_new()
+ * and store_finish() is a run: it is numbered by itself (interfaces, serials of
+ * flows) and never changed later.  Readers (store_read.h) need no lock and may be
+ * other processes.
+ *
+ *	local:DIR   DIR/<capture>/<shard>/, see docs/formats.md
+ *	mem:        in memory, for tests (store_mem.h)
+ *
+ * Nothing is kept of what is passed in.  Calls may block on the disk. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/pkt.h"
+#include "flow/flow_table.h"
+
+struct batch;
+struct store;
+struct store_stream;
+
+#define STORE_SNAPLEN_DEFAULT 262144u              /* libpcap's "no limit" */
+#define STORE_SEGMENT_SIZE    (UINT64_C(64) << 20) /* bytes after which a segment is full */
+#define STORE_SEGMENT_MAX     (UINT64_C(1) << 32)  /* offsets are kept in 32 bits */
+#define STORE_NAME_MAX        128                  /* bytes of a capture's name */
+#define STORE_IFACES_MAX      65536
+
+/* Makes and removes files; names are paths below the store's directory.  Each
+ * returns 0 (or a descriptor) or -errno.  Called from the streams' threads, at any
+ * time. */
+struct store_files {
+	void *arg;
+
+	/* A new file for reading and writing, close-on-exec; -EEXIST where there is one. */
+	int (*create)(void *arg, const char *name);
+	int (*rename)(void *arg, const char *from, const char *to); /* replaces 'to' */
+	int (*unlink)(void *arg, const char *name);
+	int (*mkdir)(void *arg, const char *name); /* 0 also where it exists */
+};
+
+/* Borrowed during store_open(), but 'files', which must outlive the store. */
+struct store_conf {
+	const struct store_files *files; /* NULL: made by the process itself */
+	const char *app, *os, *hardware; /* for the header of each segment; NULL: not said */
+	uint32_t snaplen;                /* of every interface; 0: STORE_SNAPLEN_DEFAULT */
+	uint64_t raw_limit;              /* packets kept of each flow; UINT64_MAX: all, 0: none */
+	uint64_t segment_size;           /* 0: STORE_SEGMENT_SIZE; at most STORE_SEGMENT_MAX */
+	uint64_t max_bytes; /* of all files below the directory, those of before included; packets
+			       that would pass it are not kept; 0: no limit */
+	bool read_only;     /* nothing is created, store_stream_new() fails */
+};
+
+/* 0 or -errno with 'err' set; '*ret' untouched.  A missing DIR is made (mode 0700)
+ * unless 'read_only' or 'files' are given. */
+int store_open(struct store **ret, const char *spec, const struct store_conf *conf,
+	       struct err *err);
+
+/* After all of its streams and readers. */
+void store_close(struct store *s); /* NULL is fine */
+static inline void store_closep(struct store **s)
+{
+	store_close(*s);
+}
+
+/* Texts may be NULL: not known. */
+struct store_iface {
+	const char *name, *descr, *filter, *hardware, *os;
+	uint16_t linktype;
+	uint8_t fcs_len; /* bytes of FCS at the end of each frame; 0: not said */
+	uint64_t speed;  /* bit/s; 0: not said */
+};
+
+/* What a capture knows of an interface in the end. */
+struct store_stats {
+	uint32_t iface;
+	int64_t ts;         /* when they were read, ns */
+	int64_t start, end; /* of the capture, ns; 0: not known */
+	bool has_recv, has_ifdrop, has_accept, has_osdrop, has_deliv;
+	uint64_t recv, ifdrop, accept, osdrop, deliv; /* as pcapng's isb_ options */
+};
+
+/* Why something is not there. */
+enum store_why {
+	STORE_WHY_RING = 1,  /* the kernel's ring was full */
+	STORE_WHY_QUEUE = 2, /* a queue of the program was full */
+	STORE_WHY_DISK = 3,  /* it could not be written */
+	STORE_WHY_LIMIT = 4, /* the store was full: 'max_bytes' */
+	STORE_WHY_AWAY = 5,  /* the interface was down, gone or not readable */
+	STORE_WHY_NIC = 6,   /* the interface or the kernel lost it before the capture */
+};
+
+#define STORE_IFACE_ALL UINT32_MAX
+
+/* Begins a run.  'capture' is 1 to STORE_NAME_MAX bytes, of which those that cannot
+ * stand in a file name are written as %XX.  -EBUSY: another process writes this
+ * stream; it is named.  -errno with 'err' set. */
+int store_stream_new(struct store *s, const char *capture, unsigned shard, int64_t now,
+		     struct store_stream **ret, struct err *err);
+
+/* Describes one more interface.  Returns its number, which packets carry in
+ * 'iface': 0, 1, ...; or -errno with 'err' set. */
+int store_iface(struct store_stream *st, const struct store_iface *i, struct err *err);
+
+/* The flows of one packet and what to keep of it. */
+struct store_flows {
+	const struct flow_ref *refs; /* outermost first */
+	uint32_t n;                  /* at most DEC_LEVELS_MAX */
+	uint32_t keep;               /* bytes of the frame; UINT32_MAX: all that 'snaplen' allows */
+};
+
+/* Takes 'n' packets, also those that are not to be kept: they count.  A packet is
+ * kept, once, if any of its flows has had fewer than 'raw_limit', and is then
+ * listed under all of them.  What the disk or 'max_bytes' does not let in is
+ * counted and becomes a gap: no error.  0, -ENOMEM, or -EINVAL: no such interface
+ * or another link type. */
+int store_packets(struct store_stream *st, const struct pkt *pkts, size_t n,
+		  const struct store_flows *flows, struct err *err);
+
+/* Takes rows of flow_schema(), the last version of each flow; b->serial is that of
+ * the packets.  'raw_packets' is replaced by what was kept.  -errno with 'err' set: the
+ * disk does not take it. */
+int store_rows(struct store_stream *st, const struct batch *b, struct err *err);
+
+/* Something was lost between two times (ns, both included) on an interface, or
+ * STORE_IFACE_ALL: 'count' packets, 0: not known how many. */
+int store_gap(struct store_stream *st, uint32_t iface, int64_t from, int64_t to, enum store_why why,
+	      uint64_t count, struct err *err);
+
+/* To be called at least every 250 ms, with the capture's clock: nothing that was
+ * given waits for longer than a second to be in the files. */
+int store_tick(struct store_stream *st, int64_t now, struct err *err);
+
+struct store_stream_stats {
+	uint64_t kept, kept_bytes; /* packets, and their bytes in segments */
+	uint64_t raw_limited;      /* packets not kept by 'raw_limit' */
+	uint64_t dropped_limit;    /* by 'max_bytes' */
+	uint64_t dropped_disk;     /* because writing failed */
+	uint64_t rows;
+	uint64_t bytes; /* of all files of the run */
+	int failed; /* -errno that ended the keeping of packets; -EDQUOT: 'max_bytes'; 0: none */
+	char text[256]; /* the same in words */
+};
+void store_stream_stats(const struct store_stream *st, struct store_stream_stats *ret);
+
+/* Ends the run at 'now': seals the last segment and its index.  'stats' are the
+ * interfaces' last numbers.  The stream is still to be freed.  -errno with 'err'
+ * set: not all is written, the run then looks like one that was killed. */
+int store_finish(struct store_stream *st, int64_t now, const struct store_stats *stats, size_t n,
+		 struct err *err);
+
+/* Without store_finish(): the run looks like one that was killed. */
+void store_stream_free(struct store_stream *st); /* NULL is fine */
+static inline void store_stream_freep(struct store_stream **st)
+{
+	store_stream_free(*st);
+}
