@@ -137,8 +137,8 @@ static int flush(struct run_pass *p, size_t lane, const struct pkt *pkts)
 	size_t i;
 	int r;
 
-	while ((r = flow_table_add(p->tables[lane], l->dec, l->n, pkts,
-				   p->pkt_fn ? refs : NULL)) == -EAGAIN) {
+	while ((r = flow_table_add(p->tables[lane], l->dec, l->n, pkts, p->pkt_fn ? refs : NULL)) ==
+	       -EAGAIN) {
 		r = give_rows(p);
 		if (r < 0)
 			return r;
