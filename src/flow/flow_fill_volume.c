@@ -22,16 +22,17 @@ static bool rtt_server(const struct flow_row *row, int64_t *ret)
 	       !(row->hot->dir[!server].state & FLOW_TCP_SYN_AGAIN);
 }
 
+/* What only few flows have. */
+#define MORE(member) (row->more ? row->more->member : 0)
+
 static bool fill_metric(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
 {
 	switch (f) {
 	case FLOW_ab_packets:
-	case FLOW_ab_wire_packets: /* no file says how many a super-frame was */
 	case FLOW_last_update_ab_packets:
 		FLOW_FILL(u64, true, flow_packets(row->t, row->i, 0));
 		return true;
 	case FLOW_ba_packets:
-	case FLOW_ba_wire_packets:
 	case FLOW_last_update_ba_packets:
 		FLOW_FILL(u64, true, flow_packets(row->t, row->i, 1));
 		return true;
@@ -42,6 +43,18 @@ static bool fill_metric(struct flow_rows *r, enum flow_field f, struct col *c, s
 	case FLOW_ba_bytes:
 	case FLOW_last_update_ba_bytes:
 		FLOW_FILL(u64, true, row->hot->bytes[1]);
+		return true;
+	case FLOW_ab_wire_packets:
+		FLOW_FILL(u64, true, flow_packets(row->t, row->i, 0) + MORE(wire_packets[0]));
+		return true;
+	case FLOW_ba_wire_packets:
+		FLOW_FILL(u64, true, flow_packets(row->t, row->i, 1) + MORE(wire_packets[1]));
+		return true;
+	case FLOW_ab_wire_bytes:
+		FLOW_FILL(u64, true, row->hot->bytes[0] + MORE(wire_bytes[0]));
+		return true;
+	case FLOW_ba_wire_bytes:
+		FLOW_FILL(u64, true, row->hot->bytes[1] + MORE(wire_bytes[1]));
 		return true;
 	case FLOW_ab_ip_bytes:
 		FLOW_FILL(u64, flow_is_ip(row), row->hot->ip_bytes[0]);

@@ -139,6 +139,8 @@ struct flow_more {
 	uint64_t fragments, fragment_errors;
 	char *name;             /* server name, owned; NULL: none */
 	uint32_t packets_hi[2]; /* see struct flow_hot */
+	/* What super-frames were more on the wire than the one packet they came as. */
+	uint64_t wire_packets[2], wire_bytes[2];
 	uint32_t quic_version;
 	uint8_t has_first;
 	uint8_t name_len;

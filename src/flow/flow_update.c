@@ -210,9 +210,11 @@ static void frag_update(struct flow_table *t, uint32_t i, const struct dec *d)
 }
 
 /* What few packets have. */
-static RARE void rare_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d)
+static RARE void rare_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
+			     const struct pkt *p)
 {
 	struct flow_hot *h = flow_hot(t, i);
+	struct flow_more *m;
 
 	if (d->flags & DEC_TRUNCATED)
 		h->flags |= FLOW_IS_TRUNCATED;
@@ -222,6 +224,11 @@ static RARE void rare_update(struct flow_table *t, uint32_t i, int dir, const st
 		h->flags |= (uint16_t)(FLOW_AB_CE << dir);
 	if (d->flags & DEC_FRAG)
 		frag_update(t, i, d);
+	m = p->gso_size ? flow_more_get(t, i) : NULL;
+	if (m) {
+		m->wire_packets[dir] += pkt_wire_packets(p) - 1;
+		m->wire_bytes[dir] += pkt_wire_bytes(p) - p->len;
+	}
 }
 
 /* What the transport says that is not the plain case. */
@@ -277,8 +284,9 @@ void flow_update(struct flow_table *t, uint32_t i, int dir, const struct dec *d,
 		h->last = p->ts;
 	else
 		time_back(t, i, p);
-	if (d->flags & (DEC_TRUNCATED | DEC_MALFORMED | DEC_FRAG) || (d->tos & 3) == 3)
-		rare_update(t, i, dir, d);
+	if (d->flags & (DEC_TRUNCATED | DEC_MALFORMED | DEC_FRAG) || (d->tos & 3) == 3 ||
+	    p->gso_size)
+		rare_update(t, i, dir, d, p);
 	if (d->payload_len && h->wants & (FLOW_TRIES | FLOW_FIRST_A << dir))
 		payload_update(t, i, dir, d);
 	if (!(d->flags & DEC_L4) || d->proto == IPPROTO_UDP)

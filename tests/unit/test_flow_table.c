@@ -521,6 +521,32 @@ static void packets_are_numbered_in_their_flow(void **state)
 	world_done(&w);
 }
 
+/* A super-frame of 3 * 1448 + 100 bytes of payload behind 66 of headers is four
+ * packets on the wire, which repeat the headers three times. */
+static void super_frames_are_many_packets_on_the_wire(void **state)
+{
+	struct dec d = make_tcp(1, 1000, 2, 80, TCP_ACK, 1, 1, 3 * 1448 + 100);
+	struct pkt p = make_pkt(1, 66 + 3 * 1448 + 100, 1);
+	struct dec plain = make_tcp(2, 80, 1, 1000, TCP_ACK, 1, 1, 0);
+	struct pkt q = make_pkt(2, 66, 2);
+	struct world w;
+
+	(void)state;
+	world_init(&w, &opts);
+	p.gso_size = 1448;
+	p.gso_hdr = 66;
+	assert_int_equal(flow_table_add(w.table, &d, 1, &p, NULL), 0);
+	assert_int_equal(flow_table_add(w.table, &plain, 1, &q, NULL), 0);
+	assert_int_equal(rows(&w, 2), 1);
+	assert_int_equal(u64(&w, FLOW_ab_packets, 0), 1);
+	assert_int_equal(u64(&w, FLOW_ab_bytes, 0), 66 + 3 * 1448 + 100);
+	assert_int_equal(u64(&w, FLOW_ab_wire_packets, 0), 4);
+	assert_int_equal(u64(&w, FLOW_ab_wire_bytes, 0), 4 * 66 + 3 * 1448 + 100);
+	assert_int_equal(u64(&w, FLOW_ba_wire_packets, 0), 1);
+	assert_int_equal(u64(&w, FLOW_ba_wire_bytes, 0), 66);
+	world_done(&w);
+}
+
 static void serials_come_from_first_packets(void **state)
 {
 	struct world w;
@@ -622,6 +648,7 @@ int main(void)
 		cmocka_unit_test(full_tables_evict_and_count),
 		cmocka_unit_test(memory_of_a_flow),
 		cmocka_unit_test(packets_are_numbered_in_their_flow),
+		cmocka_unit_test(super_frames_are_many_packets_on_the_wire),
 		cmocka_unit_test(serials_come_from_first_packets),
 		cmocka_unit_test(shards_agree),
 	};
