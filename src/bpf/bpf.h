@@ -31,9 +31,12 @@ int bpf_filter_attach_classic(int sock, const struct sock_filter *insns, size_t 
  * by CAP_NET_ADMIN. */
 int bpf_filter_lock(int sock, struct err *err);
 
+/* Of bpf_filter_run(): what kernels with pages of 4 KiB take. */
+#define BPF_FILTER_RUN_MAX 3500
+
 /* Runs a program once over a frame, BPF_PROG_TEST_RUN, and gives what it returns.  The
- * frame has no VLAN tag beside it.  -EMSGSIZE for more bytes than the kernel takes
- * (somewhat less than a page); needs CAP_BPF or CAP_SYS_ADMIN. */
+ * frame has no VLAN tag beside it.  -EMSGSIZE for more than BPF_FILTER_RUN_MAX bytes;
+ * needs CAP_BPF or CAP_SYS_ADMIN. */
 int bpf_filter_run(int prog_fd, const uint8_t *frame, size_t size, uint32_t *ret, struct err *err);
 
 /* The counters of a map in memory: reading one is a load, with no system call.  The
