@@ -22,7 +22,6 @@
 #include "base/err.h"
 #include "capture/src.h"
 
-struct cbpf_insn;
 struct priv;
 struct stop;
 
@@ -39,63 +38,30 @@ enum live_dir {
 	LIVE_OUT,
 };
 
-/* What the kernel filter of one interface has to do. */
-struct live_want {
-	uint16_t linktype; /* LINKTYPE_ of the frames that the filter text means */
-	bool cooked;       /* the kernel sees the packet from its network header on, without the
-			      LINKTYPE_LINUX_SLL2 header that is put before it afterwards */
-	enum live_dir dir; /* what to keep; the rest must go without being counted.  LIVE_OUT
-			      only: the socket itself sees to LIVE_IN */
-	uint32_t snaplen;  /* bytes that suffice; 0: all */
-	uint32_t own_mark; /* of sockets whose sent packets are counted 'own'; 0: none */
-	const char *iface; /* name, for texts */
-};
-
-/* Words of a filter's counters, by index; each word is only ever added to. */
-enum live_count {
-	LIVE_COUNT_REJECTED, /* by the filter */
-	LIVE_COUNT_OWN,      /* by the mark */
-	LIVE_COUNTS,
-};
-
-/* A kernel filter.  All zeros (with 'prog_fd' -1): every frame passes. */
-struct live_filter {
-	int prog_fd; /* eBPF socket filter; taken over; -1: none */
-	int map_fd;  /* its counters: a mmapable array with 8 bytes per entry, taken over; -1: none
-		      */
-	uint32_t at[LIVE_COUNTS]; /* entry of each counter */
-	/* Where there is no eBPF: a classic program, copied; 0: none.  It must be one that the
-	 * kernel takes, and what it rejects is not counted. */
-	const struct cbpf_insn *classic;
-	size_t n_classic;
-};
-
 struct live_conf {
-	/* Names, globs, "any", "netns:NAME/IF" with IF likewise; NAME as of ip-netns(8) or a path.
-	 * A name must exist and be captured, or the start fails; a glob may match nothing yet. */
+	/* Names, globs, "any", "netns:NAME/IF" with IF likewise; NAME as of ip-netns(8).  A name
+	 * must exist, or the start fails; a glob may match nothing yet. */
 	const char *const *ifaces;
 	size_t n;
-	bool promisc;
+	bool promisc;     /* of those whose name was given; not for globs and "any" */
 	uint32_t snaplen; /* bytes kept of a frame; 0: whole frames */
 	enum live_dir dir;
 	uint64_t buffer_total; /* bytes of all rings together; 0: LIVE_BUFFER_TOTAL */
 	unsigned threads;      /* sources that share the work; 0: 1 */
 	unsigned poll_ms;      /* 0: LIVE_POLL_MS */
-	uint32_t own_mark;
-	/* Gives the kernel filter for one interface (once per interface and thread, again when one
-	 * is back; the counters must be its own).  NULL: no filter.  -errno with 'err' set fails
-	 * the start, or later leaves that interface out with a note. */
-	int (*filter)(void *arg, const struct live_want *want, struct live_filter *ret,
-		      struct err *err);
-	void *arg;
+	uint32_t own_mark; /* what sockets with it send is counted 'own' and not given; 0: none */
+	/* pcap-filter expression, which has passed filter_new(); NULL or "": none.  It is run in
+	 * the kernel where that can be, here for what the kernel cannot decide (frames with a
+	 * VLAN tag, cooked link types, 'protochain'): src_recv() gives only what passes. */
+	const char *filter;
+	bool classic; /* use no eBPF, as where it may not be loaded: for tests */
 };
 
 /* Opens 'threads' sources.  With several, both directions of a flow and all its
  * fragments come from the same one; all have the same interfaces in the same
  * order.  Each belongs to one thread and must be freed; while one is not read, its
- * packets are lost (and counted).  'priv' (NULL: this process opens all itself),
- * 'stop' and what 'conf' has in 'filter' and 'arg' must outlive them; the rest is
- * copied.  -errno with 'err' set and nothing left open. */
+ * packets are lost (and counted).  'priv' (NULL: this process opens all itself) and
+ * 'stop' must outlive them; 'conf' is copied.  -errno with 'err' set and nothing left open. */
 int src_live_new(struct src **ret, struct priv *priv, const struct live_conf *conf,
 		 const struct stop *stop, struct err *err);
 
@@ -114,8 +80,8 @@ struct live_ledger {
 	bool seen_known; /* false with a classic filter: 'seen' and 'filtered' are unknown, not 0 */
 	uint64_t seen;   /* frames of the wanted direction that came to the hook */
 	uint64_t given;  /* by src_recv() */
-	uint64_t filtered; /* rejected by the kernel filter */
-	uint64_t own;      /* of sockets with the own mark */
+	uint64_t filtered; /* rejected by the filter, in the kernel or here */
+	uint64_t own;      /* of sockets with the own mark; needs eBPF, else 0 */
 	uint64_t dropped;  /* because the ring was full */
 	uint64_t waiting;  /* in the ring, not given yet */
 	uint64_t cut;      /* of those given: shorter than asked for, because no block held them */
