@@ -35,8 +35,8 @@ static int make_map(size_t n_counters, struct err *err)
 	union bpf_attr attr = {
 		.map_type = BPF_MAP_TYPE_ARRAY,
 		.key_size = sizeof(uint32_t),
-		.value_size = sizeof(uint64_t),
-		.max_entries = (uint32_t)n_counters,
+		.value_size = (uint32_t)(n_counters * sizeof(uint64_t)),
+		.max_entries = 1, /* or BPF_PSEUDO_MAP_VALUE is refused */
 		.map_flags = BPF_F_MMAPABLE,
 		.map_name = "trawl_counters",
 	};
@@ -53,7 +53,8 @@ static void patch_map(struct bpf_insn *insns, size_t n, int map_fd)
 
 	for (i = 0; i < n; i++)
 		if (insns[i].code == (BPF_LD | BPF_IMM | BPF_DW) &&
-		    insns[i].src_reg == BPF_PSEUDO_MAP_FD)
+		    (insns[i].src_reg == BPF_PSEUDO_MAP_FD ||
+		     insns[i].src_reg == BPF_PSEUDO_MAP_VALUE))
 			insns[i].imm = map_fd;
 }
 
@@ -165,7 +166,7 @@ int bpf_filter_lock(int sock, struct err *err)
 
 int bpf_filter_run(int prog_fd, const uint8_t *frame, size_t size, uint32_t *ret, struct err *err)
 {
-	uint8_t data[TEST_HEAD + BPF_FILTER_RUN_MAX] = {0};
+	uint8_t data[TEST_HEAD + BPF_FILTER_RUN_MAX];
 	union bpf_attr attr = {
 		.test.prog_fd = (uint32_t)prog_fd,
 		.test.data_in = as_u64(data),
@@ -175,7 +176,9 @@ int bpf_filter_run(int prog_fd, const uint8_t *frame, size_t size, uint32_t *ret
 
 	if (size > BPF_FILTER_RUN_MAX)
 		return err_set(err, -EMSGSIZE, "a frame of %zu bytes is too long to try", size);
-	memcpy(data + TEST_HEAD, frame, size);
+	memset(data, 0, TEST_HEAD);
+	if (size)
+		memcpy(data + TEST_HEAD, frame, size);
 	if (sys_bpf(BPF_PROG_TEST_RUN, &attr) < 0)
 		return err_set(err, -errno, "cannot try the BPF program: %s", strerror(errno));
 	*ret = attr.test.retval;

@@ -15,11 +15,12 @@
 /* Of bpf_filter_load(): more is refused.  The kernel's own limit is a million. */
 #define BPF_FILTER_INSNS_MAX 65536
 
-/* Makes an array map of 'n_counters' zeros (64 bits each), puts its descriptor where
- * the program loads a map (each BPF_LD | BPF_IMM | BPF_DW with source
- * BPF_PSEUDO_MAP_FD), and loads that as a socket filter.  Both descriptors are
- * the caller's and close on exec; the program keeps the map alive.
- * -EPERM without CAP_BPF (or CAP_SYS_ADMIN); what the verifier says is in 'err'. */
+/* Makes an array map of one element that holds 'n_counters' zeros of 64 bits, puts its
+ * descriptor where the program loads the map or the element (each BPF_LD | BPF_IMM |
+ * BPF_DW with source BPF_PSEUDO_MAP_FD or BPF_PSEUDO_MAP_VALUE), and loads that
+ * as a socket filter.  Both descriptors are the caller's and close on exec; the
+ * program keeps the map alive.  -EPERM without CAP_BPF (or CAP_SYS_ADMIN); what
+ * the verifier says is in 'err'. */
 int bpf_filter_load(const struct bpf_insn *insns, size_t n, size_t n_counters, int *ret_prog_fd,
 		    int *ret_map_fd, struct err *err);
 

@@ -8,8 +8,8 @@
  * there.  So what they load is compared with the length of the frame first.
  *
  * Registers: A and X are R0 and R7, the context must be in R6 for loads, R8 is the
- * length, R9 keeps A where a load would overwrite it.  Calls and loads overwrite R1
- * to R5.  All arithmetic is that of 32 bits, which clears the upper halves. */
+ * length, R9 keeps A where a load would overwrite it.  Loads overwrite R1 to R5.  All arithmetic is
+ * that of 32 bits, which clears the upper halves. */
 #include "filter/ebpf.h"
 
 #include <errno.h>
@@ -26,9 +26,8 @@
 #define REG_LEN BPF_REG_8
 #define REG_TMP BPF_REG_9
 
-/* On the stack, below R10: the words of scratch memory, then the key of a counter. */
+/* On the stack, below R10: the words of scratch memory. */
 #define STACK_MEM(k) ((int16_t)(4 * (int)(k)-4 * OP_MEM_WORDS))
-#define STACK_KEY    (STACK_MEM(0) - 4)
 
 /* What one classic instruction becomes at most, and what is added to all of them. */
 #define INSN_MAX 8
@@ -156,18 +155,13 @@ static void put_ja(struct ebpf *e, int64_t to)
 	put_jump(e, BPF_JMP | BPF_JA, 0, 0, 0, to);
 }
 
-/* Adds 1 to a counter.  The verifier asks for the comparison with NULL. */
+/* Adds 1 to a counter; R0 stays. */
 static void put_count(struct ebpf *e, enum ebpf_counter counter)
 {
-	put(e, BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, STACK_KEY, counter);
-	put(e, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_10, 0, 0);
-	put(e, BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, (uint32_t)STACK_KEY);
-	put(e, BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, 0);
-	put(e, 0, 0, 0, 0, 0);
-	put(e, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem);
-	put(e, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 2, 0);
-	put(e, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_1, 0, 0, 1);
-	put(e, BPF_STX | BPF_ATOMIC | BPF_DW, BPF_REG_0, BPF_REG_1, 0, BPF_ADD);
+	put(e, BPF_LD | BPF_IMM | BPF_DW, BPF_REG_1, BPF_PSEUDO_MAP_VALUE, 0, 0);
+	put(e, 0, 0, 0, 0, 0); /* offset in the element */
+	put(e, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, 1);
+	put(e, BPF_STX | BPF_ATOMIC | BPF_DW, BPF_REG_1, BPF_REG_2, 8 * (int)counter, BPF_ADD);
 }
 
 static void put_return(struct ebpf *e, uint32_t value)

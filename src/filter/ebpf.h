@@ -7,10 +7,10 @@
  * it is passed on and counted as undecided, and user space, which puts the tag
  * back, decides.
  *
- * The counters are the elements of an array map (keys of 32 bits, values of 64
- * bits, EBPF_COUNTERS of them).  Whoever loads a program first puts the
- * descriptor of the map into 'imm' of every instruction that is BPF_LD | BPF_IMM |
- * BPF_DW with BPF_PSEUDO_MAP_FD as source; until then that is 0.
+ * The counters are the first EBPF_COUNTERS numbers (64 bits) in the only element of an
+ * array map.  Whoever loads a program first puts the descriptor of the map into 'imm' of
+ * every instruction that is BPF_LD | BPF_IMM | BPF_DW with BPF_PSEUDO_MAP_VALUE as
+ * source; until then that is 0.
  *
  * Needs a kernel of 5.1 or later (32-bit jumps) and CAP_BPF or CAP_SYS_ADMIN. */
 #pragma once
@@ -23,7 +23,7 @@
 #include "base/err.h"
 #include "filter/cbpf.h"
 
-/* Elements of the map.  seen = rejected + undecided + accepted, and what is not
+/* Numbers in the map.  seen = rejected + undecided + accepted, and what is not
  * rejected is given to the socket (where it may still be dropped, which the
  * socket counts). */
 enum ebpf_counter {
