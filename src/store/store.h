@@ -28,13 +28,15 @@ struct store_stream;
 
 #define STORE_SNAPLEN_DEFAULT 262144u              /* libpcap's "no limit" */
 #define STORE_SEGMENT_SIZE    (UINT64_C(64) << 20) /* bytes after which a segment is full */
-#define STORE_SEGMENT_MAX     (UINT64_C(1) << 32)  /* offsets are kept in 32 bits */
-#define STORE_NAME_MAX        128                  /* bytes of a capture's name */
-#define STORE_IFACES_MAX      65536
+#define STORE_SEGMENT_MAX                                                                          \
+	(UINT64_C(256) << 20) /* one flow's places still fit a record of the index */
+#define STORE_NAME_MAX   128  /* bytes of a capture's name */
+#define STORE_IFACES_MAX 65536
 
-/* Makes and removes files; names are paths below the store's directory.  Each
- * returns 0 (or a descriptor) or -errno.  Called from the streams' threads, at any
- * time. */
+/* Makes and removes files; names are paths below the store's directory, at most two
+ * folders deep, which mkdir() made before.  Each returns 0 (or a descriptor) or -errno.
+ * Called from the streams' threads, at any time; mkdir() and the first create() of a
+ * stream only from store_stream_new(). */
 struct store_files {
 	void *arg;
 
@@ -52,9 +54,12 @@ struct store_conf {
 	uint32_t snaplen;                /* of every interface; 0: STORE_SNAPLEN_DEFAULT */
 	uint64_t raw_limit;              /* packets kept of each flow; UINT64_MAX: all, 0: none */
 	uint64_t segment_size;           /* 0: STORE_SEGMENT_SIZE; at most STORE_SEGMENT_MAX */
-	uint64_t max_bytes; /* of all files below the directory, those of before included; packets
-			       that would pass it are not kept; 0: no limit */
-	bool read_only;     /* nothing is created, store_stream_new() fails */
+	uint64_t max_bytes; /* of all files below the directory, those of before included; 0: no
+			       limit.  Packets are not kept beyond 7/8 of it: indexes and rows
+			       need room too; rows not beyond it */
+	struct flow_opts
+		flow;   /* how the capture makes flows: readers of a killed run do likewise */
+	bool read_only; /* nothing is created, store_stream_new() fails */
 };
 
 /* 0 or -errno with 'err' set; '*ret' untouched.  A missing DIR is made (mode 0700)
@@ -137,14 +142,23 @@ int store_gap(struct store_stream *st, uint32_t iface, int64_t from, int64_t to,
  * given waits for longer than a second to be in the files. */
 int store_tick(struct store_stream *st, int64_t now, struct err *err);
 
+/* What became of the packets of one interface. */
+struct store_counts {
+	uint64_t kept, kept_bytes; /* packets, and their bytes as far as they are kept */
+	uint64_t raw_limited;      /* not kept: 'raw_limit' */
+	uint64_t dropped_limit;    /* not kept: 'max_bytes' */
+	uint64_t dropped_disk;     /* could not be written; may be found after they were 'kept' */
+};
+
+/* Zero for an interface that is not there. */
+struct store_counts store_counts(const struct store_stream *st, uint32_t iface);
+
 struct store_stream_stats {
-	uint64_t kept, kept_bytes; /* packets, and their bytes in segments */
-	uint64_t raw_limited;      /* packets not kept by 'raw_limit' */
-	uint64_t dropped_limit;    /* by 'max_bytes' */
-	uint64_t dropped_disk;     /* because writing failed */
-	uint64_t rows;
-	uint64_t bytes; /* of all files of the run */
-	int failed; /* -errno that ended the keeping of packets; -EDQUOT: 'max_bytes'; 0: none */
+	struct store_counts total;
+	uint64_t rows, rows_dropped; /* those not kept because of 'max_bytes' */
+	uint64_t bytes;              /* of all files of the run */
+	int failed; /* why packets are not kept any more: -errno, -EDQUOT: 'max_bytes'; 0: they are
+		     */
 	char text[256]; /* the same in words */
 };
 void store_stream_stats(const struct store_stream *st, struct store_stream_stats *ret);

@@ -1,0 +1,93 @@
+/* Inside of the store in a directory, shared by its files. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "fmt/pidx.h"
+#include "store/store_ops.h"
+
+struct local {
+	struct store store;
+	char *path;                /* owned */
+	char *app, *os, *hardware; /* owned; NULL: not said */
+	struct store_files files;
+	int dir_fd;             /* -1: 'files' are not our own and it could not be opened */
+	_Atomic uint64_t bytes; /* of all files; counted only with 'max_bytes' */
+};
+
+/* Names of the files of a run, below the store's directory. */
+#define LOCAL_NAME_SIZE (3 * STORE_NAME_MAX + 64)
+#define LOCAL_JOURNAL   ".jrn"
+#define LOCAL_SEGMENT   ".pcapng"
+#define LOCAL_INDEX     ".pidx"
+
+/* The file system's name of a capture: bytes that cannot stand there as %XX. */
+void local_escape(const char *capture, char ret[LOCAL_NAME_SIZE]);
+
+/* Whether somebody writes the file: its journal is locked as long as a run's writer
+ * lives. */
+bool local_is_locked(int fd);
+
+/* local_stream.c */
+int local_stream_new(struct store *s, const char *capture, unsigned shard, int64_t now,
+		     struct store_stream **ret, struct err *err);
+
+/* A file that grows by whole records. */
+struct local_file {
+	int fd;           /* -1: not open */
+	struct buf buf;   /* not yet written; owned */
+	uint64_t written; /* bytes that the system took */
+};
+
+void local_file_done(struct local_file *f);
+
+/* Writes what is buffered, of which nothing is left in the file if not all went in.  0, or
+ * -errno with the buffer as before. */
+int local_file_flush(struct local_file *f);
+
+/* Creates 'name' and all that belongs to a new file. */
+int local_file_create(struct local *s, const char *name, struct local_file *f);
+
+/* The segment that is being written, with what its index will say. */
+struct local_segment {
+	struct local_file file;
+	uint32_t number;         /* of this one; 0: none yet */
+	uint64_t packets_end;    /* bytes up to the last packet, with the buffered ones */
+	struct pidx_span *spans; /* owned, as is 'refs' */
+	struct pidx_ref *refs;
+	size_t n_spans, size_spans, n_refs, size_refs;
+
+	/* The same as of the last flush: where to go back to when one fails. */
+	size_t kept_spans, kept_refs;
+	uint64_t kept_end;
+	struct pidx_span kept_span; /* the last one */
+};
+
+void local_segment_done(struct local_segment *g);
+
+static inline bool local_segment_is_open(const struct local_segment *g)
+{
+	return g->file.fd >= 0;
+}
+
+/* Begins the next segment: 'head' is what it starts with. */
+int local_segment_open(struct local_segment *g, struct local *s, const char *run,
+		       const struct buf *head);
+
+/* Adds a packet.  0 or -ENOMEM: then it is not there. */
+int local_segment_add(struct local_segment *g, const struct pkt *p, const struct flow_ref *refs,
+		      uint32_t n);
+
+/* Writes what is buffered.  After -errno nothing of it is in the file: it is tried again
+ * or taken back by local_segment_revert(). */
+int local_segment_flush(struct local_segment *g);
+void local_segment_revert(struct local_segment *g);
+
+/* Ends the segment with what is in its file and writes the index beside it.  'ret'
+ * becomes what the index says of it; -errno: there is no index. */
+int local_segment_seal(struct local_segment *g, struct local *s, const char *run_name, uint64_t run,
+		       struct pidx_info *ret);
+
+/* How many bytes 'p' will take. */
+uint64_t local_segment_cost(const struct pkt *p);

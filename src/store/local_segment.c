@@ -1,0 +1,217 @@
+#include "store/local.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "fmt/pcapng.h"
+
+#define EPB_FLAGS_SIZE 12 /* the option with the direction, and the end of options */
+
+void local_file_done(struct local_file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	buf_done(&f->buf);
+	*f = (struct local_file){.fd = -1};
+}
+
+int local_file_create(struct local *s, const char *name, struct local_file *f)
+{
+	int fd = s->files.create(s->files.arg, name);
+
+	if (fd < 0)
+		return fd;
+	f->fd = fd;
+	f->written = 0;
+	buf_clear(&f->buf);
+	return 0;
+}
+
+int local_file_flush(struct local_file *f)
+{
+	size_t at = 0;
+	int r;
+
+	if (buf_err(&f->buf))
+		return -ENOMEM;
+	while (at < f->buf.len) {
+		ssize_t n = pwrite(f->fd, f->buf.p + at, f->buf.len - at, (off_t)(f->written + at));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			r = -errno;
+			if (at && ftruncate(f->fd, (off_t)f->written) < 0)
+				r = -errno; /* the end of the file is torn: readers bear it */
+			return r;
+		}
+		at += (size_t)n;
+	}
+	f->written += at;
+	buf_clear(&f->buf);
+	return 0;
+}
+
+void local_segment_done(struct local_segment *g)
+{
+	local_file_done(&g->file);
+	free(g->spans);
+	free(g->refs);
+	*g = (struct local_segment){.file.fd = -1};
+}
+
+static void remember(struct local_segment *g)
+{
+	g->kept_spans = g->n_spans;
+	g->kept_refs = g->n_refs;
+	g->kept_end = g->packets_end;
+	if (g->n_spans)
+		g->kept_span = g->spans[g->n_spans - 1];
+}
+
+int local_segment_open(struct local_segment *g, struct local *s, const char *run,
+		       const struct buf *head)
+{
+	char name[LOCAL_NAME_SIZE];
+	int r;
+
+	snprintf(name, sizeof(name), "%s-%06u" LOCAL_SEGMENT, run, g->number + 1);
+	r = local_file_create(s, name, &g->file);
+	if (r < 0)
+		return r;
+	g->number++;
+	g->n_spans = g->n_refs = 0;
+	buf_add(&g->file.buf, head->p, head->len);
+	g->packets_end = g->file.buf.len;
+	remember(g);
+	return 0;
+}
+
+uint64_t local_segment_cost(const struct pkt *p)
+{
+	return PCAPNG_EPB_MIN + PCAPNG_PAD4((uint64_t)p->caplen) +
+	       (p->dir == PKT_DIR_UNKNOWN ? 0 : EPB_FLAGS_SIZE);
+}
+
+static int more(void **v, size_t *size, size_t want, size_t each)
+{
+	size_t n = *size ? *size : 1024;
+	void *p;
+
+	if (want <= *size)
+		return 0;
+	while (n < want)
+		n *= 2;
+	p = reallocarray(*v, n, each);
+	if (!p)
+		return -ENOMEM;
+	*v = p;
+	*size = n;
+	return 0;
+}
+
+static void count_in_span(struct local_segment *g, const struct pkt *p, uint64_t at)
+{
+	struct pidx_span *s = g->n_spans ? &g->spans[g->n_spans - 1] : NULL;
+
+	if (!s || at - s->from >= PIDX_SPAN) {
+		s = &g->spans[g->n_spans++];
+		*s = (struct pidx_span){.from = at, .min = p->ts, .max = p->ts};
+	}
+	s->to = g->packets_end;
+	s->packets++;
+	s->min = p->ts < s->min ? p->ts : s->min;
+	s->max = p->ts > s->max ? p->ts : s->max;
+}
+
+int local_segment_add(struct local_segment *g, const struct pkt *p, const struct flow_ref *refs,
+		      uint32_t n)
+{
+	uint64_t at = g->file.written + g->file.buf.len;
+	uint32_t k;
+
+	if (more((void **)&g->refs, &g->size_refs, g->n_refs + n, sizeof(*g->refs)) < 0 ||
+	    more((void **)&g->spans, &g->size_spans, g->n_spans + 1, sizeof(*g->spans)) < 0 ||
+	    buf_reserve(&g->file.buf, local_segment_cost(p)) < 0)
+		return -ENOMEM;
+	pcapng_epb_write(&g->file.buf, p, p->iface);
+	g->packets_end = g->file.written + g->file.buf.len;
+	for (k = 0; k < n; k++)
+		g->refs[g->n_refs++] = (struct pidx_ref){
+			.serial = refs[k].serial,
+			.at = (uint32_t)(at / PIDX_UNIT),
+		};
+	count_in_span(g, p, at);
+	return 0;
+}
+
+int local_segment_flush(struct local_segment *g)
+{
+	int r = local_file_flush(&g->file);
+
+	if (r == 0)
+		remember(g);
+	return r;
+}
+
+void local_segment_revert(struct local_segment *g)
+{
+	buf_clear(&g->file.buf);
+	g->n_spans = g->kept_spans;
+	g->n_refs = g->kept_refs;
+	g->packets_end = g->kept_end;
+	if (g->n_spans)
+		g->spans[g->n_spans - 1] = g->kept_span;
+}
+
+/* Under a name of its own until it is whole. */
+static int write_index(struct local *s, const char *run, uint32_t number, struct local_file *f)
+{
+	char name[LOCAL_NAME_SIZE], tmp[LOCAL_NAME_SIZE + 4];
+	struct buf content = f->buf;
+	int r;
+
+	f->buf = BUF_INIT;
+	snprintf(name, sizeof(name), "%s-%06u" LOCAL_INDEX, run, number);
+	snprintf(tmp, sizeof(tmp), "%s.tmp", name);
+	r = local_file_create(s, tmp, f);
+	buf_done(&f->buf);
+	f->buf = content;
+	if (r < 0)
+		return r;
+	r = local_file_flush(f);
+	if (r == 0)
+		r = s->files.rename(s->files.arg, tmp, name);
+	if (r < 0)
+		s->files.unlink(s->files.arg, tmp);
+	return r;
+}
+
+int local_segment_seal(struct local_segment *g, struct local *s, const char *run_name, uint64_t run,
+		       struct pidx_info *ret)
+{
+	CLEANUP(local_file_done) struct local_file f = {.fd = -1};
+	struct pidx_info info = {.run = run, .segment = g->number, .bytes = g->packets_end};
+	struct pidx_ref *tmp = reallocarray(NULL, g->n_refs + 1, sizeof(*tmp));
+	struct pidx x;
+	int r = -ENOMEM;
+
+	close(TAKE_FD(g->file.fd));
+	if (tmp) {
+		pidx_sort(g->refs, tmp, g->n_refs);
+		r = pidx_write(&f.buf, &info, g->spans, g->n_spans, g->refs, g->n_refs);
+	}
+	free(tmp);
+	if (r == 0 && pidx_open(&x, (const uint8_t *)f.buf.p, f.buf.len) == 0) {
+		info = x.info;
+		pidx_done(&x);
+		r = write_index(s, run_name, g->number, &f);
+		atomic_fetch_add(&s->bytes, f.written);
+	}
+	*ret = info;
+	return r;
+}

@@ -1,0 +1,614 @@
+/* One run being written: the journal and one segment after the other. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "flow/flow_schema.h"
+#include "fmt/jrn.h"
+#include "fmt/pcapng.h"
+#include "store/local.h"
+
+#define FLUSH_NS   (INT64_C(250) * 1000000) /* what is younger may wait */
+#define BEAT_NS    INT64_C(1000000000)      /* between two ticks in the journal */
+#define BUFFER     (1u << 20)               /* bytes of packets after which they are written */
+#define JRN_BUFFER (1u << 18)
+#define RUN_TRIES  1000
+#define TSRESOL_NS 9
+
+/* Packets that were lost for one reason since it was last said. */
+struct loss {
+	uint64_t n;
+	int64_t from, to;
+};
+
+struct stream {
+	struct store_stream st;
+	struct local *s;
+	char name[LOCAL_NAME_SIZE]; /* of the run's files, without their ends */
+	uint64_t run;
+	struct local_file jrn;
+	struct local_segment seg;
+	struct buf head; /* what each segment starts with */
+	bool has_schema, finished;
+	int64_t flushed, beat; /* clock of the last ones */
+	struct loss limit, disk;
+	uint64_t bytes; /* of sealed segments and their indexes */
+	int failed;
+	char text[256];
+};
+
+void local_escape(const char *capture, char ret[LOCAL_NAME_SIZE])
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-_.";
+	size_t n = 0, i;
+
+	for (i = 0; capture[i] && n + 4 < LOCAL_NAME_SIZE; i++) {
+		if (strchr(plain, capture[i]) && (i || capture[i] != '.'))
+			ret[n++] = capture[i];
+		else
+			n += (size_t)sprintf(ret + n, "%%%02X", (uint8_t)capture[i]);
+	}
+	ret[n] = '\0';
+}
+
+bool local_is_locked(int fd)
+{
+	struct flock l = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+	return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
+}
+
+/* Keeping packets has come to an end. */
+static void fail(struct stream *t, int code, const char *what)
+{
+	if (t->failed)
+		return;
+	t->failed = code;
+	if (code == -EDQUOT)
+		snprintf(t->text, sizeof(t->text),
+			 "the store holds as much as it may: no more packets are kept");
+	else
+		snprintf(t->text, sizeof(t->text), "%s: %s: no more packets are kept", what,
+			 strerror(-code));
+}
+
+static void lose(struct loss *l, int64_t ts)
+{
+	if (!l->n++) {
+		l->from = l->to = ts;
+		return;
+	}
+	l->from = ts < l->from ? ts : l->from;
+	l->to = ts > l->to ? ts : l->to;
+}
+
+static void say_loss(struct stream *t, struct loss *l, enum store_why why)
+{
+	const struct jrn_gap g = {
+		.iface = STORE_IFACE_ALL,
+		.from = l->from,
+		.to = l->to,
+		.why = why,
+		.count = l->n,
+	};
+
+	if (l->n)
+		jrn_put_gap(&t->jrn.buf, &g);
+	l->n = 0;
+}
+
+static int flush_journal(struct stream *t)
+{
+	uint64_t before = t->jrn.written;
+	int r = local_file_flush(&t->jrn);
+
+	atomic_fetch_add(&t->s->bytes, t->jrn.written - before);
+	return r;
+}
+
+/* Counts the packets that cannot be written. */
+static int lose_buffer(struct stream *t)
+{
+	const struct local_segment *g = &t->seg;
+	const uint8_t *p = (const uint8_t *)g->file.buf.p;
+	size_t left = g->file.buf.len, size, i;
+	int r = 0;
+
+	for (; left >= PCAPNG_EPB_MIN; p += size, left -= size) {
+		size = le32_load(p + 4);
+		if (le32_load(p) != PCAPNG_EPB)
+			continue;
+		store_stream_lost(&t->st, le32_load(p + 8), le32_load(p + 20));
+		lose(&t->disk, (int64_t)((uint64_t)le32_load(p + 12) << 32 | le32_load(p + 16)));
+	}
+	for (i = g->kept_refs; i < g->n_refs && r == 0; i++)
+		r = store_stream_lost_of(&t->st, g->refs[i].serial);
+	return r;
+}
+
+/* Writes buffered packets.  0 or -ENOMEM; that they are lost is no error. */
+static int flush_packets(struct stream *t)
+{
+	struct local_segment *g = &t->seg;
+	int r;
+
+	if (!local_segment_is_open(g) || !g->file.buf.len)
+		return 0;
+	r = local_segment_flush(g);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	fail(t, r, "cannot write packets");
+	r = lose_buffer(t);
+	local_segment_revert(g);
+	return r;
+}
+
+static int seal(struct stream *t)
+{
+	struct local_segment *g = &t->seg;
+	struct pidx_info info;
+	struct jrn_segment rec;
+	uint64_t bytes;
+	int r;
+
+	if (!local_segment_is_open(g))
+		return 0;
+	r = flush_packets(t);
+	if (r < 0)
+		return r;
+	bytes = g->file.written;
+	/* Without an index the segment can still be read. */
+	r = local_segment_seal(g, t->s, t->name, t->run, &info);
+	t->bytes += bytes;
+	rec = (struct jrn_segment){
+		.number = g->number,
+		.bytes = bytes,
+		.packets = info.packets,
+		.min = info.min,
+		.max = info.max,
+	};
+	jrn_put_segment(&t->jrn.buf, &rec);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* Makes sure there is a segment with room.  0, -ENOMEM, or STORE_WHY_DISK. */
+static int make_room(struct stream *t, uint64_t cost)
+{
+	struct local_segment *g = &t->seg;
+	int r = 0;
+
+	if (local_segment_is_open(g) && g->n_spans &&
+	    g->file.written + g->file.buf.len + cost > t->s->store.conf.segment_size) {
+		r = seal(t);
+		if (r < 0)
+			return r;
+	}
+	if (!t->failed && !local_segment_is_open(g)) {
+		r = local_segment_open(g, t->s, t->name, &t->head);
+		if (r < 0)
+			fail(t, r, "cannot create a segment");
+	}
+	return t->failed ? STORE_WHY_DISK : 0;
+}
+
+static int stream_packet(struct store_stream *st, const struct pkt *p, const struct flow_ref *refs,
+			 uint32_t n)
+{
+	struct stream *t = (struct stream *)st;
+	uint64_t max = t->s->store.conf.max_bytes, cost = local_segment_cost(p);
+	int r;
+
+	if (!t->failed && max && atomic_load(&t->s->bytes) + cost > max / 8 * 7)
+		fail(t, -EDQUOT, NULL);
+	r = t->failed ? t->failed == -EDQUOT ? STORE_WHY_LIMIT : STORE_WHY_DISK
+		      : make_room(t, cost);
+	if (r == 0) {
+		r = local_segment_add(&t->seg, p, refs, n);
+		if (r == 0 && max)
+			atomic_fetch_add(&t->s->bytes, cost);
+		if (r == 0 && t->seg.file.buf.len >= BUFFER)
+			return flush_packets(t);
+	}
+	if (r > 0)
+		lose(r == STORE_WHY_LIMIT ? &t->limit : &t->disk, p->ts);
+	return r;
+}
+
+static struct jrn_text text_of(const char *s)
+{
+	return (struct jrn_text){s, s ? (uint32_t)strlen(s) : 0};
+}
+
+static int stream_iface(struct store_stream *st, const struct store_iface *i, struct err *err)
+{
+	struct stream *t = (struct stream *)st;
+	const struct pcapng_idb d = {
+		.linktype = i->linktype,
+		.snaplen = t->s->store.conf.snaplen,
+		.tsresol = TSRESOL_NS,
+		.fcs_len = i->fcs_len,
+		.speed = i->speed,
+		.has_speed = i->speed > 0,
+		.name = pcapng_text(i->name),
+		.descr = pcapng_text(i->descr),
+		.filter = pcapng_text(i->filter),
+		.os = pcapng_text(i->os),
+		.hardware = pcapng_text(i->hardware),
+	};
+	const struct jrn_iface j = {
+		.number = st->n_ifaces,
+		.linktype = i->linktype,
+		.fcs_len = i->fcs_len,
+		.speed = i->speed,
+		.name = text_of(i->name),
+		.descr = text_of(i->descr),
+		.filter = text_of(i->filter),
+		.hardware = text_of(i->hardware),
+		.os = text_of(i->os),
+	};
+
+	pcapng_idb_write(&t->head, &d, pcapng_text(NULL));
+	if (local_segment_is_open(&t->seg))
+		pcapng_idb_write(&t->seg.file.buf, &d, pcapng_text(NULL));
+	jrn_put_iface(&t->jrn.buf, &j);
+	return buf_err(&t->head) || buf_err(&t->jrn.buf) ? err_set(err, -ENOMEM, "out of memory")
+							 : 0;
+}
+
+static int stream_rows(struct store_stream *st, const struct batch *b, struct err *err)
+{
+	struct stream *t = (struct stream *)st;
+	uint64_t max = t->s->store.conf.max_bytes;
+	size_t at = 0;
+	int r;
+
+	if (!t->has_schema)
+		jrn_put_schema(&t->jrn.buf, b->schema);
+	t->has_schema = true;
+	while (at < b->n) {
+		if (max && atomic_load(&t->s->bytes) + t->jrn.buf.len + JRN_ROWS_SIZE > max) {
+			st->rows_dropped += b->n - at;
+			return 0;
+		}
+		at += jrn_put_rows(&t->jrn.buf, b, at, FLOW_start, FLOW_last);
+		r = t->jrn.buf.len >= JRN_BUFFER || buf_err(&t->jrn.buf) ? flush_journal(t) : 0;
+		if (r < 0)
+			return err_set(err, r, "cannot write flows to '%s': %s", t->s->path,
+				       strerror(-r));
+	}
+	st->rows += b->n;
+	return 0;
+}
+
+static int stream_gap(struct store_stream *st, uint32_t iface, int64_t from, int64_t to,
+		      enum store_why why, uint64_t count, struct err *err)
+{
+	struct stream *t = (struct stream *)st;
+	const struct jrn_gap g = {
+		.iface = iface, .from = from, .to = to, .why = why, .count = count};
+
+	jrn_put_gap(&t->jrn.buf, &g);
+	return buf_err(&t->jrn.buf) ? err_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+static struct store_counts totals(const struct store_stream *st)
+{
+	struct store_stream_stats all;
+
+	store_stream_stats(st, &all);
+	return all.total;
+}
+
+static void put_beat(struct stream *t, int64_t now)
+{
+	const struct store_counts c = totals(&t->st);
+	const struct jrn_tick k = {.ts = now, .kept = c.kept, .raw_limited = c.raw_limited};
+
+	jrn_put_tick(&t->jrn.buf, &k);
+	t->beat = now;
+}
+
+/* Whether 'ns' have gone by since 'then'; a clock that went back counts as well. */
+static bool is_due(int64_t then, int64_t now, int64_t ns)
+{
+	return now < then || now - then >= ns;
+}
+
+static int stream_tick(struct store_stream *st, int64_t now, struct err *err)
+{
+	struct stream *t = (struct stream *)st;
+	int r;
+
+	if (!is_due(t->flushed, now, FLUSH_NS))
+		return 0;
+	t->flushed = now;
+	r = flush_packets(t);
+	say_loss(t, &t->limit, STORE_WHY_LIMIT);
+	say_loss(t, &t->disk, STORE_WHY_DISK);
+	/* Packets first: until this time all is in the files. */
+	if (is_due(t->beat, now, BEAT_NS))
+		put_beat(t, now);
+	/* What the disk does not take now is tried again. */
+	if (r == 0 && flush_journal(t) == -ENOMEM)
+		r = -ENOMEM;
+	return r < 0 ? err_set(err, r, "out of memory") : 0;
+}
+
+static void put_stats(struct stream *t, const struct store_stats *s)
+{
+	const struct jrn_stats j = {
+		.iface = s->iface,
+		.ts = s->ts,
+		.start = s->start,
+		.end = s->end,
+		.has_recv = s->has_recv,
+		.has_ifdrop = s->has_ifdrop,
+		.has_accept = s->has_accept,
+		.has_osdrop = s->has_osdrop,
+		.has_deliv = s->has_deliv,
+		.recv = s->recv,
+		.ifdrop = s->ifdrop,
+		.accept = s->accept,
+		.osdrop = s->osdrop,
+		.deliv = s->deliv,
+	};
+	const struct pcapng_isb b = {
+		.iface = s->iface,
+		.ts = s->ts < 0 ? 0 : (uint64_t)s->ts,
+		.has_start = s->start > 0,
+		.has_end = s->end > 0,
+		.start = (uint64_t)s->start,
+		.end = (uint64_t)s->end,
+		.has_recv = s->has_recv,
+		.has_ifdrop = s->has_ifdrop,
+		.has_accept = s->has_accept,
+		.has_osdrop = s->has_osdrop,
+		.has_deliv = s->has_deliv,
+		.recv = s->recv,
+		.ifdrop = s->ifdrop,
+		.accept = s->accept,
+		.osdrop = s->osdrop,
+		.deliv = s->deliv,
+	};
+
+	jrn_put_stats(&t->jrn.buf, &j);
+	if (local_segment_is_open(&t->seg) && s->iface < t->st.n_ifaces)
+		pcapng_isb_write(&t->seg.file.buf, &b);
+}
+
+static int sync_journal(struct stream *t)
+{
+	int r = flush_journal(t);
+
+	if (r == 0 && fdatasync(t->jrn.fd) < 0 && (errno == EIO || errno == ENOSPC))
+		r = -errno;
+	return r;
+}
+
+static int stream_finish(struct store_stream *st, int64_t now, const struct store_stats *stats,
+			 size_t n, struct err *err)
+{
+	struct stream *t = (struct stream *)st;
+	struct jrn_end end = {.ts = now, .rows = st->rows};
+	struct store_counts c;
+	size_t i;
+	int r;
+
+	/* Packets alone first: should the numbers not fit any more, they do no harm. */
+	r = flush_packets(t);
+	for (i = 0; i < n; i++)
+		put_stats(t, &stats[i]);
+	if (r == 0)
+		r = seal(t);
+	say_loss(t, &t->limit, STORE_WHY_LIMIT);
+	say_loss(t, &t->disk, STORE_WHY_DISK);
+	c = totals(st);
+	end.kept = c.kept;
+	end.raw_limited = c.raw_limited;
+	end.dropped = c.dropped_limit + c.dropped_disk;
+	end.rows_dropped = st->rows_dropped;
+	jrn_put_end(&t->jrn.buf, &end);
+	if (r == 0)
+		r = sync_journal(t);
+	if (r < 0)
+		return err_set(err, r, "cannot finish '%s/%s" LOCAL_JOURNAL "': %s", t->s->path,
+			       t->name, strerror(-r));
+	t->finished = true;
+	close(TAKE_FD(t->jrn.fd)); /* and the lock */
+	return 0;
+}
+
+static void stream_stats(const struct store_stream *st, struct store_stream_stats *ret)
+{
+	const struct stream *t = (const struct stream *)st;
+
+	ret->bytes = t->bytes + t->jrn.written +
+		     (local_segment_is_open(&t->seg) ? t->seg.file.written : 0);
+	ret->failed = t->failed;
+	snprintf(ret->text, sizeof(ret->text), "%s", t->text);
+}
+
+static void stream_free(struct store_stream *st)
+{
+	struct stream *t = (struct stream *)st;
+
+	if (!t->finished && t->jrn.fd >= 0) {
+		flush_packets(t);
+		flush_journal(t);
+	}
+	local_file_done(&t->jrn);
+	local_segment_done(&t->seg);
+	buf_done(&t->head);
+	free(t);
+}
+
+static const struct store_stream_ops stream_ops = {
+	.iface = stream_iface,
+	.packet = stream_packet,
+	.rows = stream_rows,
+	.gap = stream_gap,
+	.tick = stream_tick,
+	.finish = stream_finish,
+	.stats = stream_stats,
+	.free = stream_free,
+};
+
+/* The process that writes the journal 'name' in 'dir' now; 0: none. */
+static uint64_t writer_of(int dir, const char *name)
+{
+	CLEANUP(closep) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	uint8_t p[4096];
+	struct jrn_head h;
+	struct rec rec;
+	ssize_t n;
+
+	if (fd < 0 || !local_is_locked(fd))
+		return 0;
+	n = pread(fd, p, sizeof(p), 0);
+	if (n < REC_MAGIC || rec_read(p + REC_MAGIC, (size_t)n - REC_MAGIC, &rec) <= 0 ||
+	    jrn_get_head(&rec, &h) < 0)
+		return UINT64_MAX;
+	return h.pid;
+}
+
+/* Whether another process writes this stream.  Where its folder cannot be looked
+ * into, nothing is known of it. */
+static int check_busy(const struct local *s, const char *folder, struct err *err)
+{
+	const struct dirent *e;
+	uint64_t pid = 0;
+	DIR *d;
+	int fd;
+
+	fd = s->dir_fd < 0 ? -1 : openat(s->dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while (!pid && (e = readdir(d))) {
+		size_t n = strlen(e->d_name), m = strlen(LOCAL_JOURNAL);
+
+		if (n > m && strcmp(e->d_name + n - m, LOCAL_JOURNAL) == 0)
+			pid = writer_of(dirfd(d), e->d_name);
+	}
+	closedir(d);
+	if (!pid)
+		return 0;
+	if (pid == UINT64_MAX)
+		return err_set(err, -EBUSY, "another process writes '%s/%s'", s->path, folder);
+	return err_set(err, -EBUSY, "process %" PRIu64 " writes '%s/%s'", pid, s->path, folder);
+}
+
+static int make_folders(struct local *s, const char *capture, unsigned shard,
+			char ret[LOCAL_NAME_SIZE], struct err *err)
+{
+	size_t n;
+	int r;
+
+	local_escape(capture, ret);
+	r = s->files.mkdir(s->files.arg, ret);
+	n = strlen(ret);
+	snprintf(ret + n, LOCAL_NAME_SIZE - n, "/%u", shard);
+	if (r == 0)
+		r = s->files.mkdir(s->files.arg, ret);
+	if (r < 0)
+		return err_set(err, r, "cannot create '%s/%s': %s", s->path, ret, strerror(-r));
+	return 0;
+}
+
+/* The journal: its name is the run's. */
+static int create_journal(struct stream *t, const char *folder, int64_t now, struct err *err)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char name[LOCAL_NAME_SIZE + 8];
+	int r = -EEXIST, i;
+
+	t->run = (uint64_t)now;
+	for (i = 0; i < RUN_TRIES && r == -EEXIST; i++, t->run++) {
+		snprintf(t->name, sizeof(t->name), "%.*s/%016" PRIx64, LOCAL_NAME_SIZE - 32, folder,
+			 t->run);
+		snprintf(name, sizeof(name), "%s" LOCAL_JOURNAL, t->name);
+		r = local_file_create(t->s, name, &t->jrn);
+		if (r == 0)
+			break;
+	}
+	/* The lock tells readers that somebody writes; another writer has another file. */
+	if (r == 0 && fcntl(t->jrn.fd, F_OFD_SETLK, &l) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_set(err, r, "cannot create '%s/%s': %s", t->s->path, name, strerror(-r));
+	return 0;
+}
+
+static void put_heads(struct stream *t, const char *capture, unsigned shard, int64_t now)
+{
+	const struct store_conf *c = &t->s->store.conf;
+	const struct pcapng_shb shb = {
+		.app = pcapng_text(t->s->app),
+		.os = pcapng_text(t->s->os),
+		.hardware = pcapng_text(t->s->hardware),
+	};
+	const struct jrn_head h = {
+		.run = t->run,
+		.pid = (uint64_t)getpid(),
+		.shard = shard,
+		.start = now,
+		.raw_limit = c->raw_limit,
+		.snaplen = c->snaplen,
+		.idle = (uint64_t)c->flow.idle,
+		.hold = (uint64_t)c->flow.hold,
+		.key_mode = c->flow.key_mode,
+		.capture = text_of(capture),
+		.app = text_of(t->s->app),
+	};
+
+	pcapng_shb_write(&t->head, &shb, pcapng_text(NULL));
+	jrn_put_magic(&t->jrn.buf);
+	jrn_put_head(&t->jrn.buf, &h);
+}
+
+static void streamp(struct stream **t)
+{
+	if (*t)
+		stream_free(&(*t)->st);
+}
+
+int local_stream_new(struct store *store, const char *capture, unsigned shard, int64_t now,
+		     struct store_stream **ret, struct err *err)
+{
+	CLEANUP(streamp) struct stream *t = calloc(1, sizeof(*t));
+	char folder[LOCAL_NAME_SIZE];
+	int r;
+
+	if (!t)
+		return err_set(err, -ENOMEM, "out of memory");
+	t->s = (struct local *)store;
+	t->jrn.fd = t->seg.file.fd = -1;
+	t->st.ops = &stream_ops;
+	t->st.store = store;
+	t->flushed = t->beat = now;
+
+	r = make_folders(t->s, capture, shard, folder, err);
+	if (r == 0)
+		r = check_busy(t->s, folder, err);
+	if (r == 0)
+		r = create_journal(t, folder, now, err);
+	if (r < 0)
+		return r;
+	put_heads(t, capture, shard, now);
+	r = buf_err(&t->head) ? -ENOMEM : flush_journal(t);
+	if (r < 0)
+		return err_set(err, r, "cannot write '%s/%s" LOCAL_JOURNAL "': %s", t->s->path,
+			       t->name, strerror(-r));
+	*ret = &TAKE_PTR(t)->st;
+	return 0;
+}
