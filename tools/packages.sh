@@ -2,7 +2,7 @@
 
 # What building and running needs.
 PACKAGES_RUN='gcc libc6-dev meson ninja-build pkgconf python3
-	libpcap-dev libpcre2-dev zlib1g-dev libzstd-dev liblz4-dev libssl-dev libxxhash-dev'
+	libpcap-dev libpcre2-dev zlib1g-dev libzstd-dev liblz4-dev libssl-dev libxxhash-dev libseccomp-dev'
 
 # What the tests need on top.
 PACKAGES_CHECK='clang clang-format clang-tidy libclang-rt-dev libcmocka-dev

@@ -101,14 +101,14 @@ int priv_route_socket(struct priv *p, const char *netns, int *ret_fd, struct err
 #define PRIV_NETNS_MAX 1024
 int priv_netns_list(struct priv *p, struct buf *ret, struct err *err);
 
-/* Loads a BPF_PROG_TYPE_SOCKET_FILTER with an array map of PRIV_BPF_COUNTERS
- * uint64_t, which the caller maps (BPF_F_MMAPABLE, MAP_SHARED, read-only or not)
- * at offset 0.  In 'insns' a BPF_LD | BPF_IMM | BPF_DW with src_reg
- * BPF_PSEUDO_MAP_FD (the map) or BPF_PSEUDO_MAP_VALUE (its value, next imm the
- * offset) has imm 0, and the opener puts the map there; only the helpers
+/* Loads a BPF_PROG_TYPE_SOCKET_FILTER with an array map of one element, which is
+ * PRIV_BPF_COUNTERS uint64_t; the caller maps it (BPF_F_MMAPABLE, MAP_SHARED) at
+ * offset 0.  In 'insns' a BPF_LD | BPF_IMM | BPF_DW with src_reg
+ * BPF_PSEUDO_MAP_VALUE (the element; the next imm is the offset in it) or
+ * BPF_PSEUDO_MAP_FD has imm 0, and the opener puts the map there; only the helpers
  * map_lookup_elem, skb_load_bytes and skb_load_bytes_relative may be called.
- * At most PRIV_BPF_INSNS_MAX.  -EINVAL and the verifier's words in 'err' where
- * it refuses. */
+ * At most PRIV_BPF_INSNS_MAX (-E2BIG); the verifier's words are in 'err' where it
+ * refuses. */
 #define PRIV_BPF_COUNTERS  16
 #define PRIV_BPF_INSNS_MAX 65536
 int priv_bpf_filter(struct priv *p, const struct bpf_insn *insns, size_t n, int *ret_prog_fd,
@@ -139,7 +139,8 @@ int priv_dir_close(struct priv *p, int dir, struct err *err);
 /* Opens or creates a regular file: 'name' is plain ('/', "." and ".." are
  * -EINVAL), no symbolic link is followed (-ELOOP).  'flags' as open(), of them
  * O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECT,
- * O_DSYNC, O_SYNC; 'mode' at most 0777, less our umask. */
+ * O_DSYNC, O_SYNC (O_CLOEXEC and O_NOFOLLOW go without saying); 'mode' at most 0777, less our
+ * umask. */
 int priv_create(struct priv *p, int dir, const char *name, int flags, mode_t mode, int *ret_fd,
 		struct err *err);
 
