@@ -36,7 +36,8 @@ struct link_addr {
 struct link_stats {
 	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
 	uint64_t rx_errors, tx_errors, rx_dropped, tx_dropped;
-	uint64_t rx_missed, rx_fifo, rx_nobuf;
+	uint64_t rx_missed, rx_fifo; /* no room in the device, no room in its queue */
+	uint64_t rx_nohandler;       /* nobody wanted them: the device is an inactive port */
 };
 
 struct link {
@@ -88,7 +89,7 @@ void links_done(struct links *l);
 const char *link_state_name(const struct link *l);
 
 /* The link type of an ARPHRD_ value, and whether its frames need a cooked header. */
-uint16_t link_linktype(uint16_t hatype, const char *kind, bool *ret_cooked);
+uint16_t link_linktype(uint16_t hatype, bool *ret_cooked);
 
 /* Whether this process, with 'priv' or without, may capture there: opens a socket as a
  * capture would and closes it.  0: yes; -errno: no, 'err' says because of what. */

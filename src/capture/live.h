@@ -9,10 +9,9 @@
  * has to say of that is in src_notes(), with 'off' 0.
  *
  * src_recv() gives packets, -EAGAIN after 'poll_ms' without any, and 0 once
- * stopped (what lies in the rings then has been given) or when no interface is
- * left that could ever give one.  Where several interfaces have packets ready
- * these come in the order of their time; one that passed at the same time on
- * another interface may follow up to LIVE_BLOCK_MS later. */
+ * stopped: what lay in the rings then has been given, and nothing more is counted.  Where several
+ * interfaces have packets ready these come in the order of their time; one that passed at the same
+ * time on another interface may follow up to LIVE_BLOCK_MS later. */
 #pragma once
 
 #include <stdbool.h>
@@ -43,7 +42,7 @@ struct live_conf {
 	 * must exist, or the start fails; a glob may match nothing yet. */
 	const char *const *ifaces;
 	size_t n;
-	bool promisc;     /* of those whose name was given; not for globs and "any" */
+	bool promisc;     /* of all but those that only "any" names */
 	uint32_t snaplen; /* bytes kept of a frame; 0: whole frames */
 	enum live_dir dir;
 	uint64_t buffer_total; /* bytes of all rings together; 0: LIVE_BUFFER_TOTAL */
@@ -92,7 +91,7 @@ struct live_ledger {
 	/* The wire's ledger, shown beside: changes since the start.  Of the thread 0 only. */
 	bool wire_known;
 	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
-	uint64_t rx_missed, rx_fifo, rx_nobuf, rx_dropped, rx_errors;
+	uint64_t rx_missed, rx_fifo, rx_dropped, rx_errors;
 };
 
 /* 'iface': index into src_ifaces().  Reads the counters now; the owner thread only.

@@ -56,6 +56,7 @@ enum src_format {
 	SRC_PCAPNG,
 	SRC_SNOOP,
 	SRC_ERF,
+	SRC_LIVE, /* capture/live.h */
 };
 
 /* What is known of the whole source. */

@@ -1,0 +1,410 @@
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "capture/live_impl.h"
+#include "capture/netns.h"
+#include "capture/rtnl.h"
+#include "filter/filter.h"
+
+#define NETNS_PREFIX "netns:"
+
+static int get_ns(struct live_hub *h, const char *name, size_t len, struct live_ns **ret,
+		  struct err *err)
+{
+	struct live_ns *ns, **v;
+	int r;
+
+	for (size_t i = 0; i < h->n_ns; i++) {
+		if (strlen(h->ns[i]->name) == len && !memcmp(h->ns[i]->name, name, len)) {
+			*ret = h->ns[i];
+			return 0;
+		}
+	}
+	if (len >= LIVE_NETNS_NAME || h->n_ns == LIVE_NETNS_MAX)
+		return err_set(err, -E2BIG, "too many network namespaces, or too long a name");
+	v = reallocarray(h->ns, h->n_ns + 1, sizeof(*v));
+	ns = calloc(1, sizeof(*ns));
+	if (v)
+		h->ns = v;
+	if (!v || !ns) {
+		free(ns);
+		return err_set(err, -ENOMEM, "out of memory");
+	}
+	memcpy(ns->name, name, len);
+	ns->events = ns->query = -1;
+	h->ns[h->n_ns++] = ns;
+
+	/* Listening begins before the list is asked for: nothing falls between. */
+	r = netns_route_socket(h->priv, ns->name, &ns->events, err);
+	if (r == 0)
+		r = rtnl_listen(ns->events, RTMGRP_LINK, err);
+	if (r == 0)
+		r = netns_route_socket(h->priv, ns->name, &ns->query, err);
+	*ret = ns;
+	return r;
+}
+
+static int read_ask(struct live_hub *h, const char *text, struct live_ask *ret, struct err *err)
+{
+	const char *name = text, *slash;
+	struct live_ask a = {.what = WHAT_NAME};
+	int r;
+
+	if (!strncmp(text, NETNS_PREFIX, strlen(NETNS_PREFIX))) {
+		const char *ns = text + strlen(NETNS_PREFIX);
+
+		slash = strchr(ns, '/');
+		if (!slash || slash == ns || !slash[1])
+			return err_set(err, -EINVAL, "'%s' is not of the form netns:NAME/INTERFACE",
+				       text);
+		name = slash + 1;
+		r = get_ns(h, ns, (size_t)(slash - ns), &a.ns, err);
+	} else {
+		r = get_ns(h, "", 0, &a.ns, err);
+	}
+	if (r < 0)
+		return r;
+	if (!strcmp(name, "any"))
+		a.what = WHAT_ANY;
+	else if (strpbrk(name, "*?["))
+		a.what = WHAT_GLOB;
+	if (!*name || strlen(name) >= (a.what == WHAT_NAME ? IF_NAMESIZE : sizeof(a.text)))
+		return err_set(err, -EINVAL, "'%s' cannot be the name of an interface", name);
+	memcpy(a.text, name, strlen(name));
+	*ret = a;
+	return 0;
+}
+
+static bool matches(const struct live_ask *a, const struct live_ns *ns, const char *name)
+{
+	if (a->ns != ns)
+		return false;
+	return a->what == WHAT_ANY || (a->what == WHAT_NAME && !strcmp(a->text, name)) ||
+	       (a->what == WHAT_GLOB && !fnmatch(a->text, name, 0));
+}
+
+/* The most particular one that an interface matches; NULL: none. */
+static const struct live_ask *find_ask(const struct live_hub *h, const struct live_ns *ns,
+				       const char *name)
+{
+	const struct live_ask *best = NULL;
+
+	for (size_t i = 0; i < h->n_asks; i++)
+		if (matches(&h->asks[i], ns, name) && (!best || h->asks[i].what < best->what))
+			best = &h->asks[i];
+	return best;
+}
+
+static int64_t wall(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static const char *at_text(int64_t ts, char *buf, size_t size)
+{
+	time_t t = (time_t)(ts / 1000000000);
+	struct tm tm;
+	size_t n = strftime(buf, size, "%Y-%m-%d %H:%M:%S", gmtime_r(&t, &tm));
+
+	snprintf(buf + n, size - n, ".%03d UTC", (int)(ts % 1000000000 / 1000000));
+	return buf;
+}
+
+static struct live_if *find_index(struct live *l, const struct live_ns *ns, int index, size_t *ret)
+{
+	for (size_t i = 0; i < l->n_ifs; i++) {
+		if (l->ifs[i]->ns == ns && l->ifs[i]->ifindex == index && index > 0) {
+			*ret = i;
+			return l->ifs[i];
+		}
+	}
+	return NULL;
+}
+
+static void set_state(struct live *l, size_t i, enum live_state state)
+{
+	struct live_order o = {.what = ORDER_STATE, .iface = i, .f.state = state};
+
+	live_tell(l, &o);
+	live_obey(l, &o);
+}
+
+static void changed(struct live *l, size_t i, const struct link *k)
+{
+	struct live_if *f = l->ifs[i];
+	char when[64];
+
+	if (strcmp(f->name, k->name) != 0) {
+		struct live_order o = {.what = ORDER_NAME, .iface = i};
+
+		src_note_add(&l->src, 0, NULL, "'%s' was renamed to '%s'", f->shown, k->name);
+		memcpy(o.f.name, k->name, sizeof(o.f.name));
+		snprintf(o.f.shown, sizeof(o.f.shown), "%s%s%s%s", *f->ns->name ? NETNS_PREFIX : "",
+			 f->ns->name, *f->ns->name ? "/" : "", k->name);
+		live_tell(l, &o);
+		live_obey(l, &o);
+	}
+	if (k->up && f->state == LIVE_DOWN) {
+		src_note_add(&l->src, 0, NULL, "'%s' is up again, after %.3f s", f->shown,
+			     (double)(wall() - f->since) / 1e9);
+		set_state(l, i, LIVE_UP);
+	} else if (!k->up && f->state == LIVE_UP) {
+		f->since = wall();
+		src_note_add(&l->src, 0, NULL, "'%s' is down since %s", f->shown,
+			     at_text(f->since, when, sizeof(when)));
+		set_state(l, i, LIVE_DOWN);
+	}
+}
+
+/* The number of an interface that is gone and was called so, with the same link type. */
+static size_t find_gone(struct live *l, const struct live_ns *ns, const struct link *k)
+{
+	for (size_t i = 0; i < l->n_ifs; i++) {
+		const struct live_if *f = l->ifs[i];
+
+		if (f->ns == ns && f->state == LIVE_GONE && f->linktype == k->linktype &&
+		    f->cooked == k->cooked && !strcmp(f->name, k->name))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+/* Whether a name was given, and what had it is still there under another one. */
+static bool is_taken(const struct live *l, const struct live_ask *ask)
+{
+	for (size_t i = 0; ask->what == WHAT_NAME && i < l->n_ifs; i++)
+		if (l->ifs[i]->ask == ask && l->ifs[i]->ifindex)
+			return true;
+	return false;
+}
+
+static void appeared(struct live *l, struct live_ns *ns, const struct link *k)
+{
+	const struct live_ask *ask = find_ask(l->hub, ns, k->name);
+	struct err err = {0};
+	size_t at;
+
+	if (!ask || l->ending || is_taken(l, ask))
+		return;
+	at = find_gone(l, ns, k);
+	if (live_join(l, ns, ask, k, at, &err) < 0) {
+		src_note_add(&l->src, 0, NULL, "cannot capture %s", err.text);
+		return;
+	}
+	if (at == SIZE_MAX)
+		src_note_add(&l->src, 0, NULL, "'%s' has joined", l->ifs[l->n_ifs - 1]->shown);
+	else
+		src_note_add(&l->src, 0, NULL, "'%s' is back, after %.3f s", l->ifs[at]->shown,
+			     (double)(wall() - l->ifs[at]->since) / 1e9);
+}
+
+static void gone(struct live *l, size_t i, const struct link *k)
+{
+	struct live_if *f = l->ifs[i];
+	char when[64];
+
+	f->since = wall();
+	if (k) /* its last word */
+		live_wire_add(&f->wire_base, &k->stats, -1);
+	else
+		f->wire_known = false;
+	src_note_add(&l->src, 0, NULL, "'%s' was removed at %s", f->shown,
+		     at_text(f->since, when, sizeof(when)));
+	set_state(l, i, LIVE_GONE);
+}
+
+struct event_arg {
+	struct live *l;
+	struct live_ns *ns;
+	uint8_t *there; /* of each interface: found in the list; NULL: no list */
+};
+
+static int on_link(void *arg, const struct nlmsghdr *h)
+{
+	struct event_arg *a = arg;
+	struct live_if *f;
+	struct link k;
+	size_t i;
+
+	if (rtnl_link_parse(h, &k) < 0)
+		return 0;
+	/* Messages of a bridge about its ports have another family, and no news. */
+	if (((const struct ifinfomsg *)NLMSG_DATA(h))->ifi_family != AF_UNSPEC)
+		return 0;
+	f = find_index(a->l, a->ns, k.index, &i);
+	if (h->nlmsg_type == RTM_DELLINK) {
+		if (f)
+			gone(a->l, i, &k);
+		return 0;
+	}
+	if (f) {
+		if (a->there && i < LIVE_IFACES_MAX)
+			a->there[i] = 1;
+		changed(a->l, i, &k);
+	} else {
+		size_t n = a->l->n_ifs;
+
+		appeared(a->l, a->ns, &k);
+		if (a->there && a->l->n_ifs > n)
+			a->there[n] = 1;
+		else if (a->there && find_index(a->l, a->ns, k.index, &i))
+			a->there[i] = 1;
+	}
+	return 0;
+}
+
+/* Some events were lost: what is there now is compared with what was. */
+static void relist(struct live *l, struct live_ns *ns)
+{
+	CLEANUP(freep) uint8_t *there = calloc(LIVE_IFACES_MAX, 1);
+	struct event_arg a = {.l = l, .ns = ns, .there = there};
+	size_t n = l->n_ifs;
+	struct err err;
+
+	if (!there || rtnl_dump(ns->query, RTM_GETLINK, AF_UNSPEC, on_link, &a, &err) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (l->ifs[i]->ns == ns && l->ifs[i]->ifindex && !there[i])
+			gone(l, i, NULL);
+}
+
+void live_events(struct live *l)
+{
+	for (size_t i = 0; i < l->hub->n_ns; i++) {
+		struct live_ns *ns = l->hub->ns[i];
+		struct event_arg a = {.l = l, .ns = ns};
+
+		if (rtnl_events(ns->events, on_link, &a) == -ENOBUFS)
+			relist(l, ns);
+	}
+}
+
+/* The list at the start. */
+struct found {
+	struct link *v; /* owned */
+	size_t n, size;
+};
+
+static int find_one(void *arg, const struct nlmsghdr *h)
+{
+	struct found *f = arg;
+	struct link k;
+
+	if (rtnl_link_parse(h, &k) < 0)
+		return 0;
+	if (f->n == f->size) {
+		size_t size = f->size ? f->size * 2 : 16;
+		void *v = reallocarray(f->v, size, sizeof(*f->v));
+
+		if (!v)
+			return -ENOMEM;
+		f->v = v;
+		f->size = size;
+	}
+	f->v[f->n++] = k;
+	return 0;
+}
+
+/* Programs are compiled now: later there may be no way to the files that name ports. */
+static int prepare(struct live *l, struct err *err)
+{
+	static const uint16_t types[] = {RING_ETHERNET, RING_RAW, RING_SLL2};
+	struct live_hub *h = l->hub;
+
+	for (unsigned t = 0; t < h->threads; t++)
+		for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+			if (h->members[t]->filter &&
+			    filter_prepare(h->members[t]->filter, types[i], err) == -ENOMEM)
+				return -ENOMEM;
+	return 0;
+}
+
+static int join_found(struct live *l, struct live_ns *ns, const struct found *found,
+		      struct err *err)
+{
+	for (size_t i = 0; i < found->n; i++) {
+		const struct link *k = &found->v[i];
+		const struct live_ask *ask = find_ask(l->hub, ns, k->name);
+		int r = ask ? live_join(l, ns, ask, k, SIZE_MAX, err) : 0;
+
+		/* One of many may vanish just now. */
+		if ((r == -ENODEV || r == -ENXIO) && ask->what != WHAT_NAME)
+			src_note_add(&l->src, 0, NULL, "cannot capture %s", err->text);
+		else if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_names(const struct live *l, struct err *err)
+{
+	for (size_t i = 0; i < l->hub->n_asks; i++) {
+		const struct live_ask *a = &l->hub->asks[i];
+
+		if (a->what == WHAT_NAME && !is_taken(l, a))
+			return err_set(err, -ENODEV, "there is no interface '%s'%s%s%s", a->text,
+				       *a->ns->name ? " in the network namespace '" : "",
+				       a->ns->name, *a->ns->name ? "'" : "");
+	}
+	return 0;
+}
+
+static int list_all(struct live *l, struct found *lists, struct err *err)
+{
+	struct live_hub *h = l->hub;
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n_ns; i++) {
+		int r = rtnl_dump(h->ns[i]->query, RTM_GETLINK, AF_UNSPEC, find_one, &lists[i],
+				  err);
+
+		if (r < 0)
+			return r;
+		for (size_t k = 0; k < lists[i].n; k++)
+			n += find_ask(h, h->ns[i], lists[i].v[k].name) != NULL;
+	}
+	h->ring_start = live_ring_start(h->conf.buffer_total, n * h->threads);
+	return 0;
+}
+
+int live_begin(struct live *l, struct err *err)
+{
+	struct live_hub *h = l->hub;
+	struct found *lists;
+	int r;
+
+	if (!h->conf.n)
+		return err_set(err, -EINVAL, "no interface is named");
+	h->asks = calloc(h->conf.n, sizeof(*h->asks));
+	if (!h->asks)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < h->conf.n; i++) {
+		r = read_ask(h, h->conf.ifaces[i], &h->asks[i], err);
+		if (r < 0)
+			return r;
+		h->n_asks++;
+	}
+	r = prepare(l, err);
+	if (r < 0)
+		return r;
+	lists = calloc(h->n_ns, sizeof(*lists));
+	if (!lists)
+		return err_set(err, -ENOMEM, "out of memory");
+	r = list_all(l, lists, err);
+	for (size_t i = 0; r == 0 && i < h->n_ns; i++)
+		r = join_found(l, h->ns[i], &lists[i], err);
+	if (r == 0)
+		r = check_names(l, err);
+	for (size_t i = 0; i < h->n_ns; i++)
+		free(lists[i].v);
+	free(lists);
+	return r;
+}
