@@ -1,0 +1,359 @@
+/* A journal: everything a run says of itself. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "flow/flow_schema.h"
+#include "store/read.h"
+#include "store/window.h"
+
+#define SCHEMAS_MAX 64
+
+/* What reading a journal needs beside the run. */
+struct reading {
+	struct store_read *r;
+	size_t number;
+	struct read_run *run;
+	struct store_run *pub;
+	bool has_head, has_end;
+	int status;
+};
+
+/* The record at 'at'; as rec_read(). */
+static int64_t rec_at(struct window *w, uint64_t at, struct rec *ret)
+{
+	const uint8_t *p;
+	uint32_t len;
+
+	if (at >= w->size)
+		return 0;
+	p = window_get(w, at, REC_HEAD);
+	if (!p)
+		return -ENODATA;
+	len = le32_load(p + 4);
+	if (len > REC_MAX)
+		return -EBADMSG;
+	p = window_get(w, at, REC_HEAD + (size_t)len);
+	return p ? rec_read(p, REC_HEAD + (size_t)len, ret) : -ENODATA;
+}
+
+static char *text(struct reading *g, struct jrn_text t)
+{
+	char *p = t.p ? strndup(t.p, t.len) : NULL;
+
+	if (t.p && !p)
+		g->status = -ENOMEM;
+	return p;
+}
+
+static int head(struct reading *g, const struct rec *rec)
+{
+	struct jrn_head h;
+	int r = jrn_get_head(rec, &h);
+
+	if (r < 0)
+		return r;
+	if (g->has_head || !h.capture.p || !h.capture.len)
+		return -EBADMSG;
+	g->has_head = true;
+	g->run->capture = text(g, h.capture);
+	g->pub->capture = g->run->capture;
+	g->pub->shard = h.shard;
+	g->pub->pid = h.pid;
+	g->pub->start = g->pub->end = h.start;
+	g->pub->raw_limit = h.raw_limit;
+	g->pub->snaplen = h.snaplen;
+	g->pub->flow.idle = h.idle > INT64_MAX ? 0 : (int64_t)h.idle;
+	g->pub->flow.hold = h.hold > INT64_MAX ? 0 : (int64_t)h.hold;
+	g->pub->flow.key_mode = h.key_mode == FLOW_KEY_L2 ? FLOW_KEY_L2 : FLOW_KEY_L3;
+	return 0;
+}
+
+static int iface(struct reading *g, const struct rec *rec)
+{
+	struct jrn_iface i;
+	struct store_iface *to;
+
+	if (jrn_get_iface(rec, &i) < 0 || i.number != g->pub->n_ifaces ||
+	    i.number >= STORE_IFACES_MAX)
+		return -EBADMSG;
+	to = read_append((void **)&g->run->ifaces, &g->pub->n_ifaces, sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	*to = (struct store_iface){
+		.name = text(g, i.name),
+		.descr = text(g, i.descr),
+		.filter = text(g, i.filter),
+		.hardware = text(g, i.hardware),
+		.os = text(g, i.os),
+		.linktype = i.linktype,
+		.fcs_len = i.fcs_len,
+		.speed = i.speed,
+	};
+	return 0;
+}
+
+static int gap(struct reading *g, const struct rec *rec)
+{
+	struct jrn_gap j;
+	struct store_gap *to;
+
+	if (jrn_get_gap(rec, &j) < 0 || j.from > j.to)
+		return -EBADMSG;
+	to = read_append((void **)&g->run->gaps, &g->pub->n_gaps, sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	*to = (struct store_gap){j.iface, j.from, j.to, (enum store_why)j.why, j.count};
+	return 0;
+}
+
+static int stats(struct reading *g, const struct rec *rec)
+{
+	struct jrn_stats j;
+	struct store_stats *to;
+
+	if (jrn_get_stats(rec, &j) < 0)
+		return -EBADMSG;
+	to = read_append((void **)&g->run->stats, &g->pub->n_stats, sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	*to = (struct store_stats){
+		.iface = j.iface,
+		.ts = j.ts,
+		.start = j.start,
+		.end = j.end,
+		.has_recv = j.has_recv,
+		.has_ifdrop = j.has_ifdrop,
+		.has_accept = j.has_accept,
+		.has_osdrop = j.has_osdrop,
+		.has_deliv = j.has_deliv,
+		.recv = j.recv,
+		.ifdrop = j.ifdrop,
+		.accept = j.accept,
+		.osdrop = j.osdrop,
+		.deliv = j.deliv,
+	};
+	return 0;
+}
+
+static int schema(struct reading *g, const struct rec *rec)
+{
+	struct jrn_schema s, *to;
+	int r = jrn_get_schema(rec, flow_schema(), &s);
+
+	if (r == 0 && g->run->n_schemas == SCHEMAS_MAX)
+		r = -EBADMSG;
+	if (r < 0)
+		return r;
+	to = read_append((void **)&g->run->schemas, &g->run->n_schemas, sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	*to = s;
+	return 0;
+}
+
+static int rows(struct reading *g, const struct rec *rec, uint64_t at)
+{
+	struct store_group *to;
+	struct jrn_rows j;
+
+	if (jrn_get_rows(rec, &j) < 0 || !g->run->n_schemas || j.n > BATCH_ROWS)
+		return -EBADMSG;
+	if (!j.n)
+		return 0;
+	to = read_append((void **)&g->run->groups, &g->pub->n_groups, sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	*to = (struct store_group){
+		.at = at,
+		.size = REC_HEAD + rec->size,
+		.rows = j.n,
+		.start = j.start,
+		.last = j.last,
+		.schema = (uint32_t)g->run->n_schemas - 1,
+	};
+	return 0;
+}
+
+static int tick(struct reading *g, const struct rec *rec)
+{
+	struct jrn_tick j;
+
+	if (jrn_get_tick(rec, &j) < 0)
+		return -EBADMSG;
+	g->pub->end = j.ts > g->pub->end ? j.ts : g->pub->end;
+	g->pub->kept = j.kept;
+	g->pub->raw_limited = j.raw_limited;
+	return 0;
+}
+
+static struct store_segment *find_segment(struct store_run *pub, uint32_t number)
+{
+	size_t i;
+
+	for (i = pub->n_segments; i > 0; i--)
+		if (pub->segments[i - 1].number == number)
+			return &pub->segments[i - 1];
+	return NULL;
+}
+
+/* One that came after the folder was looked through. */
+static int new_segment(struct reading *g, const struct jrn_segment *j, int64_t size)
+{
+	struct store_segment *s;
+
+	s = read_append((void **)&g->pub->segments, &g->pub->n_segments, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	*s = (struct store_segment){
+		.number = j->number,
+		.bytes = (uint64_t)size,
+		.known = true,
+		.min = j->min,
+		.max = j->max,
+	};
+	return 0;
+}
+
+/* A full segment. */
+static int segment(struct reading *g, const struct rec *rec)
+{
+	struct store_segment *s;
+	struct jrn_segment j;
+	int64_t size;
+
+	if (jrn_get_segment(rec, &j) < 0 || !j.number)
+		return -EBADMSG;
+	if (!j.packets)
+		return 0;
+	if (j.min > j.max)
+		return -EBADMSG;
+	s = find_segment(g->pub, j.number);
+	size = s && s->bytes >= j.bytes ? (int64_t)s->bytes : read_size(g->r, g->number, j.number);
+	if (size < 0) {
+		read_note(g->r, g->number,
+			  "segment %" PRIu32 " is missing, with %" PRIu64 " packets", j.number,
+			  j.packets);
+		return 0;
+	}
+	if ((uint64_t)size < j.bytes)
+		read_note(g->r, g->number,
+			  "segment %" PRIu32 " has lost its end: %" PRId64 " of %" PRIu64
+			  " bytes are there",
+			  j.number, size, j.bytes);
+	if (!s)
+		return new_segment(g, &j, size);
+	s->bytes = (uint64_t)size;
+	s->known = true;
+	s->min = j.min;
+	s->max = j.max;
+	return 0;
+}
+
+static int end(struct reading *g, const struct rec *rec)
+{
+	struct jrn_end j;
+
+	if (jrn_get_end(rec, &j) < 0)
+		return -EBADMSG;
+	g->has_end = true;
+	g->pub->state = STORE_FINISHED;
+	g->pub->end = j.ts > g->pub->start ? j.ts : g->pub->start;
+	g->pub->kept = j.kept;
+	g->pub->raw_limited = j.raw_limited;
+	g->pub->dropped = j.dropped;
+	g->pub->rows_dropped = j.rows_dropped;
+	return 0;
+}
+
+static int take(struct reading *g, const struct rec *rec, uint64_t at)
+{
+	if (!g->has_head && rec->type != JRN_HEAD)
+		return -EBADMSG;
+	switch (rec->type) {
+	case JRN_HEAD:
+		return head(g, rec);
+	case JRN_IFACE:
+		return iface(g, rec);
+	case JRN_SCHEMA:
+		return schema(g, rec);
+	case JRN_ROWS:
+		return rows(g, rec, at);
+	case JRN_GAP:
+		return gap(g, rec);
+	case JRN_TICK:
+		return tick(g, rec);
+	case JRN_SEGMENT:
+		return segment(g, rec);
+	case JRN_STATS:
+		return stats(g, rec);
+	case JRN_END:
+		return end(g, rec);
+	default:
+		return 0; /* of a later version */
+	}
+}
+
+/* Where a damaged record ends, if a good one follows there; else 0. */
+static uint64_t behind(struct window *w, uint64_t at)
+{
+	const uint8_t *p = window_get(w, at, REC_HEAD);
+	struct rec rec;
+	uint64_t next;
+
+	if (!p || le32_load(p + 4) > REC_MAX)
+		return 0;
+	next = at + REC_HEAD + le32_load(p + 4);
+	return rec_at(w, next, &rec) > 0 ? next : 0;
+}
+
+static int read_all(struct reading *g, struct window *w)
+{
+	uint64_t at = REC_MAGIC;
+	struct rec rec;
+	int64_t n;
+	int r = 0;
+
+	while (r == 0 && g->status == 0 && (n = rec_at(w, at, &rec)) != 0) {
+		if (n < 0) {
+			uint64_t next = behind(w, at);
+
+			if (!next && n == -ENODATA)
+				break; /* the tail that a killed writer left */
+			read_note(g->r, g->number, "the journal is damaged at %" PRIu64 "%s", at,
+				  next ? "" : ": what follows is lost");
+			if (!next)
+				break;
+			at = next;
+			continue;
+		}
+		r = take(g, &rec, at);
+		if (r == -EBADMSG) {
+			read_note(g->r, g->number,
+				  "the journal has a record at %" PRIu64 " that makes no sense",
+				  at);
+			r = 0;
+		}
+		at += (uint64_t)n;
+	}
+	return r < 0 ? r : g->status;
+}
+
+int read_journal(struct store_read *r, size_t run, int fd, uint64_t size)
+{
+	CLEANUP(window_done) struct window w = {.fd = fd, .size = size};
+	struct reading g = {.r = r, .number = run, .run = &r->runs[run], .pub = r->runs[run].pub};
+	const uint8_t *p = window_get(&w, 0, size < REC_MAGIC ? (size_t)size : REC_MAGIC);
+	int code;
+
+	if (!p || jrn_check_magic(p, size < REC_MAGIC ? (size_t)size : REC_MAGIC) < 0)
+		return size < REC_MAGIC ? -ENODATA : -EBADMSG;
+	code = read_all(&g, &w);
+	g.pub->ifaces = g.run->ifaces;
+	g.pub->gaps = g.run->gaps;
+	g.pub->stats = g.run->stats;
+	g.pub->groups = g.run->groups;
+	return code == 0 && !g.has_head ? -ENODATA : code;
+}

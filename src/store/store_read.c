@@ -1,0 +1,475 @@
+/* Finding runs and reading their rows. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "store/read.h"
+
+#define RUN_DIGITS   16
+#define SEGMENTS_MAX 1000000 /* of one run */
+#define FOLDERS_MAX  65536
+
+int read_open(const struct store_read *r, size_t run, uint32_t number, const char *end)
+{
+	char name[3 * LOCAL_NAME_SIZE];
+	char part[32] = "";
+	int fd;
+
+	if (number)
+		snprintf(part, sizeof(part), "-%06" PRIu32, number);
+	snprintf(name, sizeof(name), "%s/%016" PRIx64 "%s%s", r->runs[run].folder, r->pub[run].id,
+		 part, number ? end : LOCAL_JOURNAL);
+	/* Never waits: what lies there may be a pipe. */
+	fd = openat(r->s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+void read_note(const struct store_read *r, size_t run, const char *fmt, ...)
+{
+	char text[256], all[320], q[128];
+	const char *folder = run == SIZE_MAX ? NULL : r->runs[run].folder;
+	va_list ap;
+
+	if (!r->note)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (folder)
+		snprintf(all, sizeof(all), "%s/%016" PRIx64 ": %s",
+			 err_quote(q, sizeof(q), folder, (unsigned)strlen(folder)), r->pub[run].id,
+			 text);
+	r->note(r->note_arg, folder ? all : text);
+}
+
+int64_t read_size(const struct store_read *r, size_t run, uint32_t number)
+{
+	CLEANUP(closep) int fd = read_open(r, run, number, LOCAL_SEGMENT);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : -ENOENT;
+}
+
+void *read_append(void **v, size_t *n, size_t size)
+{
+	void *p;
+
+	if (!(*n & (*n - 1))) {
+		p = reallocarray(*v, *n ? 2 * *n : 1, size);
+		if (!p)
+			return NULL;
+		*v = p;
+	}
+	return (char *)*v + (*n)++ * size;
+}
+
+static void run_done(struct read_run *u, struct store_run *pub)
+{
+	size_t i;
+
+	for (i = 0; i < pub->n_ifaces; i++) {
+		const struct store_iface *f = &u->ifaces[i];
+
+		free((void *)f->name);
+		free((void *)f->descr);
+		free((void *)f->filter);
+		free((void *)f->hardware);
+		free((void *)f->os);
+	}
+	for (i = 0; i < pub->n_segments; i++)
+		buf_done(&pub->segments[i].rebuilt);
+	free(pub->segments);
+	free(u->folder);
+	free(u->capture);
+	free(u->ifaces);
+	free(u->gaps);
+	free(u->stats);
+	free(u->groups);
+	free(u->schemas);
+	buf_done(&u->rows);
+	free(u->pairs);
+	free(u->pairs_back);
+}
+
+void store_read_free(struct store_read *r)
+{
+	size_t i;
+
+	if (!r)
+		return;
+	for (i = 0; i < r->n; i++)
+		run_done(&r->runs[i], &r->pub[i]);
+	free(r->runs);
+	free(r->pub);
+	free(r);
+}
+
+/* Names of one folder, sorted. */
+struct names {
+	char **v;
+	size_t n;
+};
+
+static void names_done(struct names *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list(struct store_read *r, const char *folder, struct names *ret)
+{
+	int fd = openat(r->s->dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+	int code = fd < 0 ? -errno : 0;
+	char **to;
+
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return code == -ENOTDIR || code == -ELOOP || code == -ENOENT ? 0 : code;
+	}
+	while (code == 0 && (e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		to = read_append((void **)&ret->v, &ret->n, sizeof(*to));
+		if (to)
+			*to = strdup(e->d_name);
+		if (!to || !*to)
+			code = -ENOMEM;
+	}
+	closedir(d);
+	if (code == 0 && ret->n)
+		qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
+	return code;
+}
+
+/* The run in a file's name, '*ret_rest' is what stands behind; false: none. */
+static bool run_of(const char *name, uint64_t *ret, const char **ret_rest)
+{
+	uint64_t v = 0;
+	int i;
+
+	for (i = 0; i < RUN_DIGITS; i++) {
+		char c = name[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+		v = v << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	*ret = v;
+	*ret_rest = name + RUN_DIGITS;
+	return true;
+}
+
+/* "-000012.pcapng" is number 12; 0: no segment. */
+static uint32_t segment_of(const char *rest)
+{
+	char *end;
+	unsigned long v;
+
+	if (rest[0] != '-' || rest[1] < '0' || rest[1] > '9')
+		return 0;
+	v = strtoul(rest + 1, &end, 10);
+	return strcmp(end, LOCAL_SEGMENT) == 0 && v <= SEGMENTS_MAX ? (uint32_t)v : 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = ((const struct store_segment *)a)->number;
+	uint32_t y = ((const struct store_segment *)b)->number;
+
+	return (x > y) - (x < y);
+}
+
+/* Segments among the names from 'at' on that begin with the run's. */
+static int find_segments(struct store_read *r, struct store_run *pub, const struct names *l,
+			 const char *folder)
+{
+	struct store_segment *s;
+	char name[3 * LOCAL_NAME_SIZE];
+	const char *rest;
+	struct stat st;
+	uint64_t run;
+	uint32_t number;
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		if (!run_of(l->v[i], &run, &rest) || run != pub->id)
+			continue;
+		number = segment_of(rest);
+		if (!number)
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", folder, l->v[i]);
+		if (fstatat(r->s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(st.st_mode))
+			continue;
+		s = read_append((void **)&pub->segments, &pub->n_segments, sizeof(*s));
+		if (!s)
+			return -ENOMEM;
+		*s = (struct store_segment){.number = number, .bytes = (uint64_t)st.st_size};
+	}
+	return 0;
+}
+
+/* Takes back the last run, which turned out to be none. */
+static void drop_last(struct store_read *r)
+{
+	r->n--;
+	run_done(&r->runs[r->n], &r->pub[r->n]);
+}
+
+static int append_run(struct store_read *r, const char *folder, uint64_t id)
+{
+	size_t n = r->n;
+	struct read_run *u = read_append((void **)&r->runs, &n, sizeof(*u));
+	struct store_run *pub;
+
+	if (!u)
+		return -ENOMEM;
+	*u = (struct read_run){.folder = strdup(folder)};
+	n = r->n;
+	pub = u->folder ? read_append((void **)&r->pub, &n, sizeof(*pub)) : NULL;
+	if (!pub) {
+		free(u->folder);
+		return -ENOMEM;
+	}
+	*pub = (struct store_run){.id = id, .state = STORE_KILLED};
+	r->n = n;
+	for (n = 0; n < r->n; n++)
+		r->runs[n].pub = &r->pub[n];
+	return 0;
+}
+
+/* One run: its journal and segments. */
+static int add_run(struct store_read *r, const char *folder, const struct names *l, uint64_t id)
+{
+	CLEANUP(closep) int fd = -1;
+	struct store_run *pub;
+	struct stat st;
+	bool locked;
+	int code;
+
+	if (r->n == STORE_RUNS_MAX) {
+		read_note(r, SIZE_MAX, "more than %d runs: '%s' and what follows is left out",
+			  STORE_RUNS_MAX, folder);
+		return -ECANCELED;
+	}
+	code = append_run(r, folder, id);
+	if (code < 0)
+		return code;
+	pub = &r->pub[r->n - 1];
+	fd = read_open(r, r->n - 1, 0, NULL);
+	/* The lock first: what is complete when it is gone stays as it is. */
+	locked = fd >= 0 && local_is_locked(fd);
+	code = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
+	if (code == 0)
+		code = find_segments(r, pub, l, folder);
+	if (code == 0)
+		code = S_ISREG(st.st_mode) ? read_journal(r, r->n - 1, fd, (uint64_t)st.st_size)
+					   : -EBADMSG;
+	if (code == 0) {
+		if (pub->n_segments)
+			qsort(pub->segments, pub->n_segments, sizeof(*pub->segments), by_number);
+		if (locked && pub->state == STORE_KILLED)
+			pub->state = STORE_RUNNING;
+		return 0;
+	}
+	if (code == -ENOMEM)
+		return code;
+	/* Killed while it began: nothing was kept. */
+	if (code != -ENODATA || pub->n_segments)
+		read_note(r, SIZE_MAX, "'%s/%016" PRIx64 LOCAL_JOURNAL "': %s", folder, id,
+			  code == -EBADMSG || code == -ENODATA ? "this is no journal"
+			  : code == -EPROTO                    ? "of a later version, not read"
+							       : strerror(-code));
+	drop_last(r);
+	return 0;
+}
+
+/* A folder of one stream. */
+static int add_stream(struct store_read *r, const char *folder)
+{
+	CLEANUP(names_done) struct names l = {0};
+	uint64_t run, orphan = 0;
+	const char *rest;
+	size_t i, orphans = 0;
+	int code = list(r, folder, &l);
+
+	for (i = 0; i < l.n && code == 0; i++) {
+		if (!run_of(l.v[i], &run, &rest))
+			continue;
+		if (strcmp(rest, LOCAL_JOURNAL) == 0)
+			code = add_run(r, folder, &l, run);
+		/* Journals sort behind "-000001.pcapng": look for it by name. */
+		else if (segment_of(rest) && run != orphan) {
+			char name[RUN_DIGITS + 8];
+			const char *key = name;
+
+			snprintf(name, sizeof(name), "%016" PRIx64 LOCAL_JOURNAL, run);
+			if (!bsearch(&key, l.v, l.n, sizeof(*l.v), by_name))
+				orphans++;
+			orphan = run;
+		}
+	}
+	if (orphans)
+		read_note(r, SIZE_MAX, "'%s': packets of %zu runs without a journal are not used",
+			  folder, orphans);
+	return code;
+}
+
+static int add_folders(struct store_read *r)
+{
+	CLEANUP(names_done) struct names captures = {0};
+	size_t i, k;
+	int code = list(r, ".", &captures);
+
+	for (i = 0; i < captures.n && code == 0; i++) {
+		CLEANUP(names_done) struct names shards = {0};
+		char folder[2 * 256 + 2];
+
+		code = list(r, captures.v[i], &shards);
+		for (k = 0; k < shards.n && code == 0; k++) {
+			if (strspn(shards.v[k], "0123456789") != strlen(shards.v[k]))
+				continue;
+			snprintf(folder, sizeof(folder), "%s/%s", captures.v[i], shards.v[k]);
+			code = add_stream(r, folder);
+		}
+	}
+	return code == -ECANCELED ? 0 : code;
+}
+
+static int by_start(const void *a, const void *b, void *arg)
+{
+	const struct store_read *r = arg;
+	const struct store_run *x = &r->pub[*(const size_t *)a], *y = &r->pub[*(const size_t *)b];
+	int c;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	c = strcmp(x->capture, y->capture);
+	if (c)
+		return c;
+	if (x->shard != y->shard)
+		return x->shard < y->shard ? -1 : 1;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static int sort_runs(struct store_read *r)
+{
+	CLEANUP(freep) size_t *order = calloc(r->n + 1, sizeof(*order));
+	struct read_run *runs = calloc(r->n + 1, sizeof(*runs));
+	struct store_run *pub = calloc(r->n + 1, sizeof(*pub));
+	size_t i;
+
+	if (!order || !runs || !pub) {
+		free(runs);
+		free(pub);
+		return -ENOMEM;
+	}
+	for (i = 0; i < r->n; i++)
+		order[i] = i;
+	if (r->n)
+		qsort_r(order, r->n, sizeof(*order), by_start, r);
+	for (i = 0; i < r->n; i++) {
+		runs[i] = r->runs[order[i]];
+		pub[i] = r->pub[order[i]];
+		runs[i].pub = &pub[i];
+	}
+	free(r->runs);
+	free(r->pub);
+	r->runs = runs;
+	r->pub = pub;
+	return 0;
+}
+
+int store_read_new(struct store_read **ret, struct store *s, store_note_fn note, void *arg,
+		   struct err *err)
+{
+	CLEANUP(store_read_freep) struct store_read *r = NULL;
+	int code;
+
+	if (s->ops != &store_local)
+		return err_set(err, -ENOTSUP, "this store cannot be read");
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return err_set(err, -ENOMEM, "out of memory");
+	r->s = (struct local *)s;
+	r->note = note;
+	r->note_arg = arg;
+	code = add_folders(r);
+	if (code == 0)
+		code = sort_runs(r);
+	if (code < 0)
+		return err_set(err, code, "cannot read '%s': %s", r->s->path, strerror(-code));
+	*ret = TAKE_PTR(r);
+	return 0;
+}
+
+const struct store_run *store_read_runs(const struct store_read *r, size_t *ret_n)
+{
+	*ret_n = r->n;
+	return r->pub;
+}
+
+/* The bytes of a group's record. */
+static int load(struct store_read *r, size_t run, const struct store_group *g, struct buf *to)
+{
+	CLEANUP(closep) int fd = -1;
+	size_t got = 0;
+
+	buf_clear(to);
+	if (buf_reserve(to, g->size) < 0)
+		return -ENOMEM;
+	if (r->pub[run].rebuilt) {
+		buf_add(to, r->runs[run].rows.p + g->at, g->size);
+		return buf_err(to);
+	}
+	fd = read_open(r, run, 0, NULL);
+	if (fd < 0)
+		return fd;
+	while (got < g->size) {
+		ssize_t n = pread(fd, to->p + got, g->size - got, (off_t)(g->at + got));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EBADMSG;
+		got += (size_t)n;
+	}
+	to->len = got;
+	return 0;
+}
+
+int store_read_rows(struct store_read *r, size_t run, size_t group, struct store_rows *ret)
+{
+	const struct store_group *g = &r->pub[run].groups[group];
+	struct rec rec;
+	int code = load(r, run, g, &ret->buf);
+
+	if (code < 0)
+		return code;
+	if (rec_read((const uint8_t *)ret->buf.p, ret->buf.len, &rec) <= 0 ||
+	    rec.type != JRN_ROWS || jrn_get_rows(&rec, &ret->rows) < 0 || ret->rows.n != g->rows)
+		return -EBADMSG;
+	ret->schema = &r->runs[run].schemas[g->schema];
+	return 0;
+}
