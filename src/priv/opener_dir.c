@@ -57,25 +57,35 @@ static int dir_add(struct opener *o, int fd, bool override, struct err *err)
 	return err_set(err, -EMFILE, "more than %d folders at a time", PRIV_DIRS_MAX);
 }
 
-/* Whether the user may make files there himself; what is effective does not count,
- * so it is asked with nothing raised. */
-static bool may_write(int fd)
+/* Whether files can be made there: by the user himself, with nothing raised; or else
+ * with CAP_DAC_OVERRIDE, where 'may_override'.  0 or -errno. */
+static int may_write(struct opener *o, int fd, unsigned feature, bool may_override,
+		     bool *ret_override)
 {
-	return faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0;
+	*ret_override = false;
+	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
+		return 0;
+	if (errno != EACCES || !may_override)
+		return -errno;
+	{
+		CLEANUP(opener_lower) struct opener *raised = opener_raise(o, feature);
+
+		(void)raised;
+		*ret_override = true;
+		return faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
+	}
 }
 
 /* The folder at a path that the user gave: links in it are his. */
-static int path_open(const char *path, bool *created)
+static int path_open(const char *path)
 {
 	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC};
 	int fd = open_how(AT_FDCWD, path, how);
 
-	*created = false;
 	if (fd != -ENOENT)
 		return fd;
 	if (mkdirat(AT_FDCWD, path, GRANT_MODE) < 0)
 		return -errno;
-	*created = true;
 	return open_how(AT_FDCWD, path, how);
 }
 
@@ -84,17 +94,17 @@ int opener_grant(struct opener *o, const struct order_wire *w, const int *fds, s
 {
 	const bool rooted = o->caps & CAPS_BIT(CAP_DAC_OVERRIDE);
 	CLEANUP(closep) int fd = -1;
-	bool created, writable;
+	bool override;
 	int r;
 
 	(void)fds;
 	/* First as the user: on some network file systems root is nobody. */
-	fd = path_open(w->text, &created);
+	fd = path_open(w->text);
 	if (fd == -EACCES && rooted) {
 		CLEANUP(opener_lower) struct opener *raised = opener_raise(o, PRIV_GRANT);
 
 		(void)raised;
-		fd = path_open(w->text, &created);
+		fd = path_open(w->text);
 	}
 	if (fd == -ENOENT)
 		return err_set(err, fd,
@@ -106,11 +116,11 @@ int opener_grant(struct opener *o, const struct order_wire *w, const int *fds, s
 	if (fd < 0)
 		return err_set(err, fd, "cannot open folder '%.255s': %s", w->text, strerror(-fd));
 
-	writable = may_write(fd);
-	if (!writable && !(rooted && errno == EACCES))
-		return err_set(err, -errno, "cannot write in folder '%.255s': %s", w->text,
-			       strerror(errno));
-	r = dir_add(o, fd, !writable, err);
+	r = may_write(o, fd, PRIV_GRANT, rooted, &override);
+	if (r < 0)
+		return err_set(err, r, "cannot write in folder '%.255s': %s", w->text,
+			       strerror(-r));
+	r = dir_add(o, fd, override, err);
 	if (r < 0)
 		return r;
 	fd = -1;
@@ -155,7 +165,7 @@ int opener_mkdir(struct opener *o, const struct order_wire *w, const int *fds, s
 {
 	struct opener_dir *d = opener_dir(o, w->arg[0], err);
 	CLEANUP(closep) int fd = -1;
-	bool writable;
+	bool override;
 	int r;
 
 	(void)fds;
@@ -168,11 +178,10 @@ int opener_mkdir(struct opener *o, const struct order_wire *w, const int *fds, s
 		fd = dir_make_raised(o, d->fd, w->text, w->arg[1]);
 	if (fd < 0)
 		return err_set(err, fd, "cannot make folder '%s': %s", w->text, strerror(-fd));
-	writable = may_write(fd);
-	if (!writable && !(d->override && errno == EACCES))
-		return err_set(err, -errno, "cannot write in folder '%s': %s", w->text,
-			       strerror(errno));
-	r = dir_add(o, fd, !writable, err);
+	r = may_write(o, fd, PRIV_FILES, d->override, &override);
+	if (r < 0)
+		return err_set(err, r, "cannot write in folder '%s': %s", w->text, strerror(-r));
+	r = dir_add(o, fd, override, err);
 	if (r < 0)
 		return r;
 	fd = -1;

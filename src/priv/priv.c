@@ -41,7 +41,8 @@ static int call_send(int sock, const struct order_wire *w, const int *fds, size_
 	return r < 0 ? -errno : 0;
 }
 
-/* The number of bytes, or -errno; descriptors are the caller's either way. */
+/* The number of bytes, one more where they do not fit, or -errno; descriptors are the
+ * caller's either way. */
 static ssize_t call_recv(int sock, struct answer_wire *a, int fds[ORDER_FDS_MAX], size_t *n_fds)
 {
 	union {
@@ -67,7 +68,10 @@ static ssize_t call_recv(int sock, struct answer_wire *a, int fds[ORDER_FDS_MAX]
 		*n_fds = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		memcpy(fds, CMSG_DATA(c), *n_fds * sizeof(int));
 	}
-	return m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EBADMSG : r;
+	if (m.msg_flags & MSG_CTRUNC)
+		return -EBADMSG;
+	/* Of another version, perhaps: its start says so. */
+	return m.msg_flags & MSG_TRUNC ? r + 1 : r;
 }
 
 static int call_locked(struct priv *p, const struct order_wire *w, const int *fds, size_t n_fds,

@@ -113,6 +113,7 @@ static const int works[] = {
 	CALL(shutdown),
 	CALL(accept),
 	CALL(accept4),
+	CALL(socketpair),
 	/* memory; mmap and mprotect are below */
 	CALL(munmap),
 	CALL(mremap),
