@@ -78,6 +78,11 @@ int reorder_put(struct reorder *r, const struct pkt *p, uint64_t serial)
 	return 0;
 }
 
+int64_t reorder_first(const struct reorder *r)
+{
+	return r->n ? r->heap[0]->pkt.ts : INT64_MAX;
+}
+
 bool reorder_full(const struct reorder *r)
 {
 	return r->bytes > r->max_bytes;

@@ -22,6 +22,9 @@ void reorder_done(struct reorder *r);
 /* Copies a packet in.  0 or -ENOMEM. */
 int reorder_put(struct reorder *r, const struct pkt *p, uint64_t serial);
 
+/* Time of the earliest; INT64_MAX: empty. */
+int64_t reorder_first(const struct reorder *r);
+
 /* Whether one must come out before the next goes in. */
 bool reorder_full(const struct reorder *r);
 

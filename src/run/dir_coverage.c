@@ -1,0 +1,293 @@
+/* How complete an answer from a folder is: DESIGN's coverage.  What was not captured
+ * because nobody captured then is said but no fault; what is missing from between a
+ * capture's start and end is. */
+#include "run/dir_impl.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+
+#define TIME_SIZE 40
+#define NS        INT64_C(1000000000)
+#define MS        INT64_C(1000000)
+
+static const char *const whys[] = {
+	[STORE_WHY_RING] = "the ring was full",
+	[STORE_WHY_QUEUE] = "a queue was full",
+	[STORE_WHY_DISK] = "they could not be written",
+	[STORE_WHY_LIMIT] = "the store was full",
+	[STORE_WHY_AWAY] = "the interface was away",
+	[STORE_WHY_NIC] = "lost before the capture, by the interface or the kernel",
+};
+#define N_WHYS (sizeof(whys) / sizeof(whys[0]))
+
+static const char *const why_words[] = {
+	[STORE_WHY_RING] = "ring",   [STORE_WHY_QUEUE] = "queue", [STORE_WHY_DISK] = "disk",
+	[STORE_WHY_LIMIT] = "limit", [STORE_WHY_AWAY] = "away",   [STORE_WHY_NIC] = "nic",
+};
+
+static const char *const states[] = {
+	[STORE_FINISHED] = "finished",
+	[STORE_RUNNING] = "running",
+	[STORE_KILLED] = "killed",
+};
+
+/* "2026-11-21T10:00:00.123Z" */
+static const char *iso(int64_t ts, char to[TIME_SIZE])
+{
+	int64_t sec = ts / NS - (ts % NS < 0);
+	time_t t = (time_t)sec;
+	struct tm tm;
+	size_t n;
+
+	if (!gmtime_r(&t, &tm))
+		return "?";
+	n = strftime(to, TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(to + n, TIME_SIZE - n, ".%03dZ", (int)((ts - sec * NS) / MS));
+	return to;
+}
+
+static __attribute__((format(printf, 2, 3))) void remark(struct run_dir *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (d->n_remarks == DIR_REMARKS_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(d->remarks[d->n_remarks].text, sizeof(d->remarks[0].text), fmt, ap);
+	va_end(ap);
+	d->n_remarks++;
+}
+
+static bool meets(const struct run_dir *d, int64_t from, int64_t to)
+{
+	return from <= d->to && to >= d->from;
+}
+
+static bool is_asked(const struct run_dir *d, const struct store_run *u)
+{
+	return meets(d, u->start, u->end);
+}
+
+/* Whether a gap is one of the answer: packets that were only not kept count in flows. */
+static bool matters(const struct run_dir *d, const struct store_run *u, const struct store_gap *g)
+{
+	if (!meets(d, g->from, g->to) || g->why >= N_WHYS || !whys[g->why])
+		return false;
+	return (g->why != STORE_WHY_LIMIT && g->why != STORE_WHY_DISK) || d->packets ||
+	       u->state != STORE_FINISHED;
+}
+
+static void note_gaps(struct run_dir *d, const struct store_run *u, enum store_why why)
+{
+	char name[DIR_NAME_SIZE], from[TIME_SIZE], to[TIME_SIZE], count[48] = "packets";
+	int64_t min = INT64_MAX, max = INT64_MIN;
+	uint64_t packets = 0;
+	size_t i, n = 0;
+
+	for (i = 0; i < u->n_gaps; i++) {
+		const struct store_gap *g = &u->gaps[i];
+
+		if (g->why != why || !matters(d, u, g))
+			continue;
+		n++;
+		packets += g->count;
+		min = g->from < min ? g->from : min;
+		max = g->to > max ? g->to : max;
+	}
+	if (!n)
+		return;
+	if (packets)
+		snprintf(count, sizeof(count), "%" PRIu64 " packets", packets);
+	dir_note(d, "capture %s: %s missing between %s and %s: %s", dir_name(u, name), count,
+		 iso(min, from), iso(max, to), whys[why]);
+}
+
+static bool is_same_stream(const struct store_run *a, const struct store_run *b)
+{
+	return a->shard == b->shard && strcmp(a->capture, b->capture) == 0;
+}
+
+/* A capture that was killed and begun again did not see what came in between. */
+static void note_restart(struct run_dir *d, const struct store_run *runs, size_t n, size_t i)
+{
+	char name[DIR_NAME_SIZE], from[TIME_SIZE], to[TIME_SIZE];
+	size_t k;
+
+	for (k = i + 1; k < n; k++) {
+		if (!is_same_stream(&runs[i], &runs[k]))
+			continue;
+		if (runs[k].start > runs[i].end && meets(d, runs[i].end, runs[k].start))
+			dir_note(d,
+				 "capture %s: nothing was captured between %s, when it was "
+				 "killed, and %s, when it began again",
+				 dir_name(&runs[i], name), iso(runs[i].end, from),
+				 iso(runs[k].start, to));
+		return;
+	}
+}
+
+static void note_run(struct run_dir *d, const struct store_run *u)
+{
+	char name[DIR_NAME_SIZE], end[TIME_SIZE];
+	unsigned why;
+
+	for (why = 0; why < N_WHYS; why++)
+		note_gaps(d, u, (enum store_why)why);
+	if (u->rows_dropped)
+		dir_note(d, "capture %s: %" PRIu64 " flows were not kept: the store was full",
+			 dir_name(u, name), u->rows_dropped);
+	if (u->state == STORE_KILLED && d->to >= u->end)
+		dir_note(d,
+			 "capture %s was killed after %s: what came in its last second may be "
+			 "missing",
+			 dir_name(u, name), iso(u->end, end));
+	if (u->rebuilt && u->raw_limit != UINT64_MAX)
+		dir_note(d, "capture %s: its flows count only packets that were kept",
+			 dir_name(u, name));
+}
+
+/* The times at which a capture ran, those of its shards and runs that meet as one. */
+static void remark_held(struct run_dir *d, const struct store_run *runs, size_t n, size_t i)
+{
+	char name[DIR_NAME_SIZE], from[TIME_SIZE], to[TIME_SIZE];
+	const struct store_run *u = &runs[i];
+	bool running = u->state == STORE_RUNNING;
+	int64_t end = u->end;
+	size_t k;
+
+	/* Runs are in the order of their starts: an earlier one may have said this. */
+	for (k = 0; k < i; k++)
+		if (strcmp(runs[k].capture, u->capture) == 0 && is_asked(d, &runs[k]) &&
+		    runs[k].end >= u->start)
+			return;
+	for (k = i + 1; k < n; k++) {
+		if (strcmp(runs[k].capture, u->capture) != 0 || runs[k].start > end)
+			continue;
+		end = runs[k].end > end ? runs[k].end : end;
+		running |= runs[k].state == STORE_RUNNING;
+	}
+	remark(d, "held: capture %s from %s to %s%s", dir_name(u, name), iso(u->start, from),
+	       iso(end, to), running ? ", and is running" : "");
+}
+
+static void remark_nothing(struct run_dir *d, size_t n)
+{
+	char from[TIME_SIZE], to[TIME_SIZE];
+	int64_t first = 0, last = 0;
+
+	if (n == 0) {
+		remark(d, "nothing is held here");
+		return;
+	}
+	run_dir_span(d, &first, &last);
+	remark(d, "nothing was held at that time; captures here begin at %s and end at %s",
+	       iso(first, from), iso(last, to));
+}
+
+void dir_cover(struct run_dir *d)
+{
+	const struct store_run *runs;
+	size_t n, i, asked = 0;
+
+	if (d->covered)
+		return;
+	d->covered = true;
+	runs = store_read_runs(d->read, &n);
+	for (i = 0; i < n; i++) {
+		if (runs[i].state == STORE_KILLED)
+			note_restart(d, runs, n, i);
+		if (!is_asked(d, &runs[i]))
+			continue;
+		asked++;
+		note_run(d, &runs[i]);
+		remark_held(d, runs, n, i);
+	}
+	if (d->packets && d->n_missed)
+		dir_note(d, "%" PRIu64 " packets of these flows were not kept", d->n_missed);
+	if (!asked)
+		remark_nothing(d, n);
+}
+
+static void add_text(struct buf *to, const char *key, const char *text)
+{
+	buf_addf(to, "\"%s\":", key);
+	json_escape(to, text, strlen(text));
+}
+
+/* Milliseconds since the epoch, as all times in JSON. */
+static void add_time(struct buf *to, const char *key, int64_t ts)
+{
+	buf_addf(to, "\"%s\":%" PRId64, key, ts / MS - (ts % MS < 0));
+}
+
+static void add_held(struct buf *to, const struct store_run *u)
+{
+	buf_addch(to, '{');
+	add_text(to, "capture", u->capture);
+	buf_addf(to, ",\"shard\":%u,", u->shard);
+	add_time(to, "from", u->start);
+	buf_addch(to, ',');
+	add_time(to, "to", u->end);
+	buf_addch(to, ',');
+	add_text(to, "state", states[u->state]);
+	buf_addf(to,
+		 ",\"packets_kept\":%" PRIu64 ",\"packets_limited\":%" PRIu64
+		 ",\"packets_dropped\":%" PRIu64 "}",
+		 u->kept, u->raw_limited, u->dropped);
+}
+
+static void add_gap(struct buf *to, const struct store_run *u, const struct store_gap *g)
+{
+	buf_addch(to, '{');
+	add_text(to, "capture", u->capture);
+	if (g->iface < u->n_ifaces && u->ifaces[g->iface].name) {
+		buf_addch(to, ',');
+		add_text(to, "interface", u->ifaces[g->iface].name);
+	}
+	buf_addch(to, ',');
+	add_time(to, "from", g->from);
+	buf_addch(to, ',');
+	add_time(to, "to", g->to);
+	buf_addch(to, ',');
+	add_text(to, "why", why_words[g->why]);
+	if (g->count)
+		buf_addf(to, ",\"packets\":%" PRIu64, g->count);
+	buf_addch(to, '}');
+}
+
+void run_dir_coverage(struct run_dir *d, struct buf *to)
+{
+	const struct store_run *runs;
+	size_t n, i, k, said = 0;
+
+	dir_cover(d);
+	runs = store_read_runs(d->read, &n);
+	buf_addf(to, "{\"complete\":%s,\"held\":[", d->stats.incomplete ? "false" : "true");
+	for (i = 0; i < n; i++) {
+		if (!is_asked(d, &runs[i]))
+			continue;
+		buf_addstr(to, said++ ? "," : "");
+		add_held(to, &runs[i]);
+	}
+	buf_addstr(to, "],\"gaps\":[");
+	said = 0;
+	for (i = 0; i < n; i++) {
+		for (k = 0; is_asked(d, &runs[i]) && k < runs[i].n_gaps; k++) {
+			if (!matters(d, &runs[i], &runs[i].gaps[k]))
+				continue;
+			buf_addstr(to, said++ ? "," : "");
+			add_gap(to, &runs[i], &runs[i].gaps[k]);
+		}
+	}
+	buf_addf(to, "],\"packets_missing\":%" PRIu64 ",\"notes\":[", d->packets ? d->n_missed : 0);
+	for (i = 0; i < d->stats.n_notes; i++) {
+		buf_addstr(to, i ? "," : "");
+		json_escape(to, d->notes[i].text, strlen(d->notes[i].text));
+	}
+	buf_addstr(to, "]}");
+}
