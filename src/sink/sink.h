@@ -54,6 +54,11 @@ struct sink_stats {
  * is replaced.  -errno with 'err' set; '*ret' untouched. */
 int sink_open(struct sink **ret, const char *spec, const struct sink_conf *conf, struct err *err);
 
+/* The same into an open file, pipe or socket: 'fd' is taken over, also on failure.
+ * 'name' decides SINK_BY_NAME and stands in messages. */
+int sink_file_new(struct sink **ret, int fd, const char *name, const struct sink_conf *conf,
+		  struct err *err);
+
 /* A sink that keeps copies, for tests. */
 int sink_mem_new(struct sink **ret);
 const struct pkt *sink_mem_pkts(const struct sink *s, size_t *ret_n);

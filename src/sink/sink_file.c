@@ -301,38 +301,53 @@ static int set_texts(struct file *f, const struct sink_conf *c)
 	return 0;
 }
 
-static int file_open(struct sink **ret, const char *arg, const struct sink_conf *conf,
-		     struct err *err)
+/* 'fd' is taken over, also on failure. */
+static int file_new(struct sink **ret, int fd, const char *name, const struct sink_conf *conf,
+		    struct err *err)
 {
 	CLEANUP(sink_freep) struct sink *s = NULL;
 	struct file *f = calloc(1, sizeof(*f));
 	int r;
 
-	if (!f)
+	if (!f) {
+		if (fd != STDOUT_FILENO)
+			close(fd);
 		return err_set(err, -ENOMEM, "out of memory");
-	f->fd = -1;
+	}
+	f->fd = fd;
 	f->sink.ops = &sink_file;
 	s = &f->sink;
 
-	f->ng = is_ng(conf->format, arg);
+	f->ng = is_ng(conf->format, name);
 	f->has_linktype = conf->has_linktype;
 	f->linktype = conf->linktype;
 	f->snaplen = conf->snaplen ? conf->snaplen : SINK_SNAPLEN_DEFAULT;
-	f->path = strdup(arg);
+	f->path = strdup(name);
 	r = f->path ? set_texts(f, conf) : -ENOMEM;
 	if (r == 0)
 		r = buf_reserve(&f->buf, FILE_BUFFER + FILE_BUFFER / 2);
 	if (r < 0)
 		return err_set(err, r, "out of memory");
-
-	f->fd = strcmp(arg, "-")
-			? open(arg, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, MODE)
-			: STDOUT_FILENO;
-	if (f->fd < 0)
-		return err_set(err, -errno, "cannot create '%s': %s", arg, strerror(errno));
-
 	*ret = TAKE_PTR(s);
 	return 0;
+}
+
+static int file_open(struct sink **ret, const char *arg, const struct sink_conf *conf,
+		     struct err *err)
+{
+	int fd = STDOUT_FILENO;
+
+	if (strcmp(arg, "-") != 0)
+		fd = open(arg, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, MODE);
+	if (fd < 0)
+		return err_set(err, -errno, "cannot create '%s': %s", arg, strerror(errno));
+	return file_new(ret, fd, arg, conf, err);
+}
+
+int sink_file_new(struct sink **ret, int fd, const char *name, const struct sink_conf *conf,
+		  struct err *err)
+{
+	return file_new(ret, fd, name, conf, err);
 }
 
 const struct sink_ops sink_file = {

@@ -12,7 +12,8 @@
 #include "base/cleanup.h"
 
 #define ETH(type) 0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, (type) >> 8, (type)&0xff
-#define IP4(len, proto) 0x45, 0, (len) >> 8, (len)&0xff, 0, 7, 0x40, 0, 64, proto, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2
+#define IP4(len, proto)                                                                            \
+	0x45, 0, (len) >> 8, (len)&0xff, 0, 7, 0x40, 0, 64, proto, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2
 
 static void check(const uint8_t *frame, uint32_t cap, uint32_t len, const char *want)
 {
@@ -38,12 +39,12 @@ static void check(const uint8_t *frame, uint32_t cap, uint32_t len, const char *
 
 static void tcp(void **state)
 {
-	static const uint8_t syn[] = {ETH(0x0800), IP4(44, 6), 0x9c, 0x40, 1, 0xbb, 0, 0, 0, 5,
-				      0, 0, 0, 0, 0x60, 0x02, 0xfa, 0xf0, 0, 0, 0, 0,
-				      2, 4, 5, 0xb4};
-	static const uint8_t data[] = {ETH(0x0800), IP4(43, 6), 0x9c, 0x40, 1, 0xbb, 0, 0, 0, 6,
-				       0, 0, 0, 9, 0x50, 0x18, 0x01, 0xf6, 0, 0, 0, 0,
-				       'a', 'b', 'c'};
+	static const uint8_t syn[] = {
+		ETH(0x0800), IP4(44, 6), 0x9c, 0x40, 1,    0xbb, 0, 0, 0, 5, 0, 0, 0,
+		0,           0x60,       0x02, 0xfa, 0xf0, 0,    0, 0, 0, 2, 4, 5, 0xb4};
+	static const uint8_t data[] = {
+		ETH(0x0800), IP4(43, 6), 0x9c, 0x40, 1,    0xbb, 0, 0, 0, 6,   0,   0,  0,
+		9,           0x50,       0x18, 0x01, 0xf6, 0,    0, 0, 0, 'a', 'b', 'c'};
 
 	(void)state;
 	check(syn, sizeof(syn), sizeof(syn),
@@ -59,11 +60,12 @@ static void tcp(void **state)
 static void others(void **state)
 {
 	static const uint8_t echo[] = {ETH(0x0800), IP4(32, 1), 8, 0, 0, 0, 0, 1, 0, 2, 1, 2, 3, 4};
-	static const uint8_t udp[] = {ETH(0x8100), 0, 5, 8, 0, IP4(30, 17), 0x27, 0x10, 0x27, 0x11,
-				      0, 10, 0, 0, 'x', 'y'};
+	static const uint8_t udp[] = {ETH(0x8100), 0,    5, 8,  0, IP4(30, 17), 0x27, 0x10,
+				      0x27,        0x11, 0, 10, 0, 0,           'x',  'y'};
 	static const uint8_t lldp[] = {ETH(0x88cc), 2, 7, 4, 0, 0, 0, 0, 0, 0};
-	static const uint8_t late[] = {ETH(0x0800), 0x45, 0, 0, 28, 0, 7, 0, 1, 64, 17, 0, 0,
-				       192, 0, 2, 1, 192, 0, 2, 2, 1, 2, 3, 4, 5, 6, 7, 8};
+	static const uint8_t late[] = {ETH(0x0800), 0x45, 0, 0,   28, 0, 7, 0,   1, 64,
+				       17,          0,    0, 192, 0,  2, 1, 192, 0, 2,
+				       2,           1,    2, 3,   4,  5, 6, 7,   8};
 
 	(void)state;
 	check(echo, sizeof(echo), sizeof(echo),
@@ -80,7 +82,7 @@ static void tunnel(void **state)
 {
 	/* IP in IP, UDP inside. */
 	static const uint8_t f[] = {ETH(0x0800), IP4(50, 4), IP4(30, 17), 0x27, 0x10, 0x27, 0x11,
-				    0, 10, 0, 0, 'x', 'y'};
+				    0,           10,         0,           0,    'x',  'y'};
 
 	(void)state;
 	check(f, sizeof(f), sizeof(f),

@@ -1,0 +1,477 @@
+/* trawl capture: packets from interfaces to lines, files or a folder. */
+#include "cli/cmds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyse/an_print.h"
+#include "base/cleanup.h"
+#include "cli/capture_show.h"
+#include "cli/common.h"
+#include "cli/system.h"
+#include "filter/filter.h"
+#include "priv/priv.h"
+#include "run/live.h"
+#include "run/priv_files.h"
+#include "sink/sink.h"
+#include "store/store.h"
+
+#define CAPTURE_FLOWS_DEFAULT 500000 /* in memory at once: DESIGN's default for live captures */
+#define FILE_MODE             0600
+
+struct capture_opts {
+	struct opt_list ifaces;
+	bool no_promisc, headers_only;
+	int direction;
+	uint64_t snaplen, buffer_total;
+
+	const char *write;
+	int file_type;
+	const char *dir, *name;
+	const char *raw_limit; /* a number, or "all" */
+	uint64_t max_bytes;
+	bool utc, numeric;
+
+	uint64_t count;
+	int64_t duration;
+
+	int stats;
+	struct cli_flow_opts flow;
+	uint64_t threads, max_memory;
+	bool resources, quiet;
+};
+
+static const char *const directions[] = {
+	[LIVE_BOTH] = "inout",
+	[LIVE_IN] = "in",
+	[LIVE_OUT] = "out",
+	NULL,
+};
+static const char *const file_types[] = {
+	[SINK_BY_NAME] = "auto",
+	[SINK_PCAPNG] = "pcapng",
+	[SINK_PCAP] = "pcap",
+	NULL,
+};
+enum capture_stats { STATS_AUTO, STATS_NONE, STATS_LINE, STATS_JSONL };
+static const char *const stats_words[] = {"auto", "none", "line", "jsonl", NULL};
+
+/* clang-format off */
+static const struct opt in_table[] = {
+	{"interface", 'i', OPT_LIST, offsetof(struct capture_opts, ifaces), "IF", NULL,
+	 "interface to capture on: a name, a glob in quotes, 'any' for all, or netns:NAME/IF in a network namespace; default: that of the default route"},
+	{"no-promiscuous-mode", 'p', OPT_FLAG, offsetof(struct capture_opts, no_promisc), NULL, NULL,
+	 "leave the interface as it is: only what is meant for this host"},
+	{"direction", 'Q', OPT_ENUM, offsetof(struct capture_opts, direction), "WAY", "inout",
+	 "which packets, as the interface sees it: what it receives (in), what it sends (out) or both", .words = directions},
+	{"snapshot-length", 's', OPT_U64, offsetof(struct capture_opts, snaplen), "N", "0",
+	 "keep the first N bytes of each packet; 0: all", .max = 262144},
+	{"headers-only", 0, OPT_FLAG, offsetof(struct capture_opts, headers_only), NULL, NULL,
+	 "keep headers up to the transport's, no payload"},
+	{"buffer-total", 0, OPT_SIZE, offsetof(struct capture_opts, buffer_total), "SIZE", "256M",
+	 "memory for packets on their way, of all interfaces together", .min = 1 << 20},
+};
+
+static const struct opt out_table[] = {
+	{"write", 'w', OPT_STR, offsetof(struct capture_opts, write), "FILE", NULL,
+	 "write packets to FILE ('-': standard output) instead of printing them; pcapng, or classic pcap for names in .pcap", .conflicts = "dir"},
+	{"file-type", 'F', OPT_ENUM, offsetof(struct capture_opts, file_type), "TYPE", "auto",
+	 "of -w: pcapng or pcap; auto goes by the name", .words = file_types},
+	{"dir", 0, OPT_STR, offsetof(struct capture_opts, dir), "DIR", NULL,
+	 "keep packets with their flows in the folder DIR, for 'trawl query --dir DIR'; it is made if it is missing"},
+	{"name", 0, OPT_STR, offsetof(struct capture_opts, name), "NAME", "capture",
+	 "of --dir: the capture's name there"},
+	{"rawpacket-limit", 0, OPT_STR, offsetof(struct capture_opts, raw_limit), "N", "all",
+	 "of --dir: keep the first N packets of each flow; 0: none, only flows"},
+	{"max-bytes", 0, OPT_SIZE, offsetof(struct capture_opts, max_bytes), "SIZE", "0",
+	 "of --dir: stop keeping packets when the folder has SIZE bytes, and say so; 0: no limit"},
+	{"utc", 0, OPT_FLAG, offsetof(struct capture_opts, utc), NULL, NULL,
+	 "print times in UTC instead of local time"},
+	{"numeric", 'n', OPT_FLAG, offsetof(struct capture_opts, numeric), NULL, NULL,
+	 "accepted because other tools want it: no name is ever resolved"},
+};
+
+static const struct opt end_table[] = {
+	{"count", 'c', OPT_U64, offsetof(struct capture_opts, count), "N", "0",
+	 "end after N packets; 0: do not"},
+	{"duration", 0, OPT_DUR, offsetof(struct capture_opts, duration), "TIME", "0s",
+	 "end after TIME, as in 10m; 0: do not"},
+};
+
+static const struct opt run_table[] = {
+	{"stats", 0, OPT_ENUM, offsetof(struct capture_opts, stats), "HOW", "auto",
+	 "numbers once a second on stderr: a line drawn over and over, or JSON lines; auto is a line on a terminal, else none; SIGUSR1 asks for them at any time", .words = stats_words},
+	{"threads", 0, OPT_U64, offsetof(struct capture_opts, threads), "N", "1",
+	 "of --dir: threads that share the packets; both directions of a flow stay together", .min = 1, .max = LIVE_THREADS_MAX},
+	{"max-memory", 0, OPT_SIZE, offsetof(struct capture_opts, max_memory), "SIZE", NULL,
+	 "memory for flows; default: half of the machine's", .min = 1 << 20},
+	{"resources", 0, OPT_FLAG, offsetof(struct capture_opts, resources), NULL, NULL,
+	 "say at the end on stderr: CPU time, peak memory"},
+	{"quiet", 'q', OPT_FLAG, offsetof(struct capture_opts, quiet), NULL, NULL,
+	 "no remarks and no numbers; packets that were dropped are still said"},
+};
+
+static const struct opt_set sets[] = {
+	{"Input", OPT_TABLE(in_table), 0},
+	{"Output", OPT_TABLE(out_table), 0},
+	{"End", OPT_TABLE(end_table), 0},
+	{"Flows of --dir", cli_flow_table, CLI_FLOW_OPTIONS, offsetof(struct capture_opts, flow)},
+	{"Running", OPT_TABLE(run_table), 0},
+};
+/* clang-format on */
+
+/* One run of the command. */
+struct capture {
+	struct cli *cli;
+	const struct capture_opts *opts;
+	struct priv *priv;
+	struct priv_files *files;
+	struct sink *sink;
+	struct store *store;
+	struct run_live *live;
+	struct capture_show show;
+	struct an_print_conf print;
+	struct buf lines;
+	struct buf filter;
+	char first[64]; /* the interface where none is named */
+};
+
+static volatile sig_atomic_t asked; /* SIGUSR1 */
+
+static void on_ask(int sig)
+{
+	(void)sig;
+	asked = 1;
+}
+
+static void tick(void *arg, const struct run_live_stats *s)
+{
+	struct capture *c = arg;
+
+	if (asked) {
+		asked = 0;
+		capture_print_line(&c->show, s);
+	}
+	capture_tick(&c->show, s);
+}
+
+static void say(void *arg, const char *text)
+{
+	struct capture *c = arg;
+
+	cli_clear(c->cli);
+	cli_say(c->cli, "%s", text);
+}
+
+static int add_line(void *arg, const struct pkt *p, const struct dec *d, size_t n,
+		    const char *iface)
+{
+	struct capture *c = arg;
+
+	an_print(&c->print, p, d, n, iface, &c->lines);
+	return buf_err(&c->lines);
+}
+
+/* What came together is written together: at once, since somebody watches. */
+static int write_lines(void *arg)
+{
+	struct capture *c = arg;
+	int r = 0;
+
+	if (c->lines.len) {
+		cli_clear(c->cli);
+		r = cli_write(NULL, c->lines.p, c->lines.len);
+	}
+	buf_clear(&c->lines);
+	return r;
+}
+
+/* The interface of the default route, which most people mean. */
+static int default_iface(char ret[64], struct err *err)
+{
+	CLEANUP(fclosep) FILE *f = fopen("/proc/net/route", "re");
+	char line[256], name[64];
+	unsigned dst, mask;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%63s %x %*x %*x %*d %*d %*d %x", name, &dst, &mask) == 3 &&
+		    !dst && !mask) {
+			memcpy(ret, name, sizeof(name));
+			return 0;
+		}
+	}
+	return err_set(err, -ENODEV,
+		       "there is no default route: name an interface with -i ('trawl interfaces' "
+		       "lists them)");
+}
+
+static int raw_limit(const struct capture_opts *o, uint64_t *ret, struct err *err)
+{
+	char *end;
+
+	*ret = UINT64_MAX;
+	if (strcmp(o->raw_limit, "all") == 0)
+		return 0;
+	errno = 0;
+	*ret = strtoull(o->raw_limit, &end, 10);
+	if (errno || *end || end == o->raw_limit || o->raw_limit[0] == '-')
+		return err_set(err, -EINVAL,
+			       "--rawpacket-limit: '%s' is neither a number nor 'all'",
+			       o->raw_limit);
+	return 0;
+}
+
+/* A plain file is made by the opener, in its folder; what is there already and is no
+ * file (a pipe, a device) is opened by us. */
+static int open_output(struct capture *c, const char *path, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	CLEANUP(freep) char *folder = NULL;
+	struct stat st;
+	int dir, fd, r;
+
+	if (strcmp(path, "-") == 0)
+		return STDOUT_FILENO;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		if (S_ISDIR(st.st_mode))
+			return err_set(err, -EISDIR, "'%s' is a folder; --dir keeps packets in one",
+				       path);
+		fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		return fd < 0 ? err_set(err, -errno, "cannot open '%s': %s", path, strerror(errno))
+			      : fd;
+	}
+	folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+	if (!folder)
+		return err_set(err, -ENOMEM, "out of memory");
+	r = priv_dir_grant(c->priv, folder, &dir, err);
+	if (r == 0)
+		r = priv_create(c->priv, dir, slash ? slash + 1 : path,
+				O_WRONLY | O_CREAT | O_TRUNC, FILE_MODE, &fd, err);
+	return r < 0 ? err_wrap(err, r, "cannot create '%s'", path) : fd;
+}
+
+static int open_sink(struct capture *c, struct err *err)
+{
+	const struct sink_conf conf = {
+		.format = (enum sink_format)c->opts->file_type,
+		.snaplen = (uint32_t)c->opts->snaplen,
+		.app = "trawl " TRAWL_VERSION,
+	};
+	int fd = open_output(c, c->opts->write, err);
+
+	return fd < 0 ? fd : sink_file_new(&c->sink, fd, c->opts->write, &conf, err);
+}
+
+static int open_store(struct capture *c, struct err *err)
+{
+	CLEANUP(buf_done) struct buf spec = BUF_INIT;
+	struct store_conf conf = {
+		.app = "trawl " TRAWL_VERSION,
+		.snaplen = (uint32_t)c->opts->snaplen,
+		.max_bytes = c->opts->max_bytes,
+	};
+	int dir, r;
+
+	r = raw_limit(c->opts, &conf.raw_limit, err);
+	if (r == 0)
+		r = priv_dir_grant(c->priv, c->opts->dir, &dir, err);
+	if (r == 0 && priv_files_new(&c->files, c->priv, dir) < 0)
+		r = err_set(err, -ENOMEM, "out of memory");
+	if (r < 0)
+		return r;
+	conf.files = priv_files_ops(c->files);
+	buf_addf(&spec, "local:%s", c->opts->dir);
+	if (buf_err(&spec))
+		return err_set(err, -ENOMEM, "out of memory");
+	return store_open(&c->store, buf_str(&spec), &conf, err);
+}
+
+/* So that a person, or a script, knows that nothing is missed from now on. */
+static void say_start(const struct capture *c)
+{
+	CLEANUP(buf_done) struct buf b = BUF_INIT;
+	const struct opt_list *l = &c->opts->ifaces;
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		buf_addf(&b, "%s%s", i ? ", " : "", l->v[i]);
+	if (!l->n)
+		buf_addf(&b, "%s, the default route's interface", c->first);
+	if (c->opts->write || c->opts->dir)
+		buf_addf(&b, ", to %s", c->opts->write ? c->opts->write : c->opts->dir);
+	cli_say(c->cli, "capturing on %s; Ctrl-C ends it", buf_str(&b));
+}
+
+static int open_live(struct capture *c, struct err *err)
+{
+	const struct capture_opts *o = c->opts;
+	const char *one = c->first;
+	struct run_live_conf conf = {
+		.ifaces = o->ifaces.v,
+		.n_ifaces = o->ifaces.n,
+		.filter = buf_str(&c->filter),
+		.promisc = !o->no_promisc,
+		.headers_only = o->headers_only,
+		.snaplen = (uint32_t)o->snaplen,
+		.dir = (enum live_dir)o->direction,
+		.buffer_total = o->buffer_total,
+		.threads = (unsigned)o->threads,
+		.flow =
+			{
+				.idle = o->flow.idle,
+				.hold = o->flow.hold,
+				.key_mode = (enum flow_key_mode)o->flow.key_mode,
+				.max_flows = o->flow.max_flows ? o->flow.max_flows
+							       : CAPTURE_FLOWS_DEFAULT,
+				.max_memory = o->max_memory ? o->max_memory : cli_half_memory(),
+			},
+		.max_packets = o->count,
+		.duration = o->duration,
+		.sink = c->sink,
+		.store = c->store,
+		.capture = o->name,
+		.tick = tick,
+		.tick_arg = c,
+		.say = say,
+		.say_arg = c,
+		.stop = cli_stop(),
+	};
+	int r;
+
+	if (!o->ifaces.n) {
+		r = default_iface(c->first, err);
+		if (r < 0)
+			return r;
+		conf.ifaces = &one;
+		conf.n_ifaces = 1;
+	}
+	if (!c->sink && !c->store) {
+		conf.line = add_line;
+		conf.lines_end = write_lines;
+		conf.line_arg = c;
+	}
+	own_add_ssh(&conf.own, getenv("SSH_CONNECTION"));
+	own_add_socket(&conf.own, STDOUT_FILENO);
+	c->print = (struct an_print_conf){.utc = o->utc, .ifaces = true};
+	return run_live_new(&c->live, c->priv, &conf, err);
+}
+
+static int open_all(struct capture *c, const struct opt_list *operands, struct err *err)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < operands->n; i++)
+		buf_addf(&c->filter, "%s%s", i ? " " : "", operands->v[i]);
+	if (buf_err(&c->filter))
+		return err_set(err, -ENOMEM, "out of memory");
+	r = filter_check(buf_str(&c->filter), NULL, NULL, err);
+	if (r < 0)
+		return err_wrap(err, r, "filter");
+	r = priv_new(&c->priv, err);
+	if (r == 0)
+		r = priv_missing(c->priv, PRIV_PACKET, err);
+	if (r == 0 && c->opts->write)
+		r = open_sink(c, err);
+	if (r == 0 && c->opts->dir)
+		r = open_store(c, err);
+	if (r == 0)
+		r = open_live(c, err);
+	/* From here no privilege: what follows looks into packets. */
+	if (r == 0)
+		r = priv_drop(c->priv, PRIV_PROFILE_CAPTURE, err);
+	return r;
+}
+
+static void close_all(struct capture *c)
+{
+	run_live_free(c->live);
+	sink_free(c->sink);
+	store_close(c->store);
+	priv_files_free(c->files);
+	priv_free(c->priv);
+	buf_done(&c->lines);
+	buf_done(&c->filter);
+}
+
+/* The account, and whether something of the wanted is missing. */
+static int report(struct capture *c, int status)
+{
+	const struct run_live_stats *s = run_live_stats(c->live);
+	const struct run_live_iface *t = &s->total;
+	uint64_t lost = t->dropped_ring + t->dropped_disk + t->dropped_limit;
+
+	cli_clear(c->cli);
+	if (!c->cli->quiet || lost)
+		capture_print_ledger(s);
+	if (c->opts->resources)
+		cli_resources(0);
+	return status == CLI_DONE && lost ? CLI_INCOMPLETE : status;
+}
+
+static int capture_run(struct cli *cli, void *opts, const struct opt_list *operands)
+{
+	struct capture_opts *o = opts;
+	struct capture c = {
+		.cli = cli,
+		.opts = o,
+		.lines = BUF_INIT,
+		.filter = BUF_INIT,
+		.show = {.cli = cli},
+	};
+	struct sigaction sa = {.sa_handler = on_ask};
+	struct err err = {0};
+	int r, status = CLI_DONE;
+
+	cli->quiet = o->quiet;
+	c.show.jsonl = o->stats == STATS_JSONL;
+	c.show.line =
+		o->stats == STATS_LINE || (o->stats == STATS_AUTO && cli->err_terminal &&
+					   !o->quiet && (o->write || o->dir || !cli->out_terminal));
+	r = open_all(&c, operands, &err);
+	if (r == -EINVAL && !c.priv)
+		status = cli_point(&err, buf_str(&c.filter));
+	else if (r < 0)
+		status = cli_fail(&err);
+	if (r == 0) {
+		sigaction(SIGUSR1, &sa, NULL);
+		say_start(&c);
+		r = run_live_run(c.live, &err);
+		if (r == 0 && c.sink)
+			r = sink_finish(c.sink, &err);
+		if (r < 0 && r != -EPIPE)
+			status = cli_fail(&err);
+		status = report(&c, status);
+	}
+	close_all(&c);
+	return status;
+}
+
+static const char *const examples[] = {
+	"trawl capture -i eth0 port 53",
+	"trawl capture -i any -w out.pcapng -c 1000",
+	"trawl capture -i veth1 -i veth2 --dir d 'icmp or icmp6'",
+	"trawl capture -i netns:blue/eth0 --headers-only --dir d --duration 10m",
+	NULL,
+};
+
+static const struct opt_cmd capture_opt = {
+	.name = "capture",
+	.operands = "[PCAP-FILTER]",
+	.brief = "packets from interfaces, printed, written to a file or kept with their flows",
+	.about = "Captures on network interfaces. Without -w or --dir prints a line for each "
+		 "packet. The filter means the frame as it is on the wire, VLAN tags included. At "
+		 "the end says on stderr what became of every packet that was seen.",
+	.examples = examples,
+	.sets = sets,
+	.n_sets = sizeof(sets) / sizeof(sets[0]),
+	.size = sizeof(struct capture_opts),
+};
+
+const struct cli_cmd cmd_capture = {"Capture", &capture_opt, capture_run};

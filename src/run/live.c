@@ -1,0 +1,555 @@
+#include "run/live.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/stop.h"
+#include "capture/src.h"
+#include "flow/flow_schema.h"
+#include "run/live_impl.h"
+#include "sink/sink.h"
+#include "store/store.h"
+
+#define TICK_NS INT64_C(250000000) /* expiry, writing */
+#define SHOW_NS INT64_C(1000000000)
+
+static bool has_enough(const struct run_live *r)
+{
+	return atomic_load_explicit(&r->over, memory_order_relaxed);
+}
+
+/* Describes interfaces that have joined to where packets go. */
+static int add_ifaces(struct live_worker *w, struct err *err)
+{
+	const struct src_iface *v;
+	size_t i = w->n_ifaces, n;
+	int number;
+
+	v = src_ifaces(w->src, &n);
+	if (n == i)
+		return 0;
+	if (live_count_grow(w) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (; i < n; i++) {
+		const struct sink_iface si = {
+			.name = v[i].name,
+			.descr = v[i].descr,
+			.filter = v[i].filter,
+			.hardware = v[i].hardware,
+			.linktype = v[i].linktype,
+			.speed = v[i].speed,
+			.ticks_per_sec = 1000000000,
+		};
+		const struct store_iface ti = {
+			.name = v[i].name,
+			.descr = v[i].descr,
+			.filter = v[i].filter,
+			.hardware = v[i].hardware,
+			.linktype = v[i].linktype,
+			.speed = v[i].speed,
+		};
+
+		number = w->r->conf.sink ? sink_iface(w->r->conf.sink, &si, err)
+			 : w->stream     ? store_iface(w->stream, &ti, err)
+					 : (int)i;
+		if (number < 0)
+			return number;
+		w->to[i] = (uint32_t)number;
+	}
+	return 0;
+}
+
+/* Rows of flows that have ended. */
+static int give_rows(struct live_worker *w, struct err *err)
+{
+	int r;
+
+	flow_rows_sort(w->rows);
+	while (flow_rows_take(w->rows, w->batch) > 0) {
+		r = store_rows(w->stream, w->batch, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int add_flows(struct live_worker *w, struct live_chunk *c, struct err *err)
+{
+	int r;
+
+	while ((r = flow_table_add(w->table, c->dec, c->n_dec, c->pkts, c->refs)) == -EAGAIN) {
+		r = give_rows(w, err);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? err_set(err, r, "out of memory") : 0;
+}
+
+static size_t levels_of(const struct live_chunk *c, size_t i)
+{
+	return (i + 1 < c->n ? c->first[i + 1] : c->n_dec) - c->first[i];
+}
+
+/* Bytes before the innermost payload. */
+static uint32_t headers_of(const struct live_chunk *c, size_t i)
+{
+	const struct pkt *p = &c->pkts[i];
+	const struct dec *d = &c->dec[c->first[i] + levels_of(c, i) - 1];
+
+	if (d->payload)
+		return (uint32_t)(d->payload - p->data);
+	/* All of it is headers, or nothing is known behind the link header. */
+	if (d->kind == DEC_LINK || d->kind == DEC_OPAQUE)
+		return p->caplen < 14 ? p->caplen : 14;
+	return p->caplen;
+}
+
+static int to_store(struct live_worker *w, struct live_chunk *c, struct err *err)
+{
+	struct store_flows flows[FLOW_BATCH];
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		flows[i] = (struct store_flows){
+			.refs = &c->refs[c->first[i]],
+			.n = (uint32_t)levels_of(c, i),
+			.keep = w->r->conf.headers_only ? headers_of(c, i) : UINT32_MAX,
+		};
+	}
+	return store_packets(w->stream, c->pkts, c->n, flows, err);
+}
+
+static int to_lines(struct live_worker *w, struct live_chunk *c, struct err *err)
+{
+	const struct src_iface *v;
+	size_t i, n;
+	int r = 0;
+
+	v = src_ifaces(w->src, &n);
+	for (i = 0; i < c->n && r == 0; i++)
+		r = w->r->conf.line(w->r->conf.line_arg, &c->pkts[i], &c->dec[c->first[i]],
+				    levels_of(c, i), v[c->pkts[i].iface].name);
+	return r < 0 ? err_set(err, r, "cannot write: %s", strerror(-r)) : 0;
+}
+
+/* Sends a chunk on; its packets carry the source's interface numbers until here. */
+static int flush(struct live_worker *w, struct err *err)
+{
+	const struct run_live_conf *conf = &w->r->conf;
+	struct live_chunk *c = &w->chunk;
+	uint32_t iface[FLOW_BATCH];
+	size_t i;
+	int r = 0;
+
+	if (!c->n)
+		return 0;
+	if (w->table)
+		r = add_flows(w, c, err);
+	if (r == 0 && conf->line)
+		r = to_lines(w, c, err);
+	for (i = 0; i < c->n; i++) {
+		iface[i] = c->pkts[i].iface;
+		if (!w->stream && conf->headers_only && headers_of(c, i) < c->pkts[i].caplen)
+			c->pkts[i].caplen = headers_of(c, i);
+		c->pkts[i].iface = w->to[iface[i]];
+	}
+	if (r == 0 && conf->sink)
+		r = sink_send(conf->sink, c->pkts, c->n, err);
+	else if (r == 0 && w->stream)
+		r = to_store(w, c, err);
+	for (i = 0; i < c->n; i++) {
+		struct live_count *n = &w->count[iface[i]];
+
+		if (r < 0)
+			n->dropped_disk++;
+		else if (!w->stream)
+			n->kept++;
+		if (r == 0 && !w->stream)
+			n->kept_bytes += c->pkts[i].caplen;
+	}
+	c->n = c->n_dec = 0;
+	return r;
+}
+
+/* Takes a packet into the chunk.  False: it is not to be kept. */
+static bool take(struct live_worker *w, const struct pkt *p)
+{
+	const struct run_live_conf *conf = &w->r->conf;
+	struct live_chunk *c = &w->chunk;
+	struct pkt *to = &c->pkts[c->n];
+	size_t n, i;
+
+	*to = *p;
+	c->first[c->n] = c->n_dec;
+	if (w->r->decode) {
+		n = dec_frame(to->linktype, to->data, to->caplen, to->len, c->dec + c->n_dec);
+		if (own_match(&conf->own, &c->dec[c->n_dec])) {
+			w->count[p->iface].own++;
+			return false;
+		}
+		for (i = 0; i < n; i++)
+			c->dec[c->n_dec + i].pkt = (uint32_t)c->n;
+		c->n_dec += n;
+	}
+	c->n++;
+	return true;
+}
+
+static int add_packets(struct live_worker *w, const struct pkt *pkts, size_t n, struct err *err)
+{
+	struct run_live *r = w->r;
+	uint64_t max = r->conf.max_packets;
+	size_t i;
+	int status = 0;
+
+	for (i = 0; i < n && status == 0 && !has_enough(r); i++) {
+		if (!take(w, &pkts[i]))
+			continue;
+		if (max && atomic_fetch_add(&r->kept, 1) + 1 >= max)
+			atomic_store(&r->over, true);
+		if (w->chunk.n == FLOW_BATCH || w->chunk.n_dec + DEC_LEVELS_MAX > FLOW_BATCH)
+			status = flush(w, err);
+	}
+	if (status == 0)
+		status = flush(w, err);
+	for (; i < n; i++)
+		w->count[pkts[i].iface].left++;
+	if (status == 0 && r->conf.lines_end)
+		status = r->conf.lines_end(r->conf.line_arg);
+	return status;
+}
+
+static void say_notes(struct live_worker *w)
+{
+	const struct src_note *v;
+	uint64_t total;
+	size_t n;
+
+	v = src_notes(w->src, &n, &total);
+	for (; w->notes < n; w->notes++)
+		if (w->number == 0 && w->r->conf.say)
+			w->r->conf.say(w->r->conf.say_arg, v[w->notes].text);
+}
+
+/* That the disk is full, or is not any more. */
+static void say_store(struct live_worker *w)
+{
+	struct store_stream_stats s;
+
+	if (!w->stream || !w->r->conf.say)
+		return;
+	store_stream_stats(w->stream, &s);
+	if (s.failed == w->store_failed)
+		return;
+	w->store_failed = s.failed;
+	w->r->conf.say(w->r->conf.say_arg, s.failed ? s.text : "packets are kept again");
+}
+
+/* What time asks for, not packets. */
+static int tick(struct live_worker *w, struct err *err)
+{
+	struct run_live *r = w->r;
+	int64_t now = live_now();
+	bool show = now / SHOW_NS != w->ticked / SHOW_NS;
+	int status = 0;
+
+	if (now >= w->ticked && now - w->ticked < TICK_NS)
+		return 0;
+	w->ticked = now;
+	if (w->table && flow_table_expire(w->table, now) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (w->table)
+		status = give_rows(w, err);
+	if (status == 0 && w->stream)
+		status = store_tick(w->stream, now, err);
+	if (status == 0 && show && r->conf.sink)
+		status = sink_flush(r->conf.sink, err);
+	say_notes(w);
+	say_store(w);
+	if (show) {
+		live_count_show(w);
+		if (w->number == 0) {
+			live_count_sum(r);
+			if (r->conf.tick)
+				r->conf.tick(r->conf.tick_arg, &r->stats);
+		}
+	}
+	if (r->conf.duration && now - r->start >= r->conf.duration)
+		atomic_store(&r->over, true);
+	return status;
+}
+
+static int capture(struct live_worker *w, struct err *err)
+{
+	struct pkt pkts[LIVE_RECV];
+	int n, r = 0;
+
+	while (r == 0 && !has_enough(w->r)) {
+		n = src_recv(w->src, pkts, LIVE_RECV);
+		if (n == 0 || n == -ECANCELED)
+			break;
+		if (n < 0 && n != -EAGAIN)
+			return err_set(err, n, "capturing failed: %s", strerror(-n));
+		r = add_ifaces(w, err);
+		if (r == 0 && n > 0)
+			r = add_packets(w, pkts, (size_t)n, err);
+		if (r == 0)
+			r = tick(w, err);
+	}
+	return r;
+}
+
+static void fill_stats(const struct run_live *r, const struct live_worker *w, size_t i,
+		       struct store_stats *ret)
+{
+	const struct run_live_iface *f = &w->shown[i];
+
+	*ret = (struct store_stats){
+		.iface = w->to[i],
+		.ts = live_now(),
+		.start = r->start,
+		.end = live_now(),
+		.has_recv = f->seen_known,
+		.has_ifdrop = f->wire_known,
+		.has_accept = f->seen_known,
+		.has_osdrop = true,
+		.has_deliv = true,
+		.recv = f->seen,
+		.ifdrop = f->rx_missed + f->rx_fifo,
+		.accept = f->seen - f->filtered,
+		.osdrop = f->dropped_ring,
+		.deliv = f->kept,
+	};
+}
+
+/* Ends flows and files. */
+static int finish(struct live_worker *w, struct err *err)
+{
+	struct run_live *r = w->r;
+	struct store_stats *all = calloc(w->n_ifaces + 1, sizeof(*all));
+	int64_t now = live_now();
+	int status = all ? 0 : err_set(err, -ENOMEM, "out of memory");
+	size_t i;
+
+	say_notes(w);
+	if (status == 0 && w->table) {
+		if (flow_table_finish(w->table, now) < 0)
+			status = err_set(err, -ENOMEM, "out of memory");
+		else
+			status = give_rows(w, err);
+	}
+	say_store(w);
+	live_count_show(w);
+	for (i = 0; status == 0 && i < w->n_shown; i++) {
+		fill_stats(r, w, i, &all[i]);
+		if (r->conf.sink) {
+			const struct store_stats *s = &all[i];
+			const struct sink_stats st = {
+				.ts = s->ts,
+				.start = s->start,
+				.end = s->end,
+				.has_recv = s->has_recv,
+				.has_ifdrop = s->has_ifdrop,
+				.has_accept = s->has_accept,
+				.has_osdrop = s->has_osdrop,
+				.has_deliv = s->has_deliv,
+				.recv = s->recv,
+				.ifdrop = s->ifdrop,
+				.accept = s->accept,
+				.osdrop = s->osdrop,
+				.deliv = s->deliv,
+			};
+
+			status = sink_stats(r->conf.sink, s->iface, &st, err);
+		}
+	}
+	if (status == 0 && w->stream)
+		status = store_finish(w->stream, now, all, w->n_shown, err);
+	free(all);
+	return status;
+}
+
+static void *work(void *arg)
+{
+	struct live_worker *w = arg;
+	struct err late = {0};
+	int r;
+
+	w->status = capture(w, &w->err);
+	/* One that fails ends all, or the rest would look whole. */
+	if (w->status < 0)
+		atomic_store(&w->r->over, true);
+	r = finish(w, w->status < 0 ? &late : &w->err);
+	if (w->status == 0)
+		w->status = r;
+	return NULL;
+}
+
+int run_live_run(struct run_live *r, struct err *err)
+{
+	unsigned i;
+	int status = 0;
+
+	for (i = 1; i < r->n_workers && status == 0; i++) {
+		status = -pthread_create(&r->workers[i].thread, NULL, work, &r->workers[i]);
+		r->workers[i].started = status == 0;
+	}
+	if (status < 0) {
+		atomic_store(&r->over, true);
+		err_set(err, status, "cannot start a thread: %s", strerror(-status));
+	} else {
+		work(&r->workers[0]);
+	}
+	for (i = 0; i < r->n_workers; i++) {
+		struct live_worker *w = &r->workers[i];
+
+		if (w->started)
+			pthread_join(w->thread, NULL);
+		if (status == 0 && w->status < 0)
+			status = err_set(err, w->status, "%s", w->err.text);
+	}
+	live_count_sum(r);
+	return status;
+}
+
+const struct run_live_stats *run_live_stats(struct run_live *r)
+{
+	return &r->stats;
+}
+
+static const char *iface_name(void *arg, uint32_t iface)
+{
+	const struct live_worker *w = arg;
+	const struct src_iface *v;
+	size_t n;
+
+	v = src_ifaces(w->src, &n);
+	return iface < n ? v[iface].name : NULL;
+}
+
+static uint64_t drops(void *arg, int64_t from, int64_t to)
+{
+	const struct live_worker *w = arg;
+
+	return w->drops.n ? drops_between(&w->drops, from, to) : 0;
+}
+
+static int init_flows(struct live_worker *w, struct err *err)
+{
+	const struct flow_rows_env env = {.arg = w, .iface_name = iface_name, .drops = drops};
+	struct flow_opts o = w->r->conf.flow;
+	struct field_set all = {0};
+	size_t f;
+	int r;
+
+	for (f = 0; f < FLOW_N_FIELDS; f++)
+		field_set_add(&all, f);
+	o.max_memory /= w->r->n_workers;
+	o.max_flows = (o.max_flows + w->r->n_workers - 1) / w->r->n_workers;
+	r = flow_table_new(&w->table, &o, err);
+	if (r < 0)
+		return r;
+	if (flow_rows_new(&w->rows, &w->table, 1, &env) < 0 ||
+	    batch_new(&w->batch, flow_schema(), &all) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	return store_stream_new(w->r->conf.store, w->r->conf.capture, w->number, w->r->start,
+				&w->stream, err);
+}
+
+static int init_worker(struct run_live *r, unsigned i, struct src *src, struct err *err)
+{
+	struct live_worker *w = &r->workers[i];
+	int status = 0;
+
+	w->r = r;
+	w->number = i;
+	w->src = src;
+	w->ticked = r->start;
+	if (r->conf.store)
+		status = init_flows(w, err);
+	if (status == 0)
+		status = add_ifaces(w, err);
+	return status;
+}
+
+static int open_all(struct run_live *r, const struct run_live_conf *c, struct err *err)
+{
+	const struct live_conf lc = {
+		.ifaces = c->ifaces,
+		.n = c->n_ifaces,
+		.promisc = c->promisc,
+		.snaplen = c->snaplen,
+		.dir = c->dir,
+		.buffer_total = c->buffer_total,
+		.threads = r->n_workers,
+		.filter = c->filter,
+	};
+	struct src *srcs[LIVE_THREADS_MAX];
+	unsigned i;
+	int status;
+
+	status = src_live_new(srcs, r->priv, &lc, c->stop, err);
+	if (status < 0)
+		return status;
+	for (i = 0; i < r->n_workers; i++)
+		r->workers[i].src = srcs[i]; /* owned from here on */
+	for (i = 0; i < r->n_workers && status == 0; i++)
+		status = init_worker(r, i, srcs[i], err);
+	return status;
+}
+
+int run_live_new(struct run_live **ret, struct priv *priv, const struct run_live_conf *conf,
+		 struct err *err)
+{
+	struct run_live *r = calloc(1, sizeof(*r));
+	int status;
+
+	if (!r)
+		return err_set(err, -ENOMEM, "out of memory");
+	pthread_mutex_init(&r->lock, NULL);
+	r->conf = *conf;
+	r->priv = priv;
+	r->n_workers = conf->threads ? conf->threads : 1;
+	r->decode = conf->store || conf->line || conf->headers_only || conf->own.n;
+	r->start = live_now();
+	r->workers = calloc(r->n_workers, sizeof(*r->workers));
+	if (r->n_workers > LIVE_THREADS_MAX || (r->n_workers > 1 && !conf->store))
+		status = err_set(err, -EINVAL, "several threads need a folder to write to");
+	else if (!r->workers)
+		status = err_set(err, -ENOMEM, "out of memory");
+	else
+		status = open_all(r, conf, err);
+	if (status < 0) {
+		run_live_free(r);
+		return status;
+	}
+	*ret = r;
+	return 0;
+}
+
+void run_live_free(struct run_live *r)
+{
+	unsigned i;
+
+	if (!r)
+		return;
+	for (i = 0; r->workers && i < r->n_workers; i++) {
+		struct live_worker *w = &r->workers[i];
+
+		store_stream_free(w->stream);
+		batch_free(w->batch);
+		flow_rows_free(w->rows);
+		flow_table_free(w->table);
+		src_free(w->src);
+		free(w->count);
+		free(w->to);
+		free(w->dropped);
+		free(w->shown);
+	}
+	free(r->workers);
+	free(r->ifaces);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}

@@ -1,0 +1,94 @@
+/* Inside of run_live, shared by its files. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "flow/flow_rows.h"
+#include "flow/flow_table.h"
+#include "run/drops.h"
+#include "run/live.h"
+
+struct src;
+struct store_stream;
+
+#define LIVE_RECV 256 /* packets asked for at once */
+
+/* What a thread has done with the packets of one interface. */
+struct live_count {
+	uint64_t own;              /* by its connection */
+	uint64_t kept, kept_bytes; /* as struct run_live_iface, without what a store counts */
+	uint64_t dropped_disk;
+	uint64_t left; /* given by the source after the capture had enough */
+};
+
+/* Packets that go through the pipeline together: as many as the flow table takes. */
+struct live_chunk {
+	struct pkt pkts[FLOW_BATCH];
+	size_t first[FLOW_BATCH]; /* of their levels */
+	size_t n;
+	struct dec dec[FLOW_BATCH];
+	struct flow_ref refs[FLOW_BATCH];
+	size_t n_dec;
+};
+
+struct live_worker {
+	struct run_live *r;
+	unsigned number;
+	struct src *src;
+	struct flow_table *table; /* NULL: no flows */
+	struct flow_rows *rows;
+	struct batch *batch;
+	struct drops drops;
+	struct store_stream *stream;
+
+	struct live_count *count; /* by interface; owned */
+	uint32_t *to;             /* number of each interface in the sink or stream; owned */
+	size_t n_ifaces;
+	uint64_t *dropped; /* by the ring, of each interface, when last looked; owned */
+	int64_t looked;    /* when, ns */
+	struct live_chunk chunk;
+	uint64_t notes;   /* of the source that were said */
+	int store_failed; /* what the store last said */
+	int64_t ticked;   /* ns */
+
+	pthread_t thread;
+	bool started;
+	int status;
+	struct err err;
+
+	/* For the thread that shows them; under the capture's lock. */
+	struct run_live_iface *shown; /* owned */
+	size_t n_shown;
+	uint64_t flows, flows_live, evicted;
+};
+
+struct run_live {
+	struct run_live_conf conf; /* strings are borrowed until run_live_new() returns */
+	struct priv *priv;
+	bool decode;
+	struct live_worker *workers;
+	unsigned n_workers;
+
+	pthread_mutex_t lock; /* of what follows, and of the workers' 'shown' */
+
+	_Atomic uint64_t kept; /* packets, for max_packets */
+	atomic_bool over;
+	int64_t start;
+	struct run_live_stats stats;
+	struct run_live_iface *ifaces; /* of 'stats'; owned */
+};
+
+/* live_count.c: the account. */
+int live_count_grow(struct live_worker *w); /* interfaces joined; 0 or -ENOMEM */
+void live_count_show(struct live_worker *w);
+void live_count_sum(struct run_live *r);
+
+static inline int64_t live_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
