@@ -13,6 +13,7 @@
 #include "cli/tap.h"
 #include "filter/where.h"
 #include "ql/ql.h"
+#include "run/dir.h"
 
 struct answer {
 	struct cli *cli;
@@ -28,6 +29,7 @@ struct answer {
 	struct out *out;
 	struct out_packets *packets;
 	struct answer_pcap *pcap;
+	bool wrapped;        /* "result" is written */
 	bool started;        /* the answer has begun to appear */
 	bool stopped_before; /* Ctrl-C came before the first row: give all of what there is */
 	bool cut;            /* Ctrl-C came while rows were written */
@@ -107,6 +109,38 @@ static int packet(void *arg, const struct pkt *p, uint64_t serial)
 	return r < 0 ? r : interrupted(a);
 }
 
+/* With --dir an answer in JSON is an object: {"result": ..., "coverage": ...}. */
+static bool is_wrapped(const struct answer *a)
+{
+	return a->opts->dir && a->format == ANSWER_JSON;
+}
+
+static int write_wrapped(void *arg, const void *p, size_t n)
+{
+	static const char head[] = "{\"result\":";
+	struct answer *a = arg;
+	int r = 0;
+
+	if (!a->wrapped)
+		r = cli_write(NULL, head, sizeof(head) - 1);
+	a->wrapped = true;
+	return r < 0 ? r : cli_write(NULL, p, n);
+}
+
+static int write_coverage(struct answer *a, struct err *err)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT;
+	int r;
+
+	if (!a->opts->dir || (a->format != ANSWER_JSON && a->format != ANSWER_JSONL))
+		return 0;
+	buf_addstr(&text, is_wrapped(a) ? ",\"coverage\":" : "{\"coverage\":");
+	run_dir_coverage(a->opts->dir, &text);
+	buf_addstr(&text, "}\n");
+	r = buf_err(&text) ? -ENOMEM : cli_write(NULL, text.p, text.len);
+	return r < 0 ? err_set(err, r, "cannot write the answer: %s", strerror(-r)) : 0;
+}
+
 static int usage(const struct answer *a, const char *text)
 {
 	struct err err;
@@ -147,7 +181,8 @@ static int check(struct answer *a, const struct schema *schema)
 static int open_output(struct answer *a, struct err *err)
 {
 	if (a->format == ANSWER_PCAP || a->format == ANSWER_PCAPNG)
-		return answer_pcap_new(&a->pcap, a->format == ANSWER_PCAPNG, a->opts->files, err);
+		return answer_pcap_new(&a->pcap, a->format == ANSWER_PCAPNG, a->opts->files,
+				       a->opts->dir, err);
 	if (a->kind == QL_PACKETS)
 		return out_packets_new(&a->packets, &a->conf, err);
 	return out_new(&a->out, &a->conf, err);
@@ -221,6 +256,8 @@ static int run(struct answer *a, const struct ql *q)
 	if (r < 0)
 		return failed(a, a->err.code ? &a->err : &err);
 	r = close_output(a, &err);
+	if (r == 0)
+		r = write_coverage(a, &err);
 	if (r < 0 && r != -EPIPE)
 		return cli_fail(&err);
 	return finish(a);
@@ -239,7 +276,8 @@ static void set_format(struct answer *a)
 	if (a->format == ANSWER_AUTO)
 		a->format = a->cli->out_terminal ? ANSWER_TABLE : a->opts->piped;
 	a->conf = (struct out_conf){
-		.write = cli_write,
+		.write = is_wrapped(a) ? write_wrapped : cli_write,
+		.arg = a,
 		.utc = a->opts->utc,
 		.colour = a->cli->colour,
 		.width = a->opts->fields ? 0 : a->cli->width,

@@ -20,6 +20,7 @@ enum answer_format {
 	ANSWER_PCAPNG,
 };
 
+struct run_dir;
 struct run_files;
 
 struct answer_opts {
@@ -35,6 +36,7 @@ struct answer_opts {
 	struct where *where;     /* NULL: all rows */
 	uint64_t max_memory;     /* for the query, bytes; 0: its default */
 	struct run_files *files; /* names interfaces in pcapng; NULL: none known */
+	struct run_dir *dir;     /* likewise, and JSON says how complete the answer is */
 };
 
 /* The columns of flows unless told otherwise; at most 16. */

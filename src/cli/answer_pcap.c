@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "run/dir.h"
 #include "run/input.h"
 #include "sink/sink.h"
 
@@ -12,6 +13,7 @@
 struct answer_pcap {
 	struct sink *sink;
 	const struct run_files *files;
+	const struct run_dir *dir;
 	struct out_iface {
 		bool known;
 		uint16_t linktype;
@@ -21,7 +23,7 @@ struct answer_pcap {
 };
 
 int answer_pcap_new(struct answer_pcap **ret, bool pcapng, const struct run_files *files,
-		    struct err *err)
+		    struct run_dir *dir, struct err *err)
 {
 	const struct sink_conf conf = {
 		.format = pcapng ? SINK_PCAPNG : SINK_PCAP,
@@ -33,6 +35,7 @@ int answer_pcap_new(struct answer_pcap **ret, bool pcapng, const struct run_file
 	if (!a)
 		return err_set(err, -ENOMEM, "out of memory");
 	a->files = files;
+	a->dir = dir;
 	r = sink_open(&a->sink, "-", &conf, err);
 	if (r < 0) {
 		answer_pcap_free(a);
@@ -79,6 +82,8 @@ static int add_iface(struct answer_pcap *a, const struct pkt *p, struct err *err
 
 	if (a->files)
 		known = run_files_ifaces(a->files, &n);
+	else if (a->dir)
+		known = run_dir_ifaces(a->dir, &n);
 	if (p->iface < n) {
 		si.name = known[p->iface].name;
 		si.descr = known[p->iface].descr;

@@ -7,12 +7,13 @@
 #include "base/pkt.h"
 
 struct answer_pcap;
+struct run_dir;
 struct run_files;
 
-/* 'files' describes the interfaces that packets name; NULL: only their link
- * types are known. */
+/* 'files' or 'dir' describe the interfaces that packets name; both NULL: only their
+ * link types are known. */
 int answer_pcap_new(struct answer_pcap **ret, bool pcapng, const struct run_files *files,
-		    struct err *err);
+		    struct run_dir *dir, struct err *err);
 void answer_pcap_free(struct answer_pcap *a); /* NULL is fine */
 int answer_pcap_add(struct answer_pcap *a, const struct pkt *p, struct err *err);
 

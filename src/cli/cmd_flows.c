@@ -99,9 +99,10 @@ static int flows_run(struct cli *c, void *opts, const struct opt_list *operands)
 			.where = files.where,
 			.max_memory = o->run.max_memory,
 			.files = files.run,
+			.dir = files.dir,
 		};
 
-		status = answer(c, run_files_ql(files.run), &ao);
+		status = answer(c, cli_files_ql(&files), &ao);
 		status = cli_files_report(&files, &fo, status);
 	}
 	cli_files_done(&files);

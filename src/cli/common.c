@@ -14,10 +14,12 @@ static const char *const key_modes[] = {
 const struct opt cli_in_table[CLI_IN_OPTIONS] = {
 	{"read", 'r', OPT_LIST, offsetof(struct cli_in_opts, read), "FILE", NULL,
 	 "capture to read: a file, a glob in quotes, a folder, or '-' for standard input; pcap or pcapng, also in gzip, zstd or lz4"},
+	{"dir", 0, OPT_STR, offsetof(struct cli_in_opts, dir), "DIR", NULL,
+	 "instead of files: what 'trawl capture --dir DIR' has kept there, of all captures in it; how complete that is is said"},
 	{"where", 0, OPT_STR, offsetof(struct cli_in_opts, where), "EXPR", NULL,
 	 "only rows for which EXPR holds, in tshark's display-filter syntax over field names, as in 'rtt_ns > 50000000 && transport_b == 443'"},
 	{"from", 0, OPT_TIME, offsetof(struct cli_in_opts, from), "TIME", NULL,
-	 "leave out packets before TIME: ISO 8601, RFC 1123, epoch seconds, tcpslice's 1990y9m25d20h51m38s or a part of it, +10m after the first packet, -10m before the last"},
+	 "leave out packets (with --dir: flows that end) before TIME: ISO 8601, RFC 1123, epoch seconds, tcpslice's 1990y9m25d20h51m38s or a part of it, +10m after the first packet (the first capture's start), -10m before the last (the present)"},
 	{"to", 0, OPT_TIME, offsetof(struct cli_in_opts, to), "TIME", NULL,
 	 "leave out packets after TIME; +10m is here after --from, if that is given"},
 	{"numeric", 'n', OPT_FLAG, offsetof(struct cli_in_opts, numeric), NULL, NULL,

@@ -6,9 +6,10 @@
 
 #include "base/opt.h"
 
-/* Where rows come from: captures in files. */
+/* Where rows come from: captures in files, or in a folder that a store keeps. */
 struct cli_in_opts {
 	struct opt_list read;
+	const char *dir;       /* NULL: not asked for */
 	const char *from, *to; /* parse_time() forms; NULL: open */
 	const char *where;     /* NULL: all rows */
 	bool numeric;          /* accepted and without effect: names are never resolved */
@@ -36,7 +37,7 @@ struct cli_out_opts {
 };
 
 extern const struct opt cli_in_table[], cli_flow_table[], cli_run_table[];
-#define CLI_IN_OPTIONS   5
+#define CLI_IN_OPTIONS   6
 #define CLI_FLOW_OPTIONS 5
 #define CLI_RUN_OPTIONS  4
 

@@ -163,6 +163,51 @@ static int failed(const struct cli *c, const struct err *err)
 	return err->code == -ERANGE ? cli_usage(c, err) : cli_fail(err);
 }
 
+static int find_dir_times(struct cli_files *f, const struct cli_files_opts *o, struct err *err)
+{
+	int64_t from = INT64_MIN, to = INT64_MAX, first = 0, last = 0, now;
+	struct ql_src *src = run_dir_ql(f->dir);
+	int r;
+
+	r = src->ops->now(src, &now, err);
+	if (r < 0)
+		return r;
+	run_dir_span(f->dir, &first, &last);
+	r = find_times(o, first, now, &from, &to, err);
+	if (r == 0)
+		run_dir_range(f->dir, from, to);
+	return r;
+}
+
+static int open_dir(struct cli_files *f, const struct cli_files_opts *o)
+{
+	const struct run_dir_input in = {
+		.path = o->in->dir,
+		.from = INT64_MIN,
+		.to = INT64_MAX,
+		.max_memory = o->run->max_memory ? o->run->max_memory : cli_half_memory(),
+		.progress = on_progress,
+		.progress_arg = f,
+	};
+	struct err err = {0};
+	int r;
+
+	if (o->in->read.n)
+		err_set(&err, -EINVAL, "-r and --dir: one of them says what to read");
+	else if (o->filter && o->filter->n)
+		err_set(&err, -EINVAL,
+			"a pcap-filter is for packets, and --dir has flows: use --where, or BPF() "
+			"behind RawPackets() in a query");
+	if (err.code)
+		return cli_usage(f->cli, &err);
+	r = check_texts(f, o);
+	if (r != CLI_DONE)
+		return r;
+	if (run_dir_new(&f->dir, &in, &err) < 0)
+		return cli_fail(&err);
+	return find_dir_times(f, o, &err) < 0 ? cli_usage(f->cli, &err) : CLI_DONE;
+}
+
 int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_opts *o)
 {
 	int64_t from = INT64_MIN, to = INT64_MAX, first = 0, last = 0;
@@ -171,13 +216,17 @@ int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_op
 	int r;
 
 	*f = (struct cli_files){.cli = c, .began = now_ns()};
+	if (o->in->dir)
+		return open_dir(f, o);
 	if (!o->in->read.n) {
 		const char *word = o->filter && o->filter->n ? o->filter->v[0] : NULL;
 
 		if (word && access(word, F_OK) == 0)
 			err_set(&err, -EINVAL, "nothing to read: did you mean -r %s?", word);
 		else
-			err_set(&err, -EINVAL, "nothing to read: name a capture with -r FILE");
+			err_set(&err, -EINVAL,
+				"nothing to read: name a capture with -r FILE, or what was kept "
+				"with --dir DIR");
 		return cli_usage(c, &err);
 	}
 	r = check_texts(f, o);
@@ -199,6 +248,7 @@ int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_op
 void cli_files_done(struct cli_files *f)
 {
 	run_files_free(f->run);
+	run_dir_free(f->dir);
 	where_free(f->where);
 	buf_done(&f->filter);
 }
@@ -206,9 +256,16 @@ void cli_files_done(struct cli_files *f)
 int cli_files_report(struct cli_files *f, const struct cli_files_opts *o, int status)
 {
 	const struct run_stats *s = f->run ? run_files_stats(f->run) : NULL;
-	size_t i;
+	const struct run_note *remarks;
+	size_t i, n = 0;
 
 	cli_clear(f->cli);
+	if (f->dir && status != CLI_USAGE) {
+		s = run_dir_stats(f->dir);
+		remarks = run_dir_remarks(f->dir, &n);
+		for (i = 0; i < n; i++)
+			cli_say(f->cli, "%s", remarks[i].text);
+	}
 	for (i = 0; s && i < s->n_notes; i++)
 		fprintf(stderr, "trawl: %s\n", s->notes[i].text);
 	if (s && s->notes_total > s->n_notes)
@@ -223,4 +280,9 @@ int cli_files_report(struct cli_files *f, const struct cli_files_opts *o, int st
 	if (o->run->resources)
 		cli_resources(s ? s->bytes_read : 0);
 	return status;
+}
+
+struct ql_src *cli_files_ql(const struct cli_files *f)
+{
+	return f->dir ? run_dir_ql(f->dir) : run_files_ql(f->run);
 }

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "cli/cmds.h"
 #include "cli/common.h"
+#include "run/dir.h"
 #include "run/input.h"
 
 struct where;
@@ -20,18 +21,22 @@ struct cli_files_opts {
 };
 
 struct cli_files {
-	struct run_files *run;
-	struct where *where; /* --where; NULL: none */
-	struct buf filter;   /* the words as one text */
-	struct cli *cli;     /* borrowed */
-	int64_t began;       /* monotonic ns */
-	int64_t shown;       /* when progress was last drawn */
+	struct run_files *run; /* one of these two */
+	struct run_dir *dir;   /* --dir */
+	struct where *where;   /* --where; NULL: none */
+	struct buf filter;     /* the words as one text */
+	struct cli *cli;       /* borrowed */
+	int64_t began;         /* monotonic ns */
+	int64_t shown;         /* when progress was last drawn */
 };
 
 /* Prepares reading.  CLI_DONE, or another exit status, said on stderr.  In both
  * cases cli_files_done() is due. */
 int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_opts *o);
 void cli_files_done(struct cli_files *f);
+
+/* The source of rows. */
+struct ql_src *cli_files_ql(const struct cli_files *f);
 
 /* Says what was incomplete and, with --resources, what it took.  'status' is that
  * of the answer; the result is the command's. */

@@ -39,6 +39,14 @@ const char *dir_name(const struct store_run *u, char to[DIR_NAME_SIZE])
 	return to;
 }
 
+void dir_fail(int code, struct err *err)
+{
+	err_set(err, code, "%s",
+		code == -ENOMEM      ? "out of memory"
+		: code == -ECANCELED ? "stopped before the end"
+				     : strerror(-code));
+}
+
 static void store_note(void *arg, const char *text)
 {
 	dir_note(arg, "%s", text);

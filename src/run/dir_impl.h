@@ -54,6 +54,9 @@ void dir_note(struct run_dir *d, const char *fmt, ...) __attribute__((format(pri
 #define DIR_NAME_SIZE 96
 const char *dir_name(const struct store_run *u, char to[DIR_NAME_SIZE]);
 
+/* Fills 'err' for failures that say nothing but their number. */
+void dir_fail(int code, struct err *err);
+
 /* Asks at most every 100 ms whether to go on; false: no. */
 bool dir_go_on(struct run_dir *d);
 

@@ -444,6 +444,6 @@ int dir_packets(struct ql_src *src, const uint64_t *serials, size_t n, int64_t f
 	if (k.heap.broken)
 		dir_note(d, "packets are not in time order: too many had to wait");
 	if (r < 0 && !err->code)
-		err_set(err, r, "%s", r == -ENOMEM ? "out of memory" : strerror(-r));
+		dir_fail(r, err);
 	return r < 0 ? r : 0;
 }

@@ -312,6 +312,6 @@ int dir_scan(struct ql_src *src, const struct ql_scan *req, ql_batch_fn fn, void
 	if (d->n_missing)
 		qsort(d->missing, d->n_missing, sizeof(*d->missing), by_serial);
 	if (r < 0 && !err->code)
-		err_set(err, r, "%s", r == -ENOMEM ? "out of memory" : strerror(-r));
+		dir_fail(r, err);
 	return r < 0 ? r : 0;
 }
