@@ -213,7 +213,7 @@ static void gone(struct live *l, size_t i, const struct link *k)
 
 	f->since = wall();
 	if (k) /* its last word */
-		live_wire_add(&f->wire_base, &k->stats, -1);
+		live_wire_end(f, &k->stats);
 	else
 		f->wire_known = false;
 	src_note_add(&l->src, 0, NULL, "'%s' was removed at %s", f->shown,

@@ -92,6 +92,7 @@ struct live_if {
 	int64_t since; /* when it went down or away, ns since the epoch */
 	bool wire_known;
 	struct link_stats wire_base; /* see live_ledger.c */
+	struct link_stats wire_last; /* as last read */
 };
 
 /* From the leader to another thread: what happened to an interface. */
@@ -166,4 +167,7 @@ void live_events(struct live *l);
 
 /* live_ledger.c */
 void live_wire_add(struct link_stats *a, const struct link_stats *b, int sign);
+
+/* A device went, with these last words of it. */
+void live_wire_end(struct live_if *f, const struct link_stats *s);
 int live_softnet_open(struct live *l);

@@ -32,8 +32,9 @@ static uint32_t frame_max(const struct live *l, const struct link *k)
 
 uint64_t live_ring_start(uint64_t total, size_t n)
 {
-	/* The other half is for rings that turn out too small, and for interfaces to come. */
-	uint64_t each = total / 2 / (n ? n : 1);
+	/* The rest is for rings that turn out too small, which for a while are there twice, and
+	 * for interfaces to come. */
+	uint64_t each = total / 4 / (n ? n : 1);
 
 	return each < LIVE_RING_START ? each : LIVE_RING_START;
 }
@@ -169,7 +170,7 @@ static int find_size(struct live *l, uint32_t max, struct live_size *ret, struct
 static void wire_start(struct live_if *f, bool first)
 {
 	struct err err;
-	struct link k;
+	struct link k = {0};
 
 	if (first)
 		f->wire_known = true;
@@ -177,6 +178,7 @@ static void wire_start(struct live_if *f, bool first)
 		f->wire_known = false;
 	else
 		live_wire_add(&f->wire_base, &k.stats, 1);
+	f->wire_last = k.stats;
 }
 
 int live_join(struct live *l, struct live_ns *ns, const struct live_ask *ask, const struct link *k,

@@ -24,6 +24,33 @@ void live_wire_add(struct link_stats *a, const struct link_stats *b, int sign)
 	a->rx_nohandler += s * b->rx_nohandler;
 }
 
+static uint64_t more(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* A veth has lost its other end by then, and with it half of its counters: none is less than it
+ * was when last read. */
+void live_wire_end(struct live_if *f, const struct link_stats *s)
+{
+	const struct link_stats *l = &f->wire_last;
+	const struct link_stats end = {
+		.rx_packets = more(s->rx_packets, l->rx_packets),
+		.tx_packets = more(s->tx_packets, l->tx_packets),
+		.rx_bytes = more(s->rx_bytes, l->rx_bytes),
+		.tx_bytes = more(s->tx_bytes, l->tx_bytes),
+		.rx_errors = more(s->rx_errors, l->rx_errors),
+		.tx_errors = more(s->tx_errors, l->tx_errors),
+		.rx_dropped = more(s->rx_dropped, l->rx_dropped),
+		.tx_dropped = more(s->tx_dropped, l->tx_dropped),
+		.rx_missed = more(s->rx_missed, l->rx_missed),
+		.rx_fifo = more(s->rx_fifo, l->rx_fifo),
+		.rx_nohandler = more(s->rx_nohandler, l->rx_nohandler),
+	};
+
+	live_wire_add(&f->wire_base, &end, -1);
+}
+
 static void add_ring(struct live_past *to, struct live_sock *s, struct live_ledger *ret)
 {
 	const struct ring_count *c;
@@ -36,7 +63,7 @@ static void add_ring(struct live_past *to, struct live_sock *s, struct live_ledg
 	to->count.filtered += c->filtered;
 	to->count.other += c->other;
 	to->count.cut += c->cut;
-	to->count.walked += c->walked;
+	to->count.broken += c->broken;
 	to->packets += s->packets;
 	to->drops += s->drops;
 	to->freezes += s->freezes;
@@ -58,7 +85,7 @@ static void add_wire(struct live_if *f, struct live_ledger *ret)
 	if (f->ifindex) {
 		if (rtnl_link_get(f->ns->query, f->ifindex, &k, &err) < 0)
 			return;
-		now = k.stats;
+		now = f->wire_last = k.stats;
 	}
 	live_wire_add(&now, &f->wire_base, -1);
 	ret->wire_known = true;
@@ -90,7 +117,7 @@ int live_ledger(struct src *s, size_t iface, struct live_ledger *ret)
 	g.given = sum.count.given;
 	g.own = sum.own + live_prog_own(&f->prog);
 	g.filtered = sum.count.filtered + sum.rejected + live_prog_rejected(&f->prog);
-	g.dropped = sum.drops;
+	g.dropped = sum.drops + sum.count.broken;
 	g.seen = g.given + g.own + g.filtered + g.dropped + g.waiting;
 	g.cut = sum.count.cut;
 	g.freezes = sum.freezes;

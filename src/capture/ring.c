@@ -74,7 +74,8 @@ bool ring_ready(struct ring *r)
 			r->left = h->num_pkts;
 			return true;
 		}
-		r->count.broken += !!h->num_pkts;
+		r->count.broken += h->num_pkts;
+		r->count.walked += h->num_pkts;
 		finish(r, 0); /* nothing of it was given */
 	}
 	return false;
@@ -226,6 +227,14 @@ static bool next(struct ring *r)
 	return true;
 }
 
+/* The rest of the block cannot be read. */
+static void give_up(struct ring *r)
+{
+	r->count.broken += r->left;
+	r->count.walked += r->left;
+	r->left = 0;
+}
+
 size_t ring_take(struct ring *r, struct pkt *pkts, size_t max, int64_t until, uint64_t window)
 {
 	const uint8_t *end;
@@ -236,27 +245,28 @@ size_t ring_take(struct ring *r, struct pkt *pkts, size_t max, int64_t until, ui
 	end = (const uint8_t *)block(r, r->at) + r->block_size;
 	while (n < max && r->left) {
 		const struct tpacket3_hdr *h = (const struct tpacket3_hdr *)r->rec;
-		enum verdict v = OTHER;
-		bool ok = true;
 
 		if (n && stamp(r->rec) > until)
 			return n;
 		/* Without that bit the kernel gave the record up half-way (its kind of
 		 * super-frame cannot be described) and counted it as dropped. */
 		if (h->tp_status & TP_STATUS_USER) {
-			ok = lies_inside(h, (size_t)(end - r->rec));
-			if (ok) {
-				__builtin_prefetch(r->rec + h->tp_next_offset);
-				v = frame(r, r->rec, &pkts[n]);
-				r->count.walked++;
-				r->count.filtered += v == FILTERED;
-				r->count.other += v == OTHER;
-				n += v == GIVE;
+			enum verdict v;
+
+			if (!lies_inside(h, (size_t)(end - r->rec))) {
+				give_up(r);
+				break;
 			}
+			__builtin_prefetch(r->rec + h->tp_next_offset);
+			v = frame(r, r->rec, &pkts[n]);
+			r->count.walked++;
+			r->count.filtered += v == FILTERED;
+			r->count.other += v == OTHER;
+			n += v == GIVE;
 		}
-		if (!ok || !next(r)) {
-			r->count.broken++;
-			r->left = 0;
+		if (!next(r)) {
+			give_up(r);
+			break;
 		}
 	}
 	if (!r->left)

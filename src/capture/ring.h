@@ -14,9 +14,9 @@
 
 struct filter;
 
-/* Bytes that the kernel leaves before each frame, PACKET_RESERVE: they align the
- * network header, behind struct virtio_net_hdr, to 16 bytes. */
-#define RING_RESERVE 6
+/* Bytes that the kernel leaves before each frame, PACKET_RESERVE: room for headers that are put
+ * there, whatever the frame's own length is; with struct virtio_net_hdr a multiple of 16. */
+#define RING_RESERVE 22
 
 /* Of the link types that need care; tcpdump.org/linktypes.html */
 enum {
@@ -41,14 +41,14 @@ struct ring_look {
 	uint32_t ifindex; /* for cooked headers */
 };
 
-/* Of all records walked so far: walked = given + filtered + other. */
+/* Of all records walked so far: walked = given + filtered + other + broken. */
 struct ring_count {
 	uint64_t walked;
 	uint64_t given;
 	uint64_t filtered;
 	uint64_t other;  /* of the direction left out */
 	uint64_t cut;    /* given, but shorter than 'snaplen' asks for */
-	uint64_t broken; /* blocks that did not hold what they said */
+	uint64_t broken; /* not within their block, or behind one that is not: never read */
 };
 
 struct ring {
