@@ -1,13 +1,17 @@
 /* Filters mean the same everywhere: every expression of a list is run on every
  * frame by libpcap's interpreter, by ours and, with -k, by the kernel (our eBPF
- * program in BPF_PROG_TEST_RUN), and all agree.  Then the shortest frame of each stack of
- * headers is cut at every length, and they agree on each piece.
+ * program, put on a socket), and all agree.  Then the shortest frame of each stack of
+ * headers is cut at every length, and they agree on each piece, the kernel by
+ * BPF_PROG_TEST_RUN.  With -t that is asked about each whole frame, too, which takes
+ * minutes.
  *
- *	oracle [-k] EXPRESSIONS FILE|FOLDER...
+ *	oracle [-k|-t] EXPRESSIONS FILE|FOLDER...
  *
- * Frames too long for BPF_PROG_TEST_RUN go through a datagram socket that has the
- * program attached.  The counters of each program must say what it returned. */
+ * BPF_PROG_TEST_RUN takes 2 us.  What is sent to a multicast group of netlink runs
+ * through the filters of all sockets in it, a tenth of that each, and is of any length; the
+ * counters of the programs tell what they said.  Nobody reads these sockets. */
 #include <errno.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +20,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/netlink.h>
 
 #include "base/cleanup.h"
 #include "bpf/bpf.h"
@@ -34,7 +40,6 @@
 
 enum kind {
 	KIND_ALL,   /* everywhere */
-	KIND_FEW,   /* the kernel tries the stacks only */
 	KIND_LOOPS, /* not in the kernel */
 	KIND_REFUSED,
 };
@@ -46,20 +51,10 @@ struct expression {
 
 /* Shared by the workers, each with its own. */
 struct tally {
-	uint64_t programs, in_kernel; /* an expression for a link type */
-	uint64_t libpcap, kernel;     /* verdicts compared with ours */
+	uint64_t programs, in_kernel;  /* an expression for a link type */
+	uint64_t libpcap, socket, run; /* verdicts compared with ours */
 	uint64_t passed;
 	uint64_t faults;
-};
-
-struct oracle {
-	bool kernel;
-	struct expression exprs[EXPRESSIONS_MAX];
-	size_t n_exprs;
-	struct frames frames;
-	struct frame stacks[STACKS_MAX];
-	size_t n_stacks, all_stacks;
-	struct tally *tally; /* of this worker */
 };
 
 /* One expression for one link type. */
@@ -69,10 +64,26 @@ struct program {
 	uint16_t linktype;
 	struct libpcap *libpcap; /* NULL: does not count, as its memory begins with anything */
 	struct cbpf *own;
-	int prog_fd, map_fd; /* -1: not in the kernel */
+	int prog_fd, sock; /* -1: not in the kernel */
 	const uint64_t *counters;
-	int pair[2]; /* what is sent into [0] comes out of [1] if the program accepts */
 	uint64_t seen, rejected;
+};
+
+struct oracle {
+	bool kernel, test_run;
+	struct expression exprs[EXPRESSIONS_MAX];
+	size_t n_exprs;
+	struct frames frames;
+	struct frame stacks[STACKS_MAX];
+	size_t n_stacks, all_stacks;
+
+	/* of a worker */
+	struct tally *tally;
+	unsigned group; /* of netlink; a bit */
+	int sender;
+	bool *used; /* expressions that made sense for some link type */
+	struct program *programs;
+	size_t n_programs;
 };
 
 static void die(const char *what, const struct err *err)
@@ -99,46 +110,68 @@ static void differ(struct oracle *o, const struct program *p, const char *who, b
 	fault(o, p, what);
 }
 
-static bool ask_socket(struct program *p, const uint8_t *data, uint32_t caplen)
+static int open_netlink(unsigned group)
 {
-	struct err err;
-	char byte;
+	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = group};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_USERSOCK);
+	int send = 4 << 20, receive = 1;
 
-	if (p->pair[0] < 0) {
-		int size = 4 << 20;
-
-		if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, p->pair) < 0)
-			die("socketpair", NULL);
-		setsockopt(p->pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-		if (bpf_filter_attach(p->pair[1], p->prog_fd, &err) < 0)
-			die("attach", &err);
-	}
-	/* -EPERM: the filter of the other end, where it is not just dropped */
-	if (send(p->pair[0], data, caplen, 0) < 0 && errno != EPERM)
-		die("send", NULL);
-	if (recv(p->pair[1], &byte, 1, MSG_DONTWAIT | MSG_TRUNC) >= 0)
-		return true;
-	if (errno != EAGAIN)
-		die("recv", NULL);
-	return false;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		die("netlink", NULL);
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send, sizeof(send));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive, sizeof(receive));
+	return fd;
 }
 
-static bool ask_kernel(struct program *p, const uint8_t *data, uint32_t caplen)
+/* BPF_PROG_TEST_RUN takes no more, netlink nothing empty. */
+static bool by_socket(uint32_t caplen, bool whole)
+{
+	return caplen > BPF_FILTER_RUN_MAX || (whole && caplen);
+}
+
+static void send_frame(struct oracle *o, const struct frame *f, uint32_t caplen)
+{
+	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = o->group};
+
+	/* it goes to the group and then to the kernel, where nobody listens */
+	if (sendto(o->sender, f->data, caplen, 0, (struct sockaddr *)&addr, sizeof(addr)) < 0 &&
+	    errno != ECONNREFUSED)
+		die("send", NULL);
+}
+
+/* What the socket of a program said of the one piece that was sent. */
+static void compare_socket(struct oracle *o, struct program *p, const struct frame *f,
+			   uint32_t caplen, bool own)
+{
+	uint64_t rejected = bpf_counters_get(p->counters, EBPF_REJECTED);
+	bool said = rejected == p->rejected;
+
+	o->tally->socket++;
+	p->seen++;
+	if (said != own)
+		differ(o, p, "a socket in the kernel", said, f, caplen);
+	p->rejected = rejected;
+}
+
+static void compare_run(struct oracle *o, struct program *p, const struct frame *f, uint32_t caplen,
+			bool own)
 {
 	struct err err;
-	uint32_t value;
+	uint32_t said;
 
-	if (caplen > BPF_FILTER_RUN_MAX)
-		return ask_socket(p, data, caplen);
-	if (bpf_filter_run(p->prog_fd, data, caplen, &value, &err) < 0)
+	if (bpf_filter_run(p->prog_fd, f->data, caplen, &said, &err) < 0)
 		die("BPF_PROG_TEST_RUN", &err);
-	return value;
+	o->tally->run++;
+	p->seen++;
+	p->rejected += !said;
+	if ((said != 0) != own)
+		differ(o, p, "the kernel", said, f, caplen);
 }
 
 static void compare(struct oracle *o, struct program *p, const struct frame *f, uint32_t caplen,
-		    bool kernel)
+		    bool whole)
 {
-	bool own = cbpf_run(p->own, f->data, caplen, f->len), short_own, said;
+	bool own = cbpf_run(p->own, f->data, caplen, f->len), said;
 
 	if (p->libpcap) {
 		o->tally->libpcap++;
@@ -147,16 +180,25 @@ static void compare(struct oracle *o, struct program *p, const struct frame *f, 
 			differ(o, p, "libpcap", said, f, caplen);
 	}
 	o->tally->passed += own;
-	if (!kernel || p->prog_fd < 0)
+	if (p->prog_fd < 0)
 		return;
-	/* for the kernel a frame is as long as its bytes are */
-	short_own = f->len == caplen ? own : cbpf_run(p->own, f->data, caplen, caplen);
-	said = ask_kernel(p, f->data, caplen);
-	o->tally->kernel++;
-	p->seen++;
-	p->rejected += !said;
-	if (said != short_own)
-		differ(o, p, "the kernel", said, f, caplen);
+	if (f->len != caplen) /* for the kernel a frame is as long as its bytes are */
+		own = cbpf_run(p->own, f->data, caplen, caplen);
+	if (by_socket(caplen, whole))
+		compare_socket(o, p, f, caplen, own);
+	if (!by_socket(caplen, whole && !o->test_run))
+		compare_run(o, p, f, caplen, own);
+}
+
+/* All programs of a link type on a frame, or its first bytes. */
+static void run_frame(struct oracle *o, const struct frame *f, uint32_t caplen, bool whole)
+{
+	size_t i;
+
+	if (o->kernel && by_socket(caplen, whole))
+		send_frame(o, f, caplen);
+	for (i = 0; i < o->n_programs; i++)
+		compare(o, &o->programs[i], f, caplen, whole);
 }
 
 static void check_counters(struct oracle *o, const struct program *p)
@@ -167,10 +209,11 @@ static void check_counters(struct oracle *o, const struct program *p)
 		fault(o, p, "the counters are wrong");
 }
 
-/* Translates and loads; -1 where only user space can run it. */
+/* Translates and, for the kernel, loads and attaches. */
 static void load(struct oracle *o, struct program *p)
 {
 	CLEANUP(freep) struct bpf_insn *insns = NULL;
+	CLEANUP(closep) int map_fd = -1;
 	const struct cbpf_insn *code;
 	struct err err;
 	size_t n;
@@ -180,48 +223,25 @@ static void load(struct oracle *o, struct program *p)
 	r = ebpf_translate(&insns, &n, code, n, 0, &err);
 	if (r == -EOPNOTSUPP && p->kind == KIND_LOOPS)
 		return;
+	if (r == 0 && !o->kernel)
+		return;
+	if (r == 0)
+		r = bpf_filter_load(insns, n, EBPF_COUNTERS, &p->prog_fd, &map_fd, &err);
 	if (r < 0) {
 		fault(o, p, err.text);
 		return;
 	}
-	if (!o->kernel)
-		return;
-	r = bpf_filter_load(insns, n, EBPF_COUNTERS, &p->prog_fd, &p->map_fd, &err);
-	if (r < 0) {
-		fault(o, p, err.text);
-		return;
-	}
-	if (bpf_counters_map(&p->counters, p->map_fd, EBPF_COUNTERS, &err) < 0)
-		die("counters", &err);
+	p->sock = open_netlink(o->group);
+	if (bpf_counters_map(&p->counters, map_fd, EBPF_COUNTERS, &err) < 0 ||
+	    bpf_filter_attach(p->sock, p->prog_fd, &err) < 0)
+		die("kernel", &err);
 	o->tally->in_kernel++;
 }
 
-static void run_program(struct oracle *o, struct program *p)
-{
-	size_t i;
-	uint32_t cut;
-
-	for (i = 0; i < o->frames.n; i++)
-		if (o->frames.list[i].linktype == p->linktype)
-			compare(o, p, &o->frames.list[i], o->frames.list[i].caplen,
-				p->kind != KIND_FEW);
-	for (i = 0; i < o->n_stacks; i++)
-		for (cut = 0; o->stacks[i].linktype == p->linktype && cut <= o->stacks[i].caplen;
-		     cut++)
-			compare(o, p, &o->stacks[i], cut, true);
-	if (p->prog_fd >= 0)
-		check_counters(o, p);
-}
-
 /* False where the expression makes no sense for the link type. */
-static bool run_expression(struct oracle *o, const struct expression *e, uint16_t linktype)
+static bool add_program(struct oracle *o, const struct expression *e, uint16_t linktype)
 {
-	struct program p = {.expr = e->text,
-			    .kind = e->kind,
-			    .linktype = linktype,
-			    .prog_fd = -1,
-			    .map_fd = -1,
-			    .pair = {-1, -1}};
+	struct program p = {e->text, e->kind, linktype, .prog_fd = -1, .sock = -1};
 	CLEANUP(filter_freep) struct filter *f = NULL;
 	const struct cbpf_insn *code;
 	char msg[256];
@@ -243,17 +263,38 @@ static bool run_expression(struct oracle *o, const struct expression *e, uint16_
 		libpcap_free(p.libpcap);
 		p.libpcap = NULL;
 	}
-	o->tally->programs++;
 	load(o, &p);
-	run_program(o, &p);
-	bpf_counters_unmap(p.counters, EBPF_COUNTERS);
-	closep(&p.prog_fd);
-	closep(&p.map_fd);
-	closep(&p.pair[0]);
-	closep(&p.pair[1]);
-	cbpf_free(p.own);
-	libpcap_free(p.libpcap);
+	o->tally->programs++;
+	o->programs[o->n_programs++] = p;
 	return true;
+}
+
+static void drop_programs(struct oracle *o)
+{
+	for (; o->n_programs; o->n_programs--) {
+		struct program *p = &o->programs[o->n_programs - 1];
+
+		if (p->counters)
+			check_counters(o, p);
+		bpf_counters_unmap(p->counters, EBPF_COUNTERS);
+		closep(&p->prog_fd);
+		closep(&p->sock);
+		cbpf_free(p->own);
+		libpcap_free(p->libpcap);
+	}
+}
+
+static void run_programs(struct oracle *o, uint16_t linktype)
+{
+	const struct frame *f;
+	uint32_t cut;
+
+	for (f = o->frames.list; f < o->frames.list + o->frames.n; f++)
+		if (f->linktype == linktype)
+			run_frame(o, f, f->caplen, true);
+	for (f = o->stacks; f < o->stacks + o->n_stacks; f++)
+		for (cut = 0; f->linktype == linktype && cut < f->caplen; cut++)
+			run_frame(o, f, cut, false);
 }
 
 /* The link types of which there are frames. */
@@ -275,46 +316,53 @@ static void work(struct oracle *o, size_t worker, size_t workers)
 	uint16_t types[256];
 	size_t n = linktypes(&o->frames, types, 256), i, j;
 
+	o->group = 1u << worker;
+	o->programs = calloc(o->n_exprs, sizeof(o->programs[0]));
+	o->used = calloc(o->n_exprs, sizeof(o->used[0]));
+	if (!o->programs || !o->used)
+		die("memory", NULL);
+	if (o->kernel)
+		o->sender = open_netlink(0);
+	for (j = 0; j < n; j++) {
+		for (i = worker; i < o->n_exprs; i += workers)
+			o->used[i] |= add_program(o, &o->exprs[i], types[j]);
+		run_programs(o, types[j]);
+		drop_programs(o);
+	}
 	for (i = worker; i < o->n_exprs; i += workers) {
 		struct program p = {.expr = o->exprs[i].text};
-		bool any = false;
 
-		for (j = 0; j < n; j++)
-			any |= run_expression(o, &o->exprs[i], types[j]);
-		if (any && o->exprs[i].kind == KIND_REFUSED)
+		if (o->used[i] && o->exprs[i].kind == KIND_REFUSED)
 			fault(o, &p, "is not refused");
-		if (!any && o->exprs[i].kind != KIND_REFUSED)
+		if (!o->used[i] && o->exprs[i].kind != KIND_REFUSED)
 			fault(o, &p, "makes no sense for the frames that there are");
 	}
+	free(o->programs);
+	free(o->used);
 }
 
 static void read_expressions(struct oracle *o, const char *path)
 {
 	FILE *f = fopen(path, "r");
 	char line[1024];
-	size_t whole = 0;
 
 	if (!f)
 		die(path, NULL);
 	while (fgets(line, sizeof(line), f)) {
 		struct expression *e = &o->exprs[o->n_exprs];
-		bool marked = line[0] && strchr("=!~", line[0]) && line[1] == ' ';
+		bool marked = (line[0] == '!' || line[0] == '~') && line[1] == ' ';
 
 		line[strcspn(line, "\n")] = '\0';
 		if (!line[0] || line[0] == '#')
 			continue;
-		e->kind = !marked          ? KIND_ALL
-			  : line[0] == '=' ? KIND_FEW
-			  : line[0] == '!' ? KIND_REFUSED
-					   : KIND_LOOPS;
-		whole += e->kind == KIND_ALL;
+		e->kind = !marked ? KIND_ALL : line[0] == '!' ? KIND_REFUSED : KIND_LOOPS;
 		e->text = strdup(line + (marked ? 2 : 0));
 		if (!e->text || ++o->n_exprs == EXPRESSIONS_MAX)
 			die("too many expressions", NULL);
 	}
 	fclose(f);
-	if (whole < EXPRESSIONS_MIN) {
-		fprintf(stderr, "oracle: only %zu expressions for all frames\n", whole);
+	if (o->n_exprs < EXPRESSIONS_MIN) {
+		fprintf(stderr, "oracle: only %zu expressions\n", o->n_exprs);
 		exit(1);
 	}
 }
@@ -339,6 +387,10 @@ static bool kernel_is_there(void)
 	free(insns);
 	close(prog);
 	close(map);
+	if (unshare(CLONE_NEWNET) < 0) { /* so that nobody else hears the frames */
+		printf("skipped: no network namespace: %s\n", strerror(errno));
+		return false;
+	}
 	return true;
 }
 
@@ -373,15 +425,16 @@ int main(int argc, char **argv)
 	struct tally *tallies, sum = {0};
 	size_t i;
 
-	if (argc > 1 && strcmp(argv[1], "-k") == 0) {
+	if (argc > 1 && (strcmp(argv[1], "-k") == 0 || strcmp(argv[1], "-t") == 0)) {
 		o.kernel = true;
+		o.test_run = argv[1][1] == 't';
 		argv++;
 		argc--;
 		if (!kernel_is_there())
 			return SKIPPED;
 	}
 	if (argc < 3) {
-		fprintf(stderr, "usage: oracle [-k] EXPRESSIONS FILE|FOLDER...\n");
+		fprintf(stderr, "usage: oracle [-k|-t] EXPRESSIONS FILE|FOLDER...\n");
 		return 2;
 	}
 	read_expressions(&o, argv[1]);
@@ -404,15 +457,17 @@ int main(int argc, char **argv)
 		sum.programs += tallies[i].programs;
 		sum.in_kernel += tallies[i].in_kernel;
 		sum.libpcap += tallies[i].libpcap;
-		sum.kernel += tallies[i].kernel;
+		sum.socket += tallies[i].socket;
+		sum.run += tallies[i].run;
 		sum.passed += tallies[i].passed;
 		sum.faults += tallies[i].faults;
 	}
-	printf("%llu programs, %llu in the kernel; %llu verdicts of libpcap and %llu of the kernel "
-	       "compared, %llu accept; %llu faults\n",
+	printf("%llu programs, %llu in the kernel; compared: %llu verdicts of libpcap, %llu of "
+	       "sockets, %llu of BPF_PROG_TEST_RUN; %llu accept; %llu faults\n",
 	       (unsigned long long)sum.programs, (unsigned long long)sum.in_kernel,
-	       (unsigned long long)sum.libpcap, (unsigned long long)sum.kernel,
-	       (unsigned long long)sum.passed, (unsigned long long)sum.faults);
+	       (unsigned long long)sum.libpcap, (unsigned long long)sum.socket,
+	       (unsigned long long)sum.run, (unsigned long long)sum.passed,
+	       (unsigned long long)sum.faults);
 	for (i = 0; i < o.n_exprs; i++)
 		free(o.exprs[i].text);
 	frames_done(&o.frames);
