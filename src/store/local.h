@@ -85,9 +85,9 @@ int local_segment_flush(struct local_segment *g);
 void local_segment_revert(struct local_segment *g);
 
 /* Ends the segment with what is in its file and writes the index beside it.  'ret'
- * becomes what the index says of it; -errno: there is no index. */
+ * becomes what the index says of it, 'ret_bytes' its size; -errno: there is no index. */
 int local_segment_seal(struct local_segment *g, struct local *s, const char *run_name, uint64_t run,
-		       struct pidx_info *ret);
+		       struct pidx_info *ret, uint64_t *ret_bytes);
 
 /* How many bytes 'p' will take. */
 uint64_t local_segment_cost(const struct pkt *p);

@@ -192,7 +192,7 @@ static int write_index(struct local *s, const char *run, uint32_t number, struct
 }
 
 int local_segment_seal(struct local_segment *g, struct local *s, const char *run_name, uint64_t run,
-		       struct pidx_info *ret)
+		       struct pidx_info *ret, uint64_t *ret_bytes)
 {
 	CLEANUP(local_file_done) struct local_file f = {.fd = -1};
 	struct pidx_info info = {.run = run, .segment = g->number, .bytes = g->packets_end};
@@ -210,8 +210,8 @@ int local_segment_seal(struct local_segment *g, struct local *s, const char *run
 		info = x.info;
 		pidx_done(&x);
 		r = write_index(s, run_name, g->number, &f);
-		atomic_fetch_add(&s->bytes, f.written);
 	}
 	*ret = info;
+	*ret_bytes = r == 0 ? f.written : 0;
 	return r;
 }

@@ -18,6 +18,7 @@
 #define BEAT_NS    INT64_C(1000000000)      /* between two ticks in the journal */
 #define BUFFER     (1u << 20)               /* bytes of packets after which they are written */
 #define JRN_BUFFER (1u << 18)
+#define END_ROOM   1024 /* bytes of the journal behind the rows */
 #define RUN_TRIES  1000
 #define TSRESOL_NS 9
 
@@ -155,7 +156,7 @@ static int seal(struct stream *t)
 	struct local_segment *g = &t->seg;
 	struct pidx_info info;
 	struct jrn_segment rec;
-	uint64_t bytes;
+	uint64_t bytes, index;
 	int r;
 
 	if (!local_segment_is_open(g))
@@ -165,8 +166,9 @@ static int seal(struct stream *t)
 		return r;
 	bytes = g->file.written;
 	/* Without an index the segment can still be read. */
-	r = local_segment_seal(g, t->s, t->name, t->run, &info);
-	t->bytes += bytes;
+	r = local_segment_seal(g, t->s, t->name, t->run, &info, &index);
+	t->bytes += bytes + index;
+	atomic_fetch_add(&t->s->bytes, index);
 	rec = (struct jrn_segment){
 		.number = g->number,
 		.bytes = bytes,
@@ -192,6 +194,7 @@ static int make_room(struct stream *t, uint64_t cost)
 	}
 	if (!t->failed && !local_segment_is_open(g)) {
 		r = local_segment_open(g, t->s, t->name, &t->head);
+		atomic_fetch_add(&t->s->bytes, t->head.len);
 		if (r < 0)
 			fail(t, r, "cannot create a segment");
 	}
@@ -266,24 +269,26 @@ static int stream_rows(struct store_stream *st, const struct batch *b, struct er
 {
 	struct stream *t = (struct stream *)st;
 	uint64_t max = t->s->store.conf.max_bytes;
-	size_t at = 0;
+	size_t at, n, before;
 	int r;
 
 	if (!t->has_schema)
 		jrn_put_schema(&t->jrn.buf, b->schema);
 	t->has_schema = true;
-	while (at < b->n) {
-		if (max && atomic_load(&t->s->bytes) + t->jrn.buf.len + JRN_ROWS_SIZE > max) {
-			st->rows_dropped += b->n - at;
-			return 0;
+	for (at = 0; at < b->n; at += n) {
+		before = t->jrn.buf.len;
+		n = jrn_put_rows(&t->jrn.buf, b, at, FLOW_start, FLOW_last);
+		if (max && atomic_load(&t->s->bytes) + t->jrn.buf.len + END_ROOM > max) {
+			t->jrn.buf.len = before;
+			st->rows_dropped += n;
+			continue;
 		}
-		at += jrn_put_rows(&t->jrn.buf, b, at, FLOW_start, FLOW_last);
+		st->rows += n;
 		r = t->jrn.buf.len >= JRN_BUFFER || buf_err(&t->jrn.buf) ? flush_journal(t) : 0;
 		if (r < 0)
 			return err_set(err, r, "cannot write flows to '%s': %s", t->s->path,
 				       strerror(-r));
 	}
-	st->rows += b->n;
 	return 0;
 }
 

@@ -343,6 +343,7 @@ static int install(struct rebuild *b)
 	buf_done(&b->run->rows);
 	b->run->rows = b->out;
 	b->out = BUF_INIT;
+	b->pub->end = b->clock;
 	b->pub->rebuilt = true;
 	return 0;
 }
@@ -401,6 +402,9 @@ int store_read_rebuild(struct store_read *r, size_t run, uint64_t max_memory,
 	code = init(&b, max_memory, err);
 	for (i = 0; i < b.pub->n_segments && code == 0; i++)
 		code = read_segment(&b, i, stop, arg, err);
+	/* As live: flows that were idle for long when the run ended had timed out. */
+	if (b.clock < b.pub->end)
+		b.clock = b.pub->end;
 	if (code == 0)
 		code = flow_table_finish(b.table, b.clock);
 	if (code == 0)

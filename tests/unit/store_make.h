@@ -22,13 +22,13 @@ struct make {
 	int64_t start;   /* of the run; 0: the first packet's time */
 	uint64_t raw_limit;
 	uint64_t segment_size, max_bytes;
-	uint32_t keep;      /* bytes of each packet; 0: all */
-	uint64_t max;       /* packets; 0: all */
-	uint64_t tick;      /* packets between two ticks of a quarter second; 0: none */
-	bool kill;          /* ends without store_finish(), after a tick */
-	bool lock;          /* and leaves the stream open */
-	const char *path;   /* the capture */
-	struct src *src;    /* instead of 'path'; it is freed */
+	uint32_t keep;    /* bytes of each packet; 0: all */
+	uint64_t max;     /* packets; 0: all */
+	uint64_t tick;    /* packets between two ticks of a quarter second; 0: none */
+	bool kill;        /* ends without store_finish(), after a tick */
+	bool lock;        /* and leaves the stream open */
+	const char *path; /* the capture */
+	struct src *src;  /* instead of 'path'; it is freed */
 	void (*each)(void *arg, uint64_t n); /* after each packet */
 	void *arg;
 };

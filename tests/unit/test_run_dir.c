@@ -2,264 +2,9 @@
  * same packets.  What -r gives has its own tests against other tools. */
 #include "run/dir.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "ql/ql_src_ops.h"
-#include "run_make.h"
-#include "store_make.h"
-
-#define SEC INT64_C(1000000000)
-
-static char dir[64];
-
-/* A new store in the test's folder. */
-static const char *new_store(char spec[128])
-{
-	static int n;
-
-	snprintf(spec, 128, "local:%s/%d", dir, ++n);
-	return spec + strlen("local:");
-}
-
-struct row {
-	uint8_t uuid[16];
-	uint64_t hash, serial, packets, raw;
-	int64_t start;
-};
-
-struct rows {
-	struct row *v;
-	size_t n;
-	bool skip_raw, skip_times; /* fields that differ for good reason */
-};
-
-static int take_rows(void *arg, const struct batch *b)
-{
-	struct rows *t = arg;
-	union val v;
-	size_t i, f;
-
-	t->v = realloc(t->v, (t->n + b->n) * sizeof(*t->v));
-	for (i = 0; i < b->n; i++) {
-		struct row *r = &t->v[t->n++];
-
-		*r = (struct row){.serial = b->serial[i]};
-		memcpy(r->uuid, b->cols[FLOW_uuid]->v.id[i], 16);
-		r->start = b->cols[FLOW_start]->v.i64[i];
-		r->packets =
-			b->cols[FLOW_ab_packets]->v.u64[i] + b->cols[FLOW_ba_packets]->v.u64[i];
-		r->raw = b->cols[FLOW_raw_packets]->v.u64[i];
-		for (f = 0; f < FLOW_N_FIELDS; f++) {
-			if (f == FLOW_drops_during || (t->skip_raw && f == FLOW_raw_packets))
-				continue;
-			if (col_get(b->cols[f], i, &v))
-				r->hash = r->hash * 31 + f + val_hash(b->cols[f]->type, &v);
-		}
-	}
-	return 0;
-}
-
-static int by_uuid(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-	int c = memcmp(x->uuid, y->uuid, 16);
-
-	return c ? c : (x->serial > y->serial) - (x->serial < y->serial);
-}
-
-static void scan(struct ql_src *s, int64_t from, int64_t to, struct rows *ret)
-{
-	struct ql_scan req = {.from = from, .to = to};
-	struct err err = {0};
-	size_t f;
-
-	for (f = 0; f < FLOW_N_FIELDS; f++)
-		field_set_add(&req.want, f);
-	if (s->ops->scan(s, &req, take_rows, ret, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
-struct one {
-	int64_t ts;
-	uint32_t len, caplen;
-	uint64_t hash;
-};
-
-struct packets {
-	struct one *v;
-	size_t n, late; /* late: before the one before it */
-	size_t limit;   /* enough; 0: all */
-};
-
-static int take_packet(void *arg, const struct pkt *p, uint64_t serial)
-{
-	struct packets *t = arg;
-	uint64_t h = p->linktype * 31u + p->dir;
-	uint32_t i;
-
-	(void)serial;
-	if (!(t->n & (t->n - 1)))
-		t->v = realloc(t->v, (t->n ? 2 * t->n : 1) * sizeof(*t->v));
-	for (i = 0; i < p->caplen; i++)
-		h = h * 1099511628211u + p->data[i];
-	t->late += t->n && t->v[t->n - 1].ts > p->ts;
-	t->v[t->n++] = (struct one){p->ts, p->len, p->caplen, h};
-	return t->limit && t->n == t->limit;
-}
-
-static void packets_of(struct ql_src *s, const uint64_t *serials, size_t n, const char *filter,
-		       struct packets *ret)
-{
-	struct err err = {0};
-
-	if (s->ops->packets(s, serials, n, INT64_MIN, INT64_MAX, filter, take_packet, ret, &err) <
-	    0)
-		fail_msg("%s", err.text);
-}
-
-static struct run_files *open_files(const char *path)
-{
-	const struct run_input in = {
-		.paths = &path,
-		.n_paths = 1,
-		.from = INT64_MIN,
-		.to = INT64_MAX,
-		.threads = 1,
-		.flow = {.idle = FLOW_IDLE_DEFAULT,
-			 .hold = FLOW_HOLD_DEFAULT,
-			 .max_memory = UINT64_C(64) << 20},
-	};
-	struct run_files *r;
-	struct err err;
-
-	if (run_files_new(&r, &in, &err) < 0)
-		fail_msg("%s", err.text);
-	return r;
-}
-
-static struct run_dir *open_dir(const char *path)
-{
-	const struct run_dir_input in = {
-		.path = path, .from = INT64_MIN, .to = INT64_MAX, .max_memory = 64 << 20};
-	struct run_dir *d;
-	struct err err;
-
-	if (run_dir_new(&d, &in, &err) < 0)
-		fail_msg("%s", err.text);
-	return d;
-}
-
-static int by_serial(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void print_notes(const struct run_stats *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->n_notes; i++)
-		print_message("note: %s\n", s->notes[i].text);
-}
-
-static void all_serials(const struct rows *r, uint64_t *to)
-{
-	size_t i;
-
-	for (i = 0; i < r->n; i++)
-		to[i] = r->v[i].serial;
-	qsort(to, r->n, sizeof(*to), by_serial);
-}
-
-static int by_packet(const void *a, const void *b)
-{
-	const struct one *x = a, *y = b;
-
-	if (x->ts != y->ts)
-		return x->ts < y->ts ? -1 : 1;
-	return (x->hash > y->hash) - (x->hash < y->hash);
-}
-
-/* Packets of one time may come in another order where several streams give them. */
-static void same_packets(const struct packets *a, const struct packets *b, bool sorted)
-{
-	size_t i;
-
-	assert_int_equal(a->n, b->n);
-	if (sorted && a->n) {
-		qsort(a->v, a->n, sizeof(*a->v), by_packet);
-		qsort(b->v, b->n, sizeof(*b->v), by_packet);
-	}
-	for (i = 0; i < a->n; i++)
-		assert_memory_equal(&a->v[i], &b->v[i], sizeof(*a->v));
-}
-
-struct compare {
-	const char *path;
-	const char *store;
-	size_t flows; /* looked at one by one, at most */
-	bool skip_raw, sorted;
-};
-
-/* Rows, all packets, and the packets of single flows. */
-static void compare(const struct compare *c)
-{
-	struct run_files *f = open_files(c->path);
-	struct run_dir *d = open_dir(c->store);
-	struct rows a = {.skip_raw = c->skip_raw}, b = a;
-	struct packets x = {0}, y = {0};
-	uint64_t *s;
-	size_t i, step;
-
-	scan(run_files_ql(f), INT64_MIN, INT64_MAX, &a);
-	scan(run_dir_ql(d), INT64_MIN, INT64_MAX, &b);
-	for (i = 1; i < b.n; i++)
-		assert_true(b.v[i - 1].start <= b.v[i].start);
-	assert_int_equal(a.n, b.n);
-	qsort(a.v, a.n, sizeof(*a.v), by_uuid);
-	qsort(b.v, b.n, sizeof(*b.v), by_uuid);
-	for (i = 0; i < a.n; i++) {
-		assert_memory_equal(a.v[i].uuid, b.v[i].uuid, 16);
-		assert_true(a.v[i].hash == b.v[i].hash);
-	}
-	s = calloc(a.n + 1, sizeof(*s));
-	all_serials(&a, s);
-	packets_of(run_files_ql(f), s, a.n, NULL, &x);
-	all_serials(&b, s);
-	packets_of(run_dir_ql(d), s, b.n, NULL, &y);
-	assert_int_equal(y.late, 0);
-	if (x.n != y.n)
-		print_notes(run_dir_stats(d));
-	same_packets(&x, &y, c->sorted);
-	step = c->flows && a.n > c->flows ? a.n / c->flows : 1;
-	for (i = 0; i < a.n; i += step) {
-		x.n = y.n = 0;
-		packets_of(run_files_ql(f), &a.v[i].serial, 1, NULL, &x);
-		packets_of(run_dir_ql(d), &b.v[i].serial, 1, NULL, &y);
-		same_packets(&x, &y, c->sorted);
-		/* a frame that is cut in a file of several sections counts, too */
-		assert_true(x.n >= 1);
-	}
-	free(s);
-	free(a.v);
-	free(b.v);
-	free(x.v);
-	free(y.v);
-	run_dir_free(d);
-	run_files_free(f);
-}
+#include "dir_check.h"
 
 static void same_as(const char *path, struct make o, size_t flows)
 {
@@ -277,23 +22,62 @@ static void same_as(const char *path, struct make o, size_t flows)
 	compare(&c);
 }
 
-static const char tour[] = SOURCE_ROOT "/tests/data/tour.pcap";
-
 static void test_tour(void **state)
 {
 	(void)state;
-	same_as(tour, (struct make){0}, 0);
-	same_as(tour, (struct make){.shards = 3}, 0);
-	same_as(tour, (struct make){.segment_size = 4096, .tick = 5}, 0);
-	same_as(tour, (struct make){.segment_size = 1, .shards = 2}, 0);
+	same_as(TOUR, (struct make){0}, 0);
+	same_as(TOUR, (struct make){.shards = 3}, 0);
+	same_as(TOUR, (struct make){.segment_size = 4096, .tick = 5}, 0);
+	same_as(TOUR, (struct make){.segment_size = 1, .shards = 2}, 0);
 }
 
 /* Killed, not ended: rows and indexes are worked out again. */
 static void test_killed(void **state)
 {
 	(void)state;
-	same_as(tour, (struct make){.kill = true}, 0);
-	same_as(tour, (struct make){.kill = true, .segment_size = 4096}, 0);
+	same_as(TOUR, (struct make){.kill = true}, 0);
+	same_as(TOUR, (struct make){.kill = true, .segment_size = 4096}, 0);
+}
+
+/* Everything there is, of real captures, where those are. */
+static void test_corpus(void **state)
+{
+	const char *corpus = getenv("TRAWL_CORPUS");
+	char pattern[512];
+	size_t i;
+	glob_t g;
+
+	(void)state;
+	snprintf(pattern, sizeof(pattern), "%s/*.pcap*",
+		 corpus && *corpus ? corpus : SOURCE_ROOT "/../shared/pcaps");
+	if (glob(pattern, 0, NULL, &g) != 0)
+		skip();
+	for (i = 0; i < g.gl_pathc; i++) {
+		struct run_files *f;
+		struct rows r = {0};
+		struct stat st;
+		size_t n;
+
+		if (stat(g.gl_pathv[i], &st) < 0 || st.st_size > 2 << 20)
+			continue;
+		/* files without packets, and those whose interfaces differ by section, are not
+		 * what a capture on interfaces gives */
+		f = open_files(g.gl_pathv[i]);
+		scan(run_files_ql(f), INT64_MIN, INT64_MAX, &r);
+		run_files_ifaces(f, &n);
+		n = r.n && n == 1 && run_files_stats(f)->first >= 0;
+		free(r.v);
+		run_files_free(f);
+		if (!n)
+			continue;
+		same_as(g.gl_pathv[i],
+			(struct make){.shards = 1 + i % 3,
+				      .segment_size = i % 2 ? 1 << 18 : 0,
+				      .tick = i % 5 ? 0 : 7,
+				      .kill = i % 4 == 3},
+			5);
+	}
+	globfree(&g);
 }
 
 int main(void)
@@ -301,15 +85,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tour),
 		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_corpus),
 	};
-	int r;
-	char cmd[128];
 
-	if (!dir_make(dir))
-		return 1;
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	if (system(cmd) != 0)
-		return 1;
-	return r;
+	return RUN_ALL(tests);
 }
