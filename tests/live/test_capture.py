@@ -1,0 +1,261 @@
+"""trawl capture on real interfaces: its packets are those that a tcpdump beside it
+wrote, its account adds up, and nothing stays behind."""
+import os
+import pathlib
+import re
+import signal
+import socket
+import struct
+import subprocess
+import threading
+
+import pytest
+
+from net import LIMIT, MARK, Net, Tcpdump, Trawl, query, read_pcap
+
+TRAWL = os.environ["TRAWL_BIN"]
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: namespaces")
+
+ETH_A = bytes.fromhex("020000000001")
+ETH_B = bytes.fromhex("020000000002")
+
+
+@pytest.fixture
+def net():
+    n = Net()
+    yield n
+    n.close()
+
+
+def udp(payload, sport=1000, dport=2000, src="192.0.2.2", dst="192.0.2.1"):
+    u = struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload
+    return ipv4(17, u, src, dst)
+
+
+def ipv4(proto, payload, src="192.0.2.2", dst="192.0.2.1"):
+    h = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 64, proto, 0,
+                    socket.inet_aton(src), socket.inet_aton(dst))
+    s = sum(struct.unpack("!10H", h))
+    s = (s & 0xffff) + (s >> 16)
+    s = ~((s & 0xffff) + (s >> 16)) & 0xffff
+    return h[:10] + struct.pack("!H", s) + h[12:] + payload
+
+
+def eth(kind, payload, tags=()):
+    t = b"".join(struct.pack("!HH", tpid, vid) for tpid, vid in tags)
+    return b"\xff" * 6 + ETH_B + t + struct.pack("!H", kind) + payload
+
+
+def transfer(net, size=3 << 20):
+    """A TCP connection from b to a with real segmentation offload."""
+    with net.socket(net.a, socket.AF_INET, socket.SOCK_STREAM) as server, \
+            net.socket(net.b, socket.AF_INET, socket.SOCK_STREAM) as client:
+        server.bind(("192.0.2.1", 0))
+        server.listen(1)
+        client.connect(server.getsockname())
+        conn = server.accept()[0]
+        conn.settimeout(LIMIT)
+        t = threading.Thread(target=lambda: (client.sendall(bytes(size)), client.shutdown(socket.SHUT_WR)))
+        t.start()
+        got = 0
+        while piece := conn.recv(1 << 20):
+            got += len(piece)
+        conn.close()
+        t.join()
+        assert got == size
+
+
+def ping(net):
+    net.run(net.b, "ping", "-c", 5, "-i", 0.01, "192.0.2.1")
+    net.run(net.b, "ping", "-c", 5, "-i", 0.01, "2001:db8:0::1")
+
+
+def frames(*all_frames):
+    def send(net):
+        s = net.raw(net.b, "vb")
+        for f in all_frames:
+            s.send(f)
+        s.close()
+    return send
+
+
+VXLAN = eth(0x800, udp(struct.pack("!II", 0x08000000, 42 << 8) + eth(0x800, udp(b"inside")), 5555, 4789))
+DNS = eth(0x800, udp(bytes.fromhex("1234010000010000000000000765786d616d706c65036f72670000010001"), 5353, 53))
+
+TRAFFIC = {
+    "ping": (ping, "icmp[icmptype] == icmp-echo or icmp[icmptype] == icmp-echoreply or "
+                   "icmp6[icmp6type] == icmp6-echo or icmp6[icmp6type] == icmp6-echoreply"),
+    "tcp": (transfer, "tcp"),
+    "vlan": (frames(*[eth(0x800, udp(bytes([i]) * 20), [(0x8100, 100 + i)]) for i in range(20)]), "vlan"),
+    "qinq": (frames(*[eth(0x800, udp(bytes([i]) * 20), [(0x88a8, 7), (0x8100, 100 + i)])
+                      for i in range(20)]), "vlan"),
+    "vxlan": (frames(*[VXLAN] * 5), "udp port 4789"),
+    "dns": (frames(*[DNS] * 5), "udp port 53"),
+    "fragments": (lambda net: net.run(net.b, "ping", "-c", 3, "-i", 0.01, "-s", 4000, "192.0.2.1"),
+                  "ip proto 1"),
+}
+
+
+def of_interest(data, expression, tmp_path):
+    """Frames of a capture that pass a filter, judged by tcpdump on the file, and the mark not."""
+    f = tmp_path / "in.pcap"
+    f.write_bytes(data)
+    p = subprocess.run(["tcpdump", "-r", f, "-w", "-", expression], capture_output=True, check=True,
+                       timeout=LIMIT)
+    return [x for x in read_pcap(p.stdout) if MARK not in x[0]]
+
+
+@pytest.mark.parametrize("name", TRAFFIC)
+def test_folder_has_what_tcpdump_saw(net, tmp_path, name):
+    send, expression = TRAFFIC[name]
+    folder = tmp_path / "d"
+    ref = Tcpdump(net, net.a, "va")
+    t = Trawl(net, TRAWL, "-i", "va", "--dir", folder)
+    send(net)
+    net.mark()
+    want = of_interest(ref.until_mark(), expression, tmp_path)
+    assert t.stop() == 0, t.said
+    got = query(TRAWL, folder, f"G.Flows().RawPackets().BPF('{expression}')")
+    got = [x for x in got if MARK not in x[0]]
+    assert want
+    # Two CPUs may hand what they send and receive at once to two taps in two orders.
+    assert sorted(got) == sorted(want)
+    assert ", 0 dropped" in t.said
+
+
+@pytest.mark.parametrize("suffix", ["pcap", "pcapng"])
+def test_file_has_what_tcpdump_saw(net, tmp_path, suffix):
+    out = tmp_path / f"out.{suffix}"
+    expression = "tcp or udp port 9"
+    ref = Tcpdump(net, net.a, "va", expression)
+    t = Trawl(net, TRAWL, "-i", "va", "-w", out, expression)
+    transfer(net)
+    net.mark()
+    want = of_interest(ref.until_mark(), "tcp", tmp_path)
+    assert t.stop() == 0, t.said
+    p = subprocess.run(["tcpdump", "-r", out, "-w", "-"], capture_output=True, check=True)
+    assert sorted(x for x in read_pcap(p.stdout) if MARK not in x[0]) == sorted(want)
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_account_adds_up(net, tmp_path):
+    """seen = kept + filtered, against the number that was sent."""
+    t = Trawl(net, TRAWL, "-i", "va", "-w", tmp_path / "o.pcapng", "-Q", "in", "udp dst port 2000")
+    before = net.counters(net.a, "va")[0]
+    frames(*[eth(0x800, udp(b"x" * 30, 1, 2000 + i % 2)) for i in range(1000)])(net)
+    after = net.counters(net.a, "va")[0]
+    assert t.stop() == 0, t.said
+    m = re.search(r"(\d+) seen = (\d+) kept, (\d+) filtered, 0 dropped", t.said)
+    assert m, t.said
+    seen, kept, filtered = map(int, m.groups())
+    assert kept == 500
+    assert seen == kept + filtered
+    assert seen >= after - before >= 1000
+
+
+def test_ends_by_itself(net, tmp_path):
+    t = Trawl(net, TRAWL, "-i", "va", "-c", 7, "-w", tmp_path / "o.pcap", "udp port 2000")
+    frames(*[eth(0x800, udp(b"x"))] * 20)(net)
+    assert t.wait() == 0
+    assert len(read_pcap((tmp_path / "o.pcap").read_bytes())) == 7
+    t = Trawl(net, TRAWL, "-i", "va", "--duration", "1s", "-w", tmp_path / "p.pcap")
+    assert t.wait() == 0
+
+
+def test_lines(net):
+    t = Trawl(net, TRAWL, "-i", "va", "--utc", "-c", 2, "udp port 2000", stdout=subprocess.PIPE)
+    frames(*[eth(0x800, udp(b"abc"))] * 2)(net)
+    assert t.wait() == 0
+    lines = t.out.decode().splitlines()
+    assert len(lines) == 2
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{6} va +In +IP 192\.0\.2\.2\.1000 > 192\.0\.2\.1\.2000: UDP, length 3",
+                        lines[0]), lines
+
+
+def test_reader_gone(net):
+    """Closed output ends the capture quietly, as with any Unix tool."""
+    t = Trawl(net, TRAWL, "-i", "va", "udp port 2000", stdout=subprocess.PIPE)
+    t.p.stdout.close()
+    frames(*[eth(0x800, udp(b"abc"))] * 2)(net)
+    t.p.stdout = None
+    assert t.wait() == 0, t.said
+
+
+def test_process_has_no_privilege(net, tmp_path):
+    t = Trawl(net, TRAWL, "-i", "va", "--dir", tmp_path / "d")
+    status = pathlib.Path(f"/proc/{child_of(t)}/status").read_text()
+    assert t.stop() == 0, t.said
+    assert re.search(r"^CapEff:\s+0+$", status, re.M)
+    assert re.search(r"^CapPrm:\s+0+$", status, re.M)
+    assert re.search(r"^CapBnd:\s+0+$", status, re.M)
+    assert re.search(r"^NoNewPrivs:\s+1$", status, re.M)
+    assert re.search(r"^Seccomp:\s+2$", status, re.M)
+    assert not re.search(r"^Uid:\s+0", status, re.M)
+
+
+def child_of(t):
+    """'ip netns exec' becomes the program: the process is ours."""
+    return t.p.pid
+
+
+def test_headers_only(net, tmp_path):
+    t = Trawl(net, TRAWL, "-i", "va", "--dir", tmp_path / "d", "--headers-only", "udp port 2000")
+    frames(eth(0x800, udp(b"secret" * 20)))(net)
+    assert t.stop() == 0, t.said
+    got = query(TRAWL, tmp_path / "d", "G.Flows().RawPackets()")
+    assert [(len(f), n) for f, n in got] == [(14 + 20 + 8, 14 + 20 + 8 + 120)]
+    for f in (tmp_path / "d").rglob("*"):
+        assert not f.is_file() or b"secret" not in f.read_bytes()
+
+
+@pytest.mark.parametrize("limit,kept", [("0", 0), ("2", 4), ("all", 10)])
+def test_rawpacket_limit(net, tmp_path, limit, kept):
+    t = Trawl(net, TRAWL, "-i", "va", "--dir", tmp_path / "d", "--rawpacket-limit", limit, "udp")
+    frames(*[eth(0x800, udp(b"x", 1000 + i % 2)) for i in range(10)])(net)
+    assert t.stop() == 0, t.said
+    out = subprocess.run([TRAWL, "query", "--dir", tmp_path / "d", "G.Flows().RawPackets()",
+                          "--format", "pcap"], capture_output=True, timeout=LIMIT)
+    assert len(read_pcap(out.stdout)) == kept
+    rows = subprocess.run([TRAWL, "flows", "--dir", tmp_path / "d", "--fields", "ab_packets"],
+                          capture_output=True, timeout=LIMIT)
+    assert rows.stdout.decode().split() == ["ab_packets", "5", "5"]
+
+
+def test_hostile_frames(net, tmp_path):
+    """Random, cut, deeply nested, long and tiny frames crash nothing, and each is counted."""
+    import random
+    r = random.Random(1)
+    nested = b"x"
+    for _ in range(40):
+        nested = ipv4(4, nested)
+    many = [eth(0x800, nested), eth(0x800, nested[:100]), eth(0x86dd, b""), eth(0x8100, b"")]
+    for _ in range(500):
+        many.append(eth(r.choice([0x800, 0x86dd, 0x8100, 0x88a8, 0x8847, 0x8864, r.randrange(65536)]),
+                        r.randbytes(r.randrange(0, 1400))))
+    full = eth(0x800, nested)
+    many += [full[:n] for n in range(14, len(full), 7)]
+    ref = Tcpdump(net, net.a, "va", "-Q", "in")
+    t = Trawl(net, TRAWL, "-i", "va", "-Q", "in", "--dir", tmp_path / "d")
+    frames(*many)(net)
+    net.mark()
+    want = [f for f, _ in read_pcap(ref.until_mark()) if f[6:12] == ETH_B]
+    assert t.stop() == 0, t.said
+    got = query(TRAWL, tmp_path / "d", "G.Flows().RawPackets()")
+    assert [f for f, _ in got if f[6:12] == ETH_B] == want
+    # The kernel drops frames that end where a VLAN tag should be before anybody sees them.
+    assert len(many) - 8 <= len(want) <= len(many)
+
+
+def test_no_such_interface(net):
+    p = subprocess.run(["ip", "netns", "exec", net.a, TRAWL, "capture", "-i", "nosuch"],
+                       capture_output=True, timeout=LIMIT)
+    assert p.returncode == 1
+    assert b"nosuch" in p.stderr
+
+
+def test_bad_filter_points_at_it(net):
+    p = subprocess.run(["ip", "netns", "exec", net.a, TRAWL, "capture", "-i", "va", "tcp prot 80"],
+                       capture_output=True, timeout=LIMIT)
+    assert p.returncode == 2
+    assert b"syntax error at 'prot'" in p.stderr and b"    ^" in p.stderr
