@@ -27,7 +27,7 @@ struct stop;
 #define LIVE_BUFFER_TOTAL (UINT64_C(256) << 20)
 #define LIVE_IFACES_MAX   4096 /* captured at once */
 #define LIVE_THREADS_MAX  64
-#define LIVE_BLOCK_MS     20 /* longest that a packet waits in a block that is not full */
+#define LIVE_BLOCK_MS     50 /* longest that a packet waits in a block that is not full */
 #define LIVE_POLL_MS      100
 
 /* As the interface sees it: what it receives, what it sends. */

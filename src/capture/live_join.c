@@ -34,7 +34,7 @@ uint64_t live_ring_start(uint64_t total, size_t n)
 {
 	/* The rest is for rings that turn out too small, which for a while are there twice, and
 	 * for interfaces to come. */
-	uint64_t each = total / 4 / (n ? n : 1);
+	uint64_t each = n > 1 ? total / 2 / n : total / 4;
 
 	return each < LIVE_RING_START ? each : LIVE_RING_START;
 }
