@@ -282,7 +282,8 @@ static int64_t read_head(const uint8_t *p, size_t size, struct pidx_info *ret)
 	int64_t n;
 
 	if (!has_magic(p, size))
-		return size < REC_MAGIC && memcmp(p, MAGIC, size) == 0 ? -ENODATA : -EBADMSG;
+		return size < REC_MAGIC && (!size || memcmp(p, MAGIC, size) == 0) ? -ENODATA
+										  : -EBADMSG;
 	n = read_at(p, size, REC_MAGIC, PIDX_HEAD, &rec);
 	if (n < 0)
 		return n;

@@ -345,10 +345,10 @@ int read_journal(struct store_read *r, size_t run, int fd, uint64_t size)
 {
 	CLEANUP(window_done) struct window w = {.fd = fd, .size = size};
 	struct reading g = {.r = r, .number = run, .run = &r->runs[run], .pub = r->runs[run].pub};
-	const uint8_t *p = window_get(&w, 0, size < REC_MAGIC ? (size_t)size : REC_MAGIC);
+	const uint8_t *p = window_get(&w, 0, REC_MAGIC);
 	int code;
 
-	if (!p || jrn_check_magic(p, size < REC_MAGIC ? (size_t)size : REC_MAGIC) < 0)
+	if (!p || jrn_check_magic(p, REC_MAGIC) < 0)
 		return size < REC_MAGIC ? -ENODATA : -EBADMSG;
 	code = read_all(&g, &w);
 	g.pub->ifaces = g.run->ifaces;

@@ -37,7 +37,7 @@ const uint8_t *window_get(struct window *w, uint64_t at, size_t n)
 	size_t want = goes_on || !at ? NEAR : FAR;
 	uint8_t *p;
 
-	if (at >= w->at && at <= end && n <= end - at)
+	if (w->p && at >= w->at && at <= end && n <= end - at)
 		return w->p + (at - w->at);
 	if (at > w->size || n > w->size - at || n > WINDOW_MAX)
 		return NULL;

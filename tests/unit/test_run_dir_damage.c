@@ -1,0 +1,358 @@
+/* A folder of captures whose writer was killed, or whose files are torn or have other
+ * bytes than they were written with. */
+#include "run/dir.h"
+
+#include <glob.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "dir_check.h"
+
+#define PACKETS 3000
+#define TICK    50 /* packets between two ticks */
+
+static void write_udp(const char *path, unsigned n)
+{
+	FILE *f = cap_open(path);
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		cap_add_udp(f, (1000 + (int64_t)i) * 1000000000 + i, 1, (uint16_t)(1000 + i % 13),
+			    2, (uint16_t)(i % 5));
+	fclose(f);
+}
+
+/* Says over a pipe how far it is. */
+static void tell(void *arg, uint64_t n)
+{
+	if (n % TICK == 0 && write(*(int *)arg, "", 1) != 1)
+		_exit(1);
+}
+
+static unsigned next_random(unsigned *seed)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return *seed >> 8;
+}
+
+/* Starts a writer and kills it when it has said 'ticks' times how far it is. */
+static void kill_writer(const char *spec, const char *path, unsigned ticks, uint64_t segment)
+{
+	int fds[2], status;
+	char c;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (!pid) {
+		const struct make o = {.spec = spec,
+				       .capture = "c",
+				       .path = path,
+				       .raw_limit = UINT64_MAX,
+				       .tick = TICK,
+				       .segment_size = segment,
+				       .each = tell,
+				       .arg = &fds[1]};
+		struct maker m;
+
+		close(fds[0]);
+		make_store(&m, &o, NULL);
+		_exit(0);
+	}
+	close(fds[1]);
+	while (ticks-- && read(fds[0], &c, 1) == 1)
+		;
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(fds[0]);
+}
+
+/* All packets of all rows. */
+static void read_packets(struct run_dir *d, struct rows *r, struct packets *p)
+{
+	uint64_t *s;
+
+	r->n = p->n = 0;
+	scan(run_dir_ql(d), INT64_MIN, INT64_MAX, r);
+	s = calloc(r->n + 1, sizeof(*s));
+	all_serials(r, s);
+	packets_of(run_dir_ql(d), s, r->n, NULL, p);
+	free(s);
+}
+
+static void file_packets(const char *path, struct packets *p)
+{
+	struct run_files *f = open_files(path);
+	struct rows r = {0};
+	uint64_t *s;
+
+	scan(run_files_ql(f), INT64_MIN, INT64_MAX, &r);
+	s = calloc(r.n + 1, sizeof(*s));
+	all_serials(&r, s);
+	packets_of(run_files_ql(f), s, r.n, NULL, p);
+	free(s);
+	free(r.v);
+	run_files_free(f);
+}
+
+/* What was ticked is there, nothing is invented, and the state is told. */
+static void test_kill(void **state)
+{
+	struct packets all = {0}, p = {0};
+	struct rows r = {0};
+	unsigned seed = 1, i;
+	char spec[128], path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/kill.pcap", dir);
+	write_udp(path, PACKETS);
+	file_packets(path, &all);
+	assert_int_equal(all.n, PACKETS);
+	for (i = 0; i < 40; i++) {
+		const char *store = new_store(spec);
+		unsigned ticks = next_random(&seed) % (PACKETS / TICK);
+		struct run_dir *d;
+
+		assert_int_equal(mkdir(store, 0700), 0);
+		kill_writer(spec, path, ticks, i % 2 ? 20000 : 0);
+		d = open_dir(store);
+		read_packets(d, &r, &p);
+		/* the tick before the last one that was heard of is complete for sure */
+		assert_true(p.n + 1 > (ticks ? ticks - 1 : 0) * TICK);
+		assert_true(p.n <= PACKETS);
+		assert_memory_equal(p.v, all.v, p.n * sizeof(*p.v));
+		assert_true(r.n <= 65);
+		run_dir_free(d);
+	}
+	free(all.v);
+	free(p.v);
+	free(r.v);
+}
+
+/* A file with its content, to be spoiled and restored. */
+struct file {
+	char path[256];
+	uint8_t *p;
+	size_t n;
+};
+
+static void file_find(struct file *f, const char *store, const char *end)
+{
+	char pattern[256];
+	struct stat st;
+	glob_t g;
+	FILE *in;
+
+	snprintf(pattern, sizeof(pattern), "%s/*/*/*%s", store, end);
+	assert_int_equal(glob(pattern, 0, NULL, &g), 0);
+	snprintf(f->path, sizeof(f->path), "%s", g.gl_pathv[0]);
+	globfree(&g);
+	assert_int_equal(stat(f->path, &st), 0);
+	f->n = (size_t)st.st_size;
+	f->p = malloc(f->n + 1);
+	in = fopen(f->path, "rb");
+	assert_int_equal(fread(f->p, 1, f->n, in), f->n);
+	fclose(in);
+}
+
+static void file_write(const struct file *f, size_t n)
+{
+	FILE *out = fopen(f->path, "wb");
+
+	assert_int_equal(fwrite(f->p, 1, n, out), n);
+	fclose(out);
+}
+
+struct spoilt {
+	char spec[128];
+	const char *store;
+	struct file file;
+	struct packets all, got;
+	struct rows rows, now;
+	struct run_dir *d;
+};
+
+static void spoilt_init(struct spoilt *s, const char *end)
+{
+	struct make o = {.capture = "c", .path = TOUR, .raw_limit = UINT64_MAX};
+	struct maker m;
+
+	*s = (struct spoilt){.store = NULL};
+	s->store = new_store(s->spec);
+	o.spec = s->spec;
+	o.segment_size = strcmp(end, ".jrn") == 0 ? 8192 : 0;
+	make_store(&m, &o, NULL);
+	s->d = open_dir(s->store);
+	read_packets(s->d, &s->rows, &s->all);
+	assert_int_equal(s->all.n, 72); /* capinfos -c tour.pcap */
+	qsort(s->rows.v, s->rows.n, sizeof(*s->rows.v), by_uuid);
+	run_dir_free(s->d);
+	file_find(&s->file, s->store, end);
+}
+
+static void spoilt_read(struct spoilt *s)
+{
+	s->d = open_dir(s->store);
+	read_packets(s->d, &s->now, &s->got);
+	if (s->now.n)
+		qsort(s->now.v, s->now.n, sizeof(*s->now.v), by_uuid);
+}
+
+static void spoilt_done(struct spoilt *s)
+{
+	free(s->file.p);
+	free(s->all.v);
+	free(s->got.v);
+	free(s->rows.v);
+	free(s->now.v);
+}
+
+static void all_there(struct spoilt *s)
+{
+	assert_int_equal(s->got.n, s->all.n);
+	assert_memory_equal(s->got.v, s->all.v, s->all.n * sizeof(*s->all.v));
+}
+
+/* Without its index, or with a spoilt one, a segment gives the same packets. */
+static void test_index(void **state)
+{
+	struct spoilt s;
+	size_t i;
+
+	(void)state;
+	spoilt_init(&s, ".pidx");
+	for (i = 0; i < s.file.n; i++) {
+		file_write(&s.file, i);
+		spoilt_read(&s);
+		all_there(&s);
+		assert_true(run_dir_stats(s.d)->incomplete); /* it is said */
+		run_dir_free(s.d);
+	}
+	for (i = 0; i < s.file.n; i++) {
+		s.file.p[i] ^= (uint8_t)(1 << i % 8);
+		file_write(&s.file, s.file.n);
+		s.file.p[i] ^= (uint8_t)(1 << i % 8);
+		spoilt_read(&s);
+		all_there(&s);
+		run_dir_free(s.d);
+	}
+	assert_int_equal(unlink(s.file.path), 0);
+	spoilt_read(&s);
+	all_there(&s);
+	run_dir_free(s.d);
+	spoilt_done(&s);
+}
+
+/* A packet is given as it was, or not at all. */
+static void check_subset(struct spoilt *s)
+{
+	size_t i, k;
+
+	for (i = k = 0; i < s->got.n; i++, k++) {
+		while (k < s->all.n && memcmp(&s->all.v[k], &s->got.v[i], sizeof(*s->got.v)) != 0)
+			k++;
+		assert_true(k < s->all.n);
+	}
+	assert_true(s->got.n == s->all.n || run_dir_stats(s->d)->incomplete);
+}
+
+static void test_segment_cut(void **state)
+{
+	struct spoilt s;
+	size_t i;
+
+	(void)state;
+	spoilt_init(&s, ".pcapng");
+	for (i = 0; i < s.file.n; i += 37) {
+		file_write(&s.file, i);
+		spoilt_read(&s);
+		check_subset(&s);
+		assert_int_equal(s.now.n, s.rows.n); /* rows are elsewhere */
+		run_dir_free(s.d);
+	}
+	assert_int_equal(unlink(s.file.path), 0);
+	spoilt_read(&s);
+	assert_int_equal(s.got.n, 0);
+	assert_true(run_dir_stats(s.d)->incomplete);
+	run_dir_free(s.d);
+	spoilt_done(&s);
+}
+
+/* Packets carry no checksum: what is spoilt in a frame is given as it is.  But there
+ * are never more of them, and those of other blocks are as they were. */
+static void test_segment_bits(void **state)
+{
+	struct spoilt s;
+	size_t i;
+
+	(void)state;
+	spoilt_init(&s, ".pcapng");
+	for (i = 0; i < s.file.n; i += 23) {
+		size_t k, same = 0, at = 0;
+
+		s.file.p[i] ^= 0x10;
+		file_write(&s.file, s.file.n);
+		s.file.p[i] ^= 0x10;
+		spoilt_read(&s);
+		assert_true(s.got.n <= s.all.n);
+		for (k = 0; k < s.got.n; k++) {
+			for (at = 0; at < s.all.n &&
+				     memcmp(&s.all.v[at], &s.got.v[k], sizeof(*s.all.v)) != 0;)
+				at++;
+			same += at < s.all.n;
+		}
+		/* the section's head or an interface may be what is spoilt */
+		assert_true(same + 1 >= s.all.n || i < 200);
+		run_dir_free(s.d);
+	}
+	spoilt_done(&s);
+}
+
+static bool is_row(const struct rows *all, const struct row *r)
+{
+	const struct row *found = all->n ? bsearch(r, all->v, all->n, sizeof(*r), by_uuid) : NULL;
+
+	return found && found->hash == r->hash;
+}
+
+/* A journal that lost its end is one of a run that was killed: everything is worked
+ * out again. */
+static void test_journal(void **state)
+{
+	struct spoilt s;
+	size_t i, k, full = 0;
+
+	(void)state;
+	spoilt_init(&s, ".jrn");
+	for (i = 0; i < s.file.n; i += 11) {
+		file_write(&s.file, i);
+		spoilt_read(&s);
+		check_subset(&s);
+		full += s.got.n == s.all.n;
+		run_dir_free(s.d);
+	}
+	assert_true(full > 100); /* all but those that lost the head */
+	for (i = 0; i < s.file.n; i += 3) {
+		s.file.p[i] ^= (uint8_t)(1 << i % 8);
+		file_write(&s.file, s.file.n);
+		s.file.p[i] ^= (uint8_t)(1 << i % 8);
+		spoilt_read(&s);
+		check_subset(&s);
+		for (k = 0; k < s.now.n; k++)
+			assert_true(is_row(&s.rows, &s.now.v[k]) || run_dir_stats(s.d)->incomplete);
+		assert_true(s.now.n == s.rows.n || run_dir_stats(s.d)->incomplete);
+		run_dir_free(s.d);
+	}
+	spoilt_done(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kill),        cmocka_unit_test(test_index),
+		cmocka_unit_test(test_segment_cut), cmocka_unit_test(test_segment_bits),
+		cmocka_unit_test(test_journal),
+	};
+
+	return RUN_ALL(tests);
+}
