@@ -362,6 +362,16 @@ static int open_live(struct capture *c, struct err *err)
 	return run_live_new(&c->live, c->priv, &conf, err);
 }
 
+static bool names_netns(const struct capture_opts *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->ifaces.n; i++)
+		if (strncmp(o->ifaces.v[i], "netns:", 6) == 0)
+			return true;
+	return false;
+}
+
 static int open_all(struct capture *c, const struct opt_list *operands, struct err *err)
 {
 	size_t i;
@@ -383,6 +393,9 @@ static int open_all(struct capture *c, const struct opt_list *operands, struct e
 		r = open_store(c, err);
 	if (r == 0)
 		r = open_live(c, err);
+	/* Interfaces that join later may need more of the opener; namespaces never do. */
+	if (r == 0 && !names_netns(c->opts))
+		r = priv_forgo(c->priv, PRIV_NETNS, err);
 	/* From here no privilege: what follows looks into packets. */
 	if (r == 0)
 		r = priv_drop(c->priv, PRIV_PROFILE_CAPTURE, err);

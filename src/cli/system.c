@@ -158,10 +158,14 @@ static unsigned long peak_kib(void)
 	CLEANUP(fclosep) FILE *f = fopen("/proc/self/status", "re");
 	unsigned long kib = 0;
 	char line[256];
+	struct rusage ru;
 
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "VmHWM: %lu", &kib) == 1)
 			break;
+	/* No file can be opened any more where privileges were dropped. */
+	if (!kib && getrusage(RUSAGE_SELF, &ru) == 0)
+		kib = (unsigned long)ru.ru_maxrss;
 	return kib;
 }
 

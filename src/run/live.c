@@ -365,6 +365,9 @@ static int finish(struct live_worker *w, struct err *err)
 			status = sink_stats(r->conf.sink, s->iface, &st, err);
 		}
 	}
+	if (status == 0 && w->gap_status < 0)
+		status = err_set(err, w->gap_status, "cannot write what was lost: %s",
+				 strerror(-w->gap_status));
 	if (status == 0 && w->stream)
 		status = store_finish(w->stream, now, all, w->n_shown, err);
 	free(all);
@@ -466,7 +469,7 @@ static int init_worker(struct run_live *r, unsigned i, struct src *src, struct e
 	w->r = r;
 	w->number = i;
 	w->src = src;
-	w->ticked = r->start;
+	w->ticked = w->looked = r->start;
 	if (r->conf.store)
 		status = init_flows(w, err);
 	if (status == 0)

@@ -81,17 +81,22 @@ static void show_one(struct live_worker *w, size_t i, struct run_live_iface *to)
 	to->rx_fifo = l.rx_fifo;
 }
 
-/* What the ring lost since the last look belongs to the flows of that time. */
+/* What the ring lost since the last look belongs to the flows of that time, and is
+ * missing in the store. */
 static void note_drops(struct live_worker *w, int64_t now)
 {
 	size_t i;
 
 	for (i = 0; i < w->n_shown; i++) {
-		uint64_t n = w->shown[i].dropped_ring;
+		uint64_t n = w->shown[i].dropped_ring - w->dropped[i];
 
-		if (n > w->dropped[i])
-			drops_add(&w->drops, now, n - w->dropped[i]);
-		w->dropped[i] = n;
+		if (!n)
+			continue;
+		drops_add(&w->drops, now, n);
+		if (w->stream)
+			w->gap_status = store_gap(w->stream, w->to[i], w->looked, now,
+						  STORE_WHY_RING, n, NULL);
+		w->dropped[i] = w->shown[i].dropped_ring;
 	}
 	w->looked = now;
 }

@@ -51,6 +51,7 @@ struct live_worker {
 	struct live_chunk chunk;
 	uint64_t notes;   /* of the source that were said */
 	int store_failed; /* what the store last said */
+	int gap_status;   /* of telling it what the rings lost */
 	int64_t ticked;   /* ns */
 
 	pthread_t thread;
