@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes the seeds of the fuzz targets filter, where, rx and cbpf: expressions and
+"""Writes the seeds of the fuzz targets filter, where, rx, cbpf and ebpf: expressions and
 frames of tests/filter/*.inc, and programs of tests/filter/accept.inc."""
 import pathlib
 import re
@@ -72,6 +72,7 @@ def main():
             programs.append(bytes([len(insns)]) + b"".join(struct.pack("<HBBI", *i) for i in insns)
                             + some[n % len(some)])
     write("cbpf", programs)
+    write("ebpf", [bytes([n % 8 == 7]) + p for n, p in enumerate(programs)])
 
     write("rx", [bytes([n % 2, len(e)]) + e + t for n, (e, t) in enumerate(rx_seeds())])
 
