@@ -100,14 +100,6 @@ static const struct live_ask *find_ask(const struct live_hub *h, const struct li
 	return best;
 }
 
-static int64_t wall(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static const char *at_text(int64_t ts, char *buf, size_t size)
 {
 	time_t t = (time_t)(ts / 1000000000);
@@ -154,10 +146,10 @@ static void changed(struct live *l, size_t i, const struct link *k)
 	}
 	if (k->up && f->state == LIVE_DOWN) {
 		src_note_add(&l->src, 0, NULL, "'%s' is up again, after %.3f s", f->shown,
-			     (double)(wall() - f->since) / 1e9);
+			     (double)(live_wall() - f->since) / 1e9);
 		set_state(l, i, LIVE_UP);
 	} else if (!k->up && f->state == LIVE_UP) {
-		f->since = wall();
+		f->since = live_wall();
 		src_note_add(&l->src, 0, NULL, "'%s' is down since %s", f->shown,
 			     at_text(f->since, when, sizeof(when)));
 		set_state(l, i, LIVE_DOWN);
@@ -196,14 +188,18 @@ static void appeared(struct live *l, struct live_ns *ns, const struct link *k)
 		return;
 	at = find_gone(l, ns, k);
 	if (live_join(l, ns, ask, k, at, &err) < 0) {
-		src_note_add(&l->src, 0, NULL, "cannot capture %s", err.text);
+		/* Each of its events tries again. */
+		if (l->refused_ns != ns || l->refused != k->index)
+			src_note_add(&l->src, 0, NULL, "cannot capture %s", err.text);
+		l->refused_ns = ns;
+		l->refused = k->index;
 		return;
 	}
 	if (at == SIZE_MAX)
 		src_note_add(&l->src, 0, NULL, "'%s' has joined", l->ifs[l->n_ifs - 1]->shown);
 	else
 		src_note_add(&l->src, 0, NULL, "'%s' is back, after %.3f s", l->ifs[at]->shown,
-			     (double)(wall() - l->ifs[at]->since) / 1e9);
+			     (double)(live_wall() - l->ifs[at]->gap) / 1e9);
 }
 
 static void gone(struct live *l, size_t i, const struct link *k)
@@ -211,7 +207,7 @@ static void gone(struct live *l, size_t i, const struct link *k)
 	struct live_if *f = l->ifs[i];
 	char when[64];
 
-	f->since = wall();
+	f->since = live_wall();
 	if (k) /* its last word */
 		live_wire_end(f, &k->stats);
 	else
@@ -406,5 +402,6 @@ int live_begin(struct live *l, struct err *err)
 	for (size_t i = 0; i < h->n_ns; i++)
 		free(lists[i].v);
 	free(lists);
+	l->begun = true;
 	return r;
 }

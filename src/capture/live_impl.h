@@ -25,6 +25,7 @@
 #define LIVE_FINISH_MS  1000 /* longest that the rings' rest is waited for at the end */
 #define LIVE_SETTLE_MS  (2 * LIVE_BLOCK_MS)  /* a ring that gets nothing any more is kept for */
 #define LIVE_RING_START (UINT64_C(64) << 20) /* a ring is at first at most */
+#define LIVE_LATER_PART 64 /* of what is left for rings, an interface that joins gets one in */
 #define LIVE_NETNS_MAX  1024
 #define LIVE_NETNS_NAME 256
 
@@ -90,6 +91,7 @@ struct live_if {
 	uint64_t freezes_seen; /* when it was last looked at */
 	struct live_past past;
 	int64_t since; /* when it went down or away, ns since the epoch */
+	int64_t gap;   /* when it had gone away before it was back */
 	bool wire_known;
 	struct link_stats wire_base; /* see live_ledger.c */
 	struct link_stats wire_last; /* as last read */
@@ -118,13 +120,16 @@ struct live {
 	bool draining;                           /* some interface has an 'old' */
 	bool ending;                             /* stopped: the rest is given */
 	int64_t ending_since;
-	bool relist; /* events were lost */
+	bool begun;                       /* the interfaces of the start are there */
+	const struct live_ns *refused_ns; /* interface that could not be captured, the last one */
+	int refused;
 	bool dirty;  /* blocks were finished in this window */
 	int softnet; /* /proc/net/softnet_stat; -1 */
 	uint64_t softnet_base;
 };
 
-int64_t live_now(void); /* monotonic, ns */
+int64_t live_now(void);  /* monotonic, ns */
+int64_t live_wall(void); /* since the epoch, ns */
 
 /* live_join.c */
 

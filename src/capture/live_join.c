@@ -155,9 +155,11 @@ static int find_size(struct live *l, uint32_t max, struct live_size *ret, struct
 {
 	struct live_hub *h = l->hub;
 	uint64_t total = h->conf.buffer_total, used = h->ring_bytes;
-	uint64_t left = total > used ? (total - used) / h->threads : 0;
+	uint64_t left = total > used ? (total - used) / h->threads : 0, want;
 
-	*ret = live_size(h->ring_start < left ? h->ring_start : left, max);
+	/* Who comes later begins small, so that many can come; rings grow. */
+	want = l->begun ? left / LIVE_LATER_PART : left;
+	*ret = live_size(h->ring_start < want ? h->ring_start : want, max);
 	if (live_size_bytes(*ret) > left)
 		return err_set(err, -ENOBUFS,
 			       "no room for another ring of %" PRIu64 " KiB in %" PRIu64
@@ -201,6 +203,7 @@ int live_join(struct live *l, struct live_ns *ns, const struct live_ask *ask, co
 	struct live_size size = {0};
 	int r;
 
+	like.since = k->up ? 0 : live_wall();
 	memcpy(like.name, k->name, sizeof(like.name));
 	snprintf(like.shown, sizeof(like.shown), "%s%s%s%s", *ns->name ? "netns:" : "", ns->name,
 		 *ns->name ? "/" : "", k->name);
@@ -312,6 +315,8 @@ static void back(struct live *l, struct live_if *f, struct live_order *o)
 	f->ask = o->f.ask;
 	f->ifindex = o->f.ifindex;
 	f->state = o->f.state;
+	f->gap = f->since;
+	f->since = o->f.since;
 	f->hatype = o->f.hatype;
 	f->frame_max = o->f.frame_max;
 	f->sock = o->f.sock;

@@ -465,6 +465,16 @@ def test_ring_grows_without_losing_or_doubling(net, cap, tmp_path):
     assert numbers(tmp_path / "o.pcapng") == list(range(30000)) + list(range(10000))
 
 
+@pytest.mark.parametrize("args,dev,expected", [((), "vb", 1), (("-p",), "vb", 0), ((), "any", 0)])
+def test_promiscuous(net, cap, args, dev, expected):
+    def mode():
+        return json.loads(run("ip", "-n", net.b, "-d", "-j", "link", "show", "vb"))[0]["promiscuity"]
+    c = cap(*args, f"netns:{net.b}/{dev}")
+    assert mode() == expected
+    c.stop()
+    assert mode() == 0
+
+
 def test_interface_down_and_up(net, cap):
     c = cap(f"netns:{net.b}/vb")
     net.frames(net.a, "va", eth(*U))
@@ -575,6 +585,23 @@ def test_any_with_fifty_interfaces(net, cap, tmp_path):
     got = list(zip(names(tmp_path / "o.pcapng"), read(tmp_path / "o.pcapng")))
     assert len(got) == 200
     assert all(name == f"netns:{net.b}/q{f[42]}" for name, (f, _) in got)
+
+
+def test_many_join_later(net, cap):
+    """Those of the start leave room for them."""
+    c = cap(f"netns:{net.b}/any")
+    batch = "".join(f"link add p{i} type veth peer name q{i} netns {net.b}\n" for i in range(60))
+    subprocess.run(["ip", "-n", net.a, "-b", "-"], input=batch, text=True, check=True, timeout=LIMIT)
+    r = c.wait(lambda r: len(r["ifaces"]) >= 62)
+    assert sum(i["ring"] for i in r["ifaces"]) <= 256 << 20
+    run("ip", "-n", net.a, "link", "set", "p59", "up")
+    run("ip", "-n", net.b, "link", "set", "q59", "up")
+    c.wait(lambda r: [i["state"] for i in r["ifaces"] if i["name"] == "q59"] == [UP])
+    net.frames(net.a, "p59", eth(*U))
+    c.until(1)
+    r = c.stop()
+    up = [n for n in r["notes"] if "q59' is up again" in n]
+    assert len(up) == 1 and float(up[0].split()[-2]) < LIMIT
 
 
 def test_several_namespaces_at_once(net, cap):
