@@ -54,7 +54,7 @@ void local_escape(const char *capture, char ret[LOCAL_NAME_SIZE])
 		if (strchr(plain, capture[i]) && (i || capture[i] != '.'))
 			ret[n++] = capture[i];
 		else
-			n += (size_t)sprintf(ret + n, "%%%02X", (uint8_t)capture[i]);
+			n += (size_t)snprintf(ret + n, 4, "%%%02X", (uint8_t)capture[i]);
 	}
 	ret[n] = '\0';
 }
