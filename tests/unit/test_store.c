@@ -1,0 +1,407 @@
+/* What a store takes and counts, with the backend in memory and with a disk that fails
+ * at places that are known. */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "flow/flow_schema.h"
+#include "store/lost.h"
+#include "store/store_mem.h"
+#include "store/store_read.h"
+
+#define SEC INT64_C(1000000000)
+
+static char dir[64];
+
+static const char *new_store(char spec[128])
+{
+	static int n;
+
+	snprintf(spec, 128, "local:%s/%d", dir, ++n);
+	return spec + strlen("local:");
+}
+
+static void test_lost(void **state)
+{
+	static uint64_t n[997];
+	struct lost l = {0};
+	unsigned seed = 5;
+	size_t i, used = 0;
+
+	(void)state;
+	assert_int_equal(lost_take(&l, 7), 0);
+	for (i = 0; i < 200000; i++) {
+		unsigned k;
+
+		seed = seed * 1664525 + 1013904223;
+		k = (seed >> 8) % 997;
+		if (seed >> 31) {
+			assert_int_equal(lost_add(&l, k * 8), 0);
+			used += !n[k]++;
+		} else {
+			assert_int_equal(lost_take(&l, k * 8), n[k]);
+			used -= !!n[k];
+			n[k] = 0;
+		}
+		assert_int_equal(l.n, used);
+	}
+	for (i = 0; i < 997; i++)
+		assert_int_equal(lost_take(&l, i * 8), n[i]);
+	assert_int_equal(l.n, 0);
+	lost_done(&l);
+}
+
+static const struct store_iface eth = {.name = "eth0", .linktype = 1};
+
+static struct store_stream *open_stream(struct store **ret, const char *spec,
+					const struct store_conf *conf)
+{
+	struct store_stream *st = NULL;
+	struct err err = {0};
+
+	if (store_open(ret, spec, conf, &err) < 0 ||
+	    store_stream_new(*ret, "c", 0, 100 * SEC, &st, &err) < 0 ||
+	    store_iface(st, &eth, &err) != 0)
+		fail_msg("%s", err.text);
+	return st;
+}
+
+/* A packet of two flows, one in the other. */
+static int give(struct store_stream *st, uint64_t outer, uint64_t outer_nth, uint64_t inner,
+		uint64_t inner_nth, uint32_t size)
+{
+	static const uint8_t data[2000];
+	static int64_t ts = 100 * SEC;
+	const struct flow_ref refs[] = {{outer, outer_nth}, {inner, inner_nth}};
+	const struct store_flows f = {.refs = refs, .n = 2, .keep = UINT32_MAX};
+	const struct pkt p = {
+		.ts = ++ts, .data = data, .caplen = size, .len = size + 7, .linktype = 1};
+	struct err err = {0};
+
+	return store_packets(st, &p, 1, &f, &err);
+}
+
+/* A row of one flow with so many packets. */
+static uint64_t raw_of(struct store *s, struct store_stream *st, uint64_t serial, uint64_t packets)
+{
+	struct field_set want = {0};
+	struct batch *b;
+	struct err err = {0};
+	size_t n;
+
+	field_set_add(&want, FLOW_start);
+	field_set_add(&want, FLOW_last);
+	field_set_add(&want, FLOW_ab_packets);
+	assert_int_equal(batch_new(&b, flow_schema(), &want), 0);
+	b->n = 1;
+	b->serial[0] = serial;
+	b->cols[FLOW_ab_packets]->v.u64[0] = packets;
+	col_mark(b->cols[FLOW_ab_packets], 0);
+	assert_int_equal(store_rows(st, b, &err), 0);
+	batch_free(b);
+	return store_mem_rows(s, &n)[n - 1].raw_packets;
+}
+
+/* Stored once if any flow is below its limit, listed under all. */
+static void test_raw_limit(void **state)
+{
+	const struct store_conf conf = {.raw_limit = 2};
+	const struct store_mem_pkt *v;
+	struct store_counts c;
+	struct store_stream *st;
+	struct store *s;
+	size_t n;
+
+	(void)state;
+	st = open_stream(&s, "mem:", &conf);
+	give(st, 8, 1, 9, 1, 100);
+	give(st, 8, 2, 9, 2, 100);
+	give(st, 8, 3, 9, 3, 100);  /* neither */
+	give(st, 8, 4, 17, 1, 100); /* the inner one is new */
+	give(st, 8, 5, 17, 2, 100);
+	give(st, 8, 6, 17, 3, 100); /* neither */
+	v = store_mem_pkts(s, &n);
+	assert_int_equal(n, 4);
+	assert_int_equal(v[2].n, 2);
+	assert_int_equal(v[2].refs[0].serial, 8);
+	assert_int_equal(v[2].refs[1].serial, 17);
+	assert_int_equal(v[2].pkt.len, 107);
+	c = store_counts(st, 0);
+	assert_int_equal(c.kept, 4);
+	assert_int_equal(c.kept_bytes, 400);
+	assert_int_equal(c.raw_limited, 2);
+	assert_int_equal(store_counts(st, 1).kept, 0); /* there is no such interface */
+	assert_int_equal(raw_of(s, st, 8, 6), 4);
+	assert_int_equal(raw_of(s, st, 9, 3), 2);
+	assert_int_equal(raw_of(s, st, 17, 3), 2);
+	store_stream_free(st);
+	store_close(s);
+}
+
+static void test_cuts_and_refusals(void **state)
+{
+	const struct store_conf conf = {.raw_limit = UINT64_MAX, .snaplen = 60};
+	const struct flow_ref ref = {8, 1};
+	struct store_flows f = {.refs = &ref, .n = 1, .keep = 40};
+	const uint8_t data[100] = {0};
+	struct pkt p = {.ts = 1, .data = data, .caplen = 100, .len = 1500, .linktype = 1};
+	const struct store_mem_pkt *v;
+	struct store_stream *st, *no;
+	struct err err = {0};
+	struct store *s;
+	char name[200];
+	size_t n;
+
+	(void)state;
+	st = open_stream(&s, "mem:", &conf);
+	assert_int_equal(store_packets(st, &p, 1, &f, &err), 0);
+	f.keep = UINT32_MAX;
+	assert_int_equal(store_packets(st, &p, 1, &f, &err), 0);
+	v = store_mem_pkts(s, &n);
+	assert_int_equal(n, 2);
+	assert_int_equal(v[0].pkt.caplen, 40);
+	assert_int_equal(v[1].pkt.caplen, 60);
+	assert_int_equal(v[1].pkt.len, 1500);
+	p.iface = 1;
+	assert_int_equal(store_packets(st, &p, 1, &f, &err), -EINVAL);
+	p.iface = 0;
+	p.linktype = 101;
+	assert_int_equal(store_packets(st, &p, 1, &f, &err), -EINVAL);
+	assert_int_equal(store_stream_new(s, "", 0, 1, &no, &err), -EINVAL);
+	memset(name, 'x', sizeof(name));
+	name[STORE_NAME_MAX + 1] = 0;
+	assert_int_equal(store_stream_new(s, name, 0, 1, &no, &err), -EINVAL);
+	store_stream_free(st);
+	store_close(s);
+	assert_int_equal(store_open(&s, "nothing:x", &conf, &err), -EINVAL);
+	assert_int_equal(
+		store_open(&s, "mem:", &(struct store_conf){.segment_size = STORE_SEGMENT_MAX + 1},
+			   &err),
+		-ERANGE);
+	assert_int_equal(store_open(&s, "local:/nowhere/at/all", &conf, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "/nowhere/at/all"));
+}
+
+/* Files that cannot grow beyond a size stand for a disk that is full. */
+static void test_disk_full(void **state)
+{
+	const struct store_conf conf = {.raw_limit = UINT64_MAX, .segment_size = 1 << 20};
+	struct rlimit old, less = {200000, RLIM_INFINITY};
+	struct store_stream_stats stats;
+	const struct store_run *run;
+	struct store_read *r;
+	struct store_seg *g;
+	struct store_stream *st;
+	struct err err = {0};
+	struct store *s;
+	char spec[128];
+	uint64_t i, n = 0;
+	struct pkt p;
+	size_t runs;
+
+	(void)state;
+	new_store(spec);
+	getrlimit(RLIMIT_FSIZE, &old);
+	signal(SIGXFSZ, SIG_IGN);
+	st = open_stream(&s, spec, &conf);
+	less.rlim_max = old.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &less);
+	for (i = 0; i < 1000; i++) {
+		assert_int_equal(give(st, 8, i + 1, 9, i + 1, 1000), 0);
+		if (i % 50 == 49)
+			assert_int_equal(store_tick(st, 100 * SEC + (int64_t)i * SEC, &err), 0);
+	}
+	store_stream_stats(st, &stats);
+	/* 50 packets a tick, of 1032 bytes: three ticks fit into 200,000 */
+	assert_int_equal(stats.total.kept, 150);
+	assert_int_equal(stats.total.dropped_disk, 850);
+	assert_int_equal(stats.failed, -EFBIG);
+	assert_non_null(strstr(stats.text, "no more packets are kept"));
+	assert_int_equal(store_finish(st, 2000 * SEC, NULL, 0, &err), 0);
+	setrlimit(RLIMIT_FSIZE, &old);
+	store_stream_free(st);
+
+	/* What is in the file is whole, and what is not is said. */
+	assert_int_equal(store_read_new(&r, s, NULL, NULL, &err), 0);
+	run = store_read_runs(r, &runs);
+	assert_int_equal(runs, 1);
+	assert_int_equal(run->kept, 150);
+	assert_int_equal(run->dropped, 850);
+	for (i = n = 0; i < run->n_gaps; i++) {
+		assert_int_equal(run->gaps[i].why, STORE_WHY_DISK);
+		n += run->gaps[i].count;
+	}
+	assert_int_equal(n, 850);
+	assert_int_equal(run->n_segments, 1);
+	assert_int_equal(store_seg_open(&g, r, 0, 0, &err), 0);
+	for (n = 0; store_seg_next(g, &p) > 0; n++)
+		assert_int_equal(p.caplen, 1000);
+	assert_int_equal(n, 150);
+	assert_int_equal(store_seg_tail(g), 0);
+	store_seg_free(g);
+	store_read_free(r);
+	store_close(s);
+}
+
+/* Makes files as the store itself would, until told to fail. */
+struct faulty {
+	const char *dir;
+	int creates, renames; /* that still succeed */
+};
+
+static int faulty_create(void *arg, const char *name)
+{
+	struct faulty *f = arg;
+	char path[300];
+	int fd;
+
+	if (!f->creates--)
+		return -ENOSPC;
+	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static int faulty_rename(void *arg, const char *from, const char *to)
+{
+	struct faulty *f = arg;
+	char a[300], b[300];
+
+	if (!f->renames--)
+		return -EIO;
+	snprintf(a, sizeof(a), "%s/%s", f->dir, from);
+	snprintf(b, sizeof(b), "%s/%s", f->dir, to);
+	return rename(a, b) < 0 ? -errno : 0;
+}
+
+static int faulty_unlink(void *arg, const char *name)
+{
+	struct faulty *f = arg;
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	return unlink(path) < 0 ? -errno : 0;
+}
+
+static int faulty_mkdir(void *arg, const char *name)
+{
+	struct faulty *f = arg;
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* Every file in turn cannot be made: what was taken before stays, packets after it are
+ * counted, and nothing half-made is left. */
+static void test_no_more_files(void **state)
+{
+	int i;
+
+	(void)state;
+	for (i = 0; i < 12; i++) {
+		char spec[128];
+		struct faulty f = {new_store(spec), i, 1000};
+		const struct store_files files = {&f, faulty_create, faulty_rename, faulty_unlink,
+						  faulty_mkdir};
+		const struct store_conf conf = {
+			.files = &files, .raw_limit = UINT64_MAX, .segment_size = 5000};
+		struct store_stream *st = NULL;
+		struct store_stream_stats stats;
+		struct err err = {0};
+		struct store_read *r;
+		struct store *s;
+		char cmd[256];
+		uint64_t k, n = 0;
+		struct pkt p;
+		size_t runs, g;
+		int code;
+
+		assert_int_equal(mkdir(f.dir, 0700), 0);
+		assert_int_equal(store_open(&s, spec, &conf, &err), 0);
+		code = store_stream_new(s, "c", 0, 100 * SEC, &st, &err);
+		assert_int_equal(code, i ? 0 : -ENOSPC);
+		if (code < 0) {
+			store_close(s);
+			continue;
+		}
+		assert_int_equal(store_iface(st, &eth, &err), 0);
+		for (k = 0; k < 20; k++)
+			assert_int_equal(give(st, 8, k + 1, 9, k + 1, 1000), 0);
+		assert_int_equal(store_finish(st, 200 * SEC, NULL, 0, &err), 0);
+		store_stream_stats(st, &stats);
+		assert_int_equal(stats.total.kept + stats.total.dropped_disk, 20);
+		store_stream_free(st);
+		assert_int_equal(store_read_new(&r, s, NULL, NULL, &err), 0);
+		for (g = 0; g < store_read_runs(r, &runs)->n_segments; g++) {
+			struct store_seg *seg;
+
+			assert_int_equal(store_seg_open(&seg, r, 0, g, &err), 0);
+			while (store_seg_next(seg, &p) > 0)
+				n++;
+			store_seg_free(seg);
+		}
+		assert_int_equal(n, stats.total.kept);
+		store_read_free(r);
+		store_close(s);
+		snprintf(cmd, sizeof(cmd), "find %s -name '*.tmp' | grep -q .", f.dir);
+		assert_int_not_equal(system(cmd), 0);
+	}
+}
+
+/* An index that cannot be put in its place is none: its segment is there. */
+static void test_no_rename(void **state)
+{
+	char spec[128], cmd[256];
+	struct faulty f = {new_store(spec), 1000, 0};
+	const struct store_files files = {&f, faulty_create, faulty_rename, faulty_unlink,
+					  faulty_mkdir};
+	const struct store_conf conf = {.files = &files, .raw_limit = UINT64_MAX};
+	struct store_stream *st;
+	struct err err = {0};
+	struct store *s;
+
+	(void)state;
+	assert_int_equal(mkdir(f.dir, 0700), 0);
+	st = open_stream(&s, spec, &conf);
+	assert_int_equal(give(st, 8, 1, 9, 1, 1000), 0);
+	assert_int_equal(store_finish(st, 200 * SEC, NULL, 0, &err), 0);
+	store_stream_free(st);
+	store_close(s);
+	snprintf(cmd, sizeof(cmd), "test $(find %s -type f | wc -l) -eq 2", f.dir);
+	assert_int_equal(system(cmd), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_raw_limit),
+		cmocka_unit_test(test_cuts_and_refusals),
+		cmocka_unit_test(test_disk_full),
+		cmocka_unit_test(test_no_more_files),
+		cmocka_unit_test(test_no_rename),
+	};
+	char cmd[128];
+	int r;
+
+	snprintf(dir, sizeof(dir), "/tmp/trawl-test-XXXXXX");
+	if (!mkdtemp(dir))
+		return 1;
+	r = cmocka_run_group_tests(tests, NULL, NULL);
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	return system(cmd) != 0 ? 1 : r;
+}
