@@ -216,7 +216,7 @@ int live_join(struct live *l, struct live_ns *ns, const struct live_ask *ask, co
 		r = begin_all(l, o, err);
 	for (i = 0; r == 0 && i < n; i++)
 		o[i]->what = at == SIZE_MAX ? ORDER_ADD : ORDER_BACK, o[i]->iface = number;
-	if (r == 0)
+	if (r == 0 && o[0]) /* there is one: threads are not 0 */
 		r = live_obey(l, o[0]);
 	if (r == 0) {
 		wire_start(l->ifs[number], at == SIZE_MAX);
@@ -428,7 +428,7 @@ static int replace(struct live *l, struct live_if *f, size_t at, struct live_siz
 		r = arm(s, &f->prog);
 	if (r == 0)
 		r = live_sock_choose(s, 1);
-	if (r < 0)
+	if (r < 0 || !s)
 		return r;
 	s->ring.look.filter = l->filter;
 	l->hub->ring_bytes += live_size_bytes(size);

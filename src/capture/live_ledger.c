@@ -170,7 +170,7 @@ int live_softnet_open(struct live *l)
 int live_softnet(const struct src *s, uint64_t *ret_dropped)
 {
 	const struct live *l = (const struct live *)s;
-	uint64_t now;
+	uint64_t now = 0;
 	int r;
 
 	if (s->meta.format != SRC_LIVE || l->softnet < 0)

@@ -86,6 +86,8 @@ static int load(struct live_prog *p, struct priv *priv, const struct live_job *j
 
 	if (!all)
 		return err_set(err, -ENOMEM, "out of memory");
+	if (!k->ebpf)
+		return err_set(err, -E2BIG, "the filter is too long for the kernel");
 	n = before(all, job);
 	memcpy(all + n, k->ebpf, k->ebpf_n * sizeof(*all));
 	n += k->ebpf_n;
@@ -139,7 +141,7 @@ static int with_ebpf(struct live_prog *p, struct priv *priv, const struct live_j
 		     uint32_t snaplen, struct err *err)
 {
 	CLEANUP(filter_freep) struct filter *none = NULL;
-	struct filter_kernel k;
+	struct filter_kernel k = {0};
 	int r = filter_new(&none, "", err);
 
 	if (r == 0)

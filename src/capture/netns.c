@@ -64,7 +64,7 @@ static int direct(const char *netns, int family, int type, int *ret_fd, struct e
 	if (o.fd < 0 && !o.entered)
 		return err_set(err, o.fd, "cannot enter the network namespace '%s': %s", netns,
 			       strerror(-o.fd));
-	if (o.fd < 0 && o.fd == -EPERM)
+	if (o.fd == -EPERM)
 		return err_set(err, o.fd, "opening a packet socket needs CAP_NET_RAW");
 	if (o.fd < 0)
 		return err_set(err, o.fd, "cannot open a socket: %s", strerror(-o.fd));

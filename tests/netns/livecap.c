@@ -189,7 +189,7 @@ static bool command(char *line, size_t size, bool wait)
 		return false;
 	for (size_t n = 0; n + 1 < size; n++) {
 		if (read(0, line + n, 1) != 1) {
-			strcpy(line, "stop");
+			snprintf(line, size, "stop");
 			return true;
 		}
 		if (line[n] == '\n') {
