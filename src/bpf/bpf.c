@@ -75,7 +75,7 @@ static int load_error(union bpf_attr *attr, int code, struct err *err)
 	char text[200];
 	const char *line;
 
-	if (code == -EPERM || code == -ENOMEM || !log)
+	if (code == -EPERM || !log)
 		return err_set(err, code, "the kernel does not take the BPF program: %s",
 			       strerror(-code));
 	attr->log_level = 1;

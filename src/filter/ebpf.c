@@ -54,6 +54,7 @@ struct ebpf {
 
 	struct bpf_insn *out; /* owned */
 	int64_t *to;          /* of each jump in 'out': enum target; owned */
+	int64_t *place;       /* of each in what the kernel makes of them, at most; owned */
 	size_t n_out;
 };
 
@@ -64,6 +65,7 @@ static void ebpf_done(struct ebpf *e)
 	free(e->start);
 	free(e->out);
 	free(e->to);
+	free(e->place);
 }
 
 static uint32_t load_size(uint16_t code)
@@ -203,7 +205,7 @@ static bool put_bounds(struct ebpf *e, const struct cbpf_insn *i, uint32_t sure)
 	}
 	if ((i->code & 0xe0) == OP_IND) { /* in 64 bits: X may be anything */
 		put(e, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, REG_X, 0, 0);
-		put(e, BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, end);
+		put(e, BPF_ALU64 | BPF_ADD, BPF_REG_1, 0, 0, end);
 		put_jump(e, BPF_JMP | BPF_JGT | BPF_X, BPF_REG_1, REG_LEN, 0, TO_REJECT);
 	} else if (end > sure) {
 		put_jump(e, BPF_JMP32 | BPF_JLT | BPF_K, REG_LEN, 0, end, TO_REJECT);
@@ -291,7 +293,7 @@ static void put_branch(struct ebpf *e, const struct cbpf_insn *i, size_t pc)
 		put_ja(e, (int64_t)(next + i->k));
 		return;
 	}
-	if (yes == next && no != next && opposite(op)) {
+	if (yes == next && opposite(op)) {
 		op = opposite(op);
 		yes = no;
 		no = next;
@@ -348,11 +350,24 @@ static bool jumps_to(const struct ebpf *e, enum target to)
 	return false;
 }
 
-static void link_jumps(struct ebpf *e, size_t reject, size_t undecided)
+/* How many instructions the kernel makes of one before it checks how far jumps go: loads
+ * become calls (Linux 6, bpf_gen_ld_abs()).  Should it make more, it refuses the program. */
+static int64_t grows_to(const struct bpf_insn *i)
 {
+	if (BPF_CLASS(i->code) != BPF_LD)
+		return 1;
+	return BPF_MODE(i->code) == BPF_ABS ? 6 : BPF_MODE(i->code) == BPF_IND ? 7 : 1;
+}
+
+/* False: a jump is too long. */
+static bool link_jumps(struct ebpf *e, size_t reject, size_t undecided)
+{
+	bool fits = true;
 	size_t i;
 
-	for (i = 0; i < e->n_out; i++) {
+	for (i = 0; i < e->n_out; i++)
+		e->place[i + 1] = e->place[i] + grows_to(&e->out[i]);
+	for (i = 0; fits && i < e->n_out; i++) {
 		int64_t to = e->to[i];
 
 		if (to == INT64_MIN)
@@ -360,12 +375,14 @@ static void link_jumps(struct ebpf *e, size_t reject, size_t undecided)
 		to = to == TO_REJECT      ? (int64_t)reject
 		     : to == TO_UNDECIDED ? (int64_t)undecided
 					  : e->start[to];
+		fits = e->place[to] - e->place[i + 1] <= INT16_MAX;
 		e->out[i].off = (int16_t)(to - (int64_t)i - 1);
 	}
+	return fits;
 }
 
-/* 0, or -E2BIG. */
-static int write_all(struct ebpf *e)
+/* False: too long. */
+static bool write_all(struct ebpf *e)
 {
 	size_t pc, reject, undecided;
 
@@ -385,10 +402,7 @@ static int write_all(struct ebpf *e)
 		put_count(e, EBPF_UNDECIDED);
 		put_return(e, UINT32_MAX);
 	}
-	if (e->n_out > EBPF_INSNS_MAX)
-		return -E2BIG;
-	link_jumps(e, reject, undecided);
-	return 0;
+	return link_jumps(e, reject, undecided);
 }
 
 static int translate(struct ebpf *e, struct err *err)
@@ -400,15 +414,17 @@ static int translate(struct ebpf *e, struct err *err)
 	e->start = calloc(e->n_in, sizeof(e->start[0]));
 	e->out = calloc(max, sizeof(e->out[0]));
 	e->to = calloc(max, sizeof(e->to[0]));
-	if (!e->reached || !e->sure || !e->start || !e->out || !e->to)
+	e->place = calloc(max + 1, sizeof(e->place[0]));
+	if (!e->reached || !e->sure || !e->start || !e->out || !e->to || !e->place)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (i = 0; i < max; i++)
 		e->to[i] = INT64_MIN; /* no jump, or one inside of what an instruction became */
 	survey(e);
-	if (write_all(e) < 0)
+	if (!write_all(e))
 		return err_set(err, -E2BIG,
-			       "the kernel's program would have %zu instructions, more than %d",
-			       e->n_out, EBPF_INSNS_MAX);
+			       "its program has %zu instructions, and jumps longer than the kernel "
+			       "knows",
+			       e->n_out);
 	return 0;
 }
 

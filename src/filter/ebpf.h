@@ -33,9 +33,6 @@ enum ebpf_counter {
 	EBPF_COUNTERS,
 };
 
-/* Jumps reach no further. */
-#define EBPF_INSNS_MAX 32767
-
 /* Translates a program; any value but 0 that it returns accepts.  Of a frame
  * accepted the socket gets 'snaplen' bytes (0: all), of one undecided all, as
  * the filter has still to be run on it.  A program that begins with its verdict
@@ -43,6 +40,7 @@ enum ebpf_counter {
  *
  * '*ret' is owned by the caller (free()).  -EINVAL for what cbpf_check() refuses
  * even with CBPF_UNWRITTEN; -EOPNOTSUPP for jumps back ('protochain'), which
- * the kernel does not take; -E2BIG for more than EBPF_INSNS_MAX; -ENOMEM. */
+ * the kernel does not take; -E2BIG where a jump, of 16 bits, would be too long (from
+ * some 4,000 loads on); -ENOMEM. */
 int ebpf_translate(struct bpf_insn **ret, size_t *ret_n, const struct cbpf_insn *p, size_t n,
 		   uint32_t snaplen, struct err *err);

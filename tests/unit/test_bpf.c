@@ -213,6 +213,53 @@ static void long_program(void **state)
 	unload(&l);
 }
 
+/* The kernel makes its loads longer before it looks how far jumps go: what is translated, up
+ * to the last load that may be jumped over, it takes. */
+static void longest_jump(void **state)
+{
+	struct cbpf_insn *in = calloc(8192, sizeof(*in));
+	CLEANUP(freep) struct bpf_insn *best = NULL;
+	size_t n, best_n = 0;
+	struct loaded l;
+	uint32_t got;
+
+	(void)state;
+	assert_non_null(in);
+	if (!may_load())
+		skip();
+	for (n = 2000; n < 4096; n++) {
+		struct bpf_insn *insns;
+		size_t i, m;
+		int r;
+
+		for (i = 0; i < n; i++)
+			in[i] = (struct cbpf_insn){BPF_LD | BPF_W | BPF_IND, 0, 0, (uint32_t)i % 7};
+		in[0] = (struct cbpf_insn){BPF_LD | BPF_W | BPF_LEN, 0, 0, 0};
+		in[1] = (struct cbpf_insn){BPF_JMP | BPF_JEQ, 0, 1, 3};
+		in[2] = (struct cbpf_insn){BPF_JMP | BPF_JA, 0, 0, (uint32_t)n - 4};
+		in[n - 1] = (struct cbpf_insn){BPF_RET, 0, 0, 1};
+		r = ebpf_translate(&insns, &m, in, n, 0, NULL);
+		if (r < 0) {
+			assert_int_equal(r, -E2BIG);
+			break;
+		}
+		free(best);
+		best = insns;
+		best_n = m;
+	}
+	assert_in_range(n, 2001, 4095); /* there is a limit, and it was found */
+	load(&l, best, best_n);
+	assert_int_equal(bpf_filter_run(l.prog_fd, (const uint8_t *)"abc", 3, &got, NULL), 0);
+	assert_int_equal(got, UINT32_MAX);
+	assert_int_equal(bpf_filter_run(l.prog_fd, (const uint8_t *)"abcdefghij", 10, &got, NULL),
+			 0);
+	assert_int_equal(got, UINT32_MAX);
+	assert_int_equal(bpf_filter_run(l.prog_fd, (const uint8_t *)"abcdefghi", 9, &got, NULL), 0);
+	assert_int_equal(got, 0);
+	unload(&l);
+	free(in);
+}
+
 /* Of the frames accepted the socket gets the first bytes. */
 static void snaplen_and_lock(void **state)
 {
@@ -493,6 +540,7 @@ int main(void)
 		cmocka_unit_test(as_interpreted),
 		cmocka_unit_test(frame_too_long_to_try),
 		cmocka_unit_test(long_program),
+		cmocka_unit_test(longest_jump),
 		cmocka_unit_test(snaplen_and_lock),
 		cmocka_unit_test(live),
 	};
