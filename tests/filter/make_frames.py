@@ -44,6 +44,8 @@ def ip_packets():
     out += [IP(src=A, dst=B, options=b"\x94\x04\0\0") / TCP(sport=443, dport=1025, flags="F"),
             IP(src=A, dst="255.255.255.255") / UDP(sport=68, dport=67),
             IP(src="10.1.2.3", dst="172.16.5.6", tos=3, ttl=3) / UDP(sport=1000, dport=2000),
+            IP(src=A, dst=B, ttl=32) / UDP(sport=53, dport=53),  # shifts go by it
+            IP(src=A, dst=B, ttl=33, version=5) / TCP(dport=80),  # of which only 4 bits are a length
             IP(src="192.168.1.0", dst="192.168.200.7", ttl=255, flags="DF") / TCP(dport=993),
             v4 / GRE() / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=1, dport=2),
             v4 / IP(src="10.0.0.1", dst="10.0.0.2") / TCP(dport=80),
