@@ -6,9 +6,11 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/json.h"
 
 #define TIME_SIZE 40
@@ -107,28 +109,17 @@ static void note_gaps(struct run_dir *d, const struct store_run *u, enum store_w
 		 iso(min, from), iso(max, to), whys[why]);
 }
 
-static bool is_same_stream(const struct store_run *a, const struct store_run *b)
-{
-	return a->shard == b->shard && strcmp(a->capture, b->capture) == 0;
-}
-
-/* A capture that was killed and begun again did not see what came in between. */
-static void note_restart(struct run_dir *d, const struct store_run *runs, size_t n, size_t i)
+/* A capture that was killed and begun again did not see what came in between: 'next' is
+ * the run of the same stream that follows. */
+static void note_restart(struct run_dir *d, const struct store_run *u, const struct store_run *next)
 {
 	char name[DIR_NAME_SIZE], from[TIME_SIZE], to[TIME_SIZE];
-	size_t k;
 
-	for (k = i + 1; k < n; k++) {
-		if (!is_same_stream(&runs[i], &runs[k]))
-			continue;
-		if (runs[k].start > runs[i].end && meets(d, runs[i].end, runs[k].start))
-			dir_note(d,
-				 "capture %s: nothing was captured between %s, when it was "
-				 "killed, and %s, when it began again",
-				 dir_name(&runs[i], name), iso(runs[i].end, from),
-				 iso(runs[k].start, to));
-		return;
-	}
+	if (next->start > u->end && meets(d, u->end, next->start))
+		dir_note(d,
+			 "capture %s: nothing was captured between %s, when it was killed, and %s, "
+			 "when it began again",
+			 dir_name(u, name), iso(u->end, from), iso(next->start, to));
 }
 
 static void note_run(struct run_dir *d, const struct store_run *u)
@@ -151,28 +142,35 @@ static void note_run(struct run_dir *d, const struct store_run *u)
 			 dir_name(u, name));
 }
 
-/* The times at which a capture ran, those of its shards and runs that meet as one. */
-static void remark_held(struct run_dir *d, const struct store_run *runs, size_t n, size_t i)
+/* The times at which a capture ran, those of shards and runs that meet as one.  'v' are
+ * its runs in the order of their starts. */
+static void remark_held(struct run_dir *d, const struct store_run *const *v, size_t n)
 {
 	char name[DIR_NAME_SIZE], from[TIME_SIZE], to[TIME_SIZE];
-	const struct store_run *u = &runs[i];
-	bool running = u->state == STORE_RUNNING;
-	int64_t end = u->end;
-	size_t k;
+	int64_t start = 0, end = 0;
+	bool running = false, any = false;
+	size_t i;
 
-	/* Runs are in the order of their starts: an earlier one may have said this. */
-	for (k = 0; k < i; k++)
-		if (strcmp(runs[k].capture, u->capture) == 0 && is_asked(d, &runs[k]) &&
-		    runs[k].end >= u->start)
-			return;
-	for (k = i + 1; k < n; k++) {
-		if (strcmp(runs[k].capture, u->capture) != 0 || runs[k].start > end)
+	for (i = 0; i <= n; i++) {
+		const struct store_run *u = i < n ? v[i] : NULL;
+
+		if (u && !is_asked(d, u))
 			continue;
-		end = runs[k].end > end ? runs[k].end : end;
-		running |= runs[k].state == STORE_RUNNING;
+		if (any && (!u || u->start > end)) {
+			remark(d, "held: capture %s from %s to %s%s", dir_name(v[0], name),
+			       iso(start, from), iso(end, to), running ? ", and is running" : "");
+			any = running = false;
+		}
+		if (!u)
+			break;
+		if (!any) {
+			start = u->start;
+			end = u->end;
+		}
+		any = true;
+		running |= u->state == STORE_RUNNING;
+		end = u->end > end ? u->end : end;
 	}
-	remark(d, "held: capture %s from %s to %s%s", dir_name(u, name), iso(u->start, from),
-	       iso(end, to), running ? ", and is running" : "");
 }
 
 static void remark_nothing(struct run_dir *d, size_t n)
@@ -189,28 +187,82 @@ static void remark_nothing(struct run_dir *d, size_t n)
 	       iso(first, from), iso(last, to));
 }
 
-void dir_cover(struct run_dir *d)
+static int by_capture(const void *a, const void *b)
 {
-	const struct store_run *runs;
-	size_t n, i, asked = 0;
+	const struct store_run *x = *(const struct store_run *const *)a;
+	const struct store_run *y = *(const struct store_run *const *)b;
+	int c = strcmp(x->capture, y->capture);
 
-	if (d->covered)
-		return;
-	d->covered = true;
-	runs = store_read_runs(d->read, &n);
+	if (c)
+		return c;
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return (x > y) - (x < y);
+}
+
+static int by_stream(const void *a, const void *b)
+{
+	const struct store_run *x = *(const struct store_run *const *)a;
+	const struct store_run *y = *(const struct store_run *const *)b;
+	int c = strcmp(x->capture, y->capture);
+
+	if (c)
+		return c;
+	if (x->shard != y->shard)
+		return x->shard < y->shard ? -1 : 1;
+	return by_capture(a, b);
+}
+
+static bool is_capture(const struct store_run *a, const struct store_run *b)
+{
+	return strcmp(a->capture, b->capture) == 0;
+}
+
+static void cover(struct run_dir *d, const struct store_run **v, size_t n)
+{
+	size_t i, k, asked = 0;
+
 	for (i = 0; i < n; i++) {
-		if (runs[i].state == STORE_KILLED)
-			note_restart(d, runs, n, i);
-		if (!is_asked(d, &runs[i]))
+		if (!is_asked(d, v[i]))
 			continue;
 		asked++;
-		note_run(d, &runs[i]);
-		remark_held(d, runs, n, i);
+		note_run(d, v[i]);
+	}
+	qsort(v, n, sizeof(*v), by_stream);
+	for (i = 0; i + 1 < n; i++)
+		if (v[i]->state == STORE_KILLED && is_capture(v[i], v[i + 1]) &&
+		    v[i]->shard == v[i + 1]->shard)
+			note_restart(d, v[i], v[i + 1]);
+	qsort(v, n, sizeof(*v), by_capture);
+	for (i = 0; i < n; i = k) {
+		for (k = i + 1; k < n && is_capture(v[i], v[k]); k++)
+			;
+		remark_held(d, v + i, k - i);
 	}
 	if (d->packets && d->n_missed)
 		dir_note(d, "%" PRIu64 " packets of these flows were not kept", d->n_missed);
 	if (!asked)
 		remark_nothing(d, n);
+}
+
+void dir_cover(struct run_dir *d)
+{
+	CLEANUP(freep) const struct store_run **v = NULL;
+	const struct store_run *runs;
+	size_t n, i;
+
+	if (d->covered)
+		return;
+	d->covered = true;
+	runs = store_read_runs(d->read, &n);
+	v = calloc(n + 1, sizeof(*v));
+	if (!v) {
+		dir_note(d, "out of memory: what is missing is not known");
+		return;
+	}
+	for (i = 0; i < n; i++)
+		v[i] = &runs[i];
+	cover(d, v, n);
 }
 
 static void add_text(struct buf *to, const char *key, const char *text)

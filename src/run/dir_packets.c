@@ -6,6 +6,7 @@
  * than the capture itself put it out of order. */
 #include "run/dir_impl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,7 +223,7 @@ static int try_segment(struct picks *k, struct pick *p)
 		r = store_seg_index(p->seg, serials, n, &p->index);
 	if (r == 0 && p->index)
 		r = pidx_select(p->index, serials, n, add_place, p);
-	if (r == 0 && p->n_places) {
+	if (r == 0 && p->index && p->n_places) {
 		tidy_places(p);
 		return set_later_span(p);
 	}
@@ -335,6 +336,7 @@ static int read_all(struct picks *k)
 		for (i = 0; i < k->n; i++) {
 			struct pick *p = &k->v[i];
 
+			assert(p->u);
 			if (!p->seg && p->next == p->u->n_segments)
 				continue;
 			if (!best || floor_of(p) < floor) {

@@ -29,7 +29,10 @@ void local_escape(const char *capture, char ret[LOCAL_NAME_SIZE]);
  * lives. */
 bool local_is_locked(int fd);
 
-/* local_stream.c */
+/* -EBUSY with 'err' naming the process that writes the stream in 'folder' now.  Where
+ * that cannot be looked into nothing is known of it: 0. */
+int local_check_busy(const struct local *s, const char *folder, struct err *err);
+
 int local_stream_new(struct store *s, const char *capture, unsigned shard, int64_t now,
 		     struct store_stream **ret, struct err *err);
 

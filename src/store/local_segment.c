@@ -1,5 +1,6 @@
 #include "store/local.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,7 @@ static void count_in_span(struct local_segment *g, const struct pkt *p, uint64_t
 {
 	struct pidx_span *s = g->n_spans ? &g->spans[g->n_spans - 1] : NULL;
 
+	assert(g->spans);
 	if (!s || at - s->from >= PIDX_SPAN) {
 		s = &g->spans[g->n_spans++];
 		*s = (struct pidx_span){.from = at, .min = p->ts, .max = p->ts};

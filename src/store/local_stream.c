@@ -1,5 +1,4 @@
 /* One run being written: the journal and one segment after the other. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -43,28 +42,6 @@ struct stream {
 	int failed;
 	char text[256];
 };
-
-void local_escape(const char *capture, char ret[LOCAL_NAME_SIZE])
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789-_.";
-	size_t n = 0, i;
-
-	for (i = 0; capture[i] && n + 4 < LOCAL_NAME_SIZE; i++) {
-		if (strchr(plain, capture[i]) && (i || capture[i] != '.'))
-			ret[n++] = capture[i];
-		else
-			n += (size_t)snprintf(ret + n, 4, "%%%02X", (uint8_t)capture[i]);
-	}
-	ret[n] = '\0';
-}
-
-bool local_is_locked(int fd)
-{
-	struct flock l = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
-
-	return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
-}
 
 /* Keeping packets has come to an end. */
 static void fail(struct stream *t, int code, const char *what)
@@ -465,54 +442,6 @@ static const struct store_stream_ops stream_ops = {
 	.free = stream_free,
 };
 
-/* The process that writes the journal 'name' in 'dir' now; 0: none. */
-static uint64_t writer_of(int dir, const char *name)
-{
-	CLEANUP(closep) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	uint8_t p[4096];
-	struct jrn_head h;
-	struct rec rec;
-	ssize_t n;
-
-	if (fd < 0 || !local_is_locked(fd))
-		return 0;
-	n = pread(fd, p, sizeof(p), 0);
-	if (n < REC_MAGIC || rec_read(p + REC_MAGIC, (size_t)n - REC_MAGIC, &rec) <= 0 ||
-	    jrn_get_head(&rec, &h) < 0)
-		return UINT64_MAX;
-	return h.pid;
-}
-
-/* Whether another process writes this stream.  Where its folder cannot be looked
- * into, nothing is known of it. */
-static int check_busy(const struct local *s, const char *folder, struct err *err)
-{
-	const struct dirent *e;
-	uint64_t pid = 0;
-	DIR *d;
-	int fd;
-
-	fd = s->dir_fd < 0 ? -1 : openat(s->dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd < 0 ? NULL : fdopendir(fd);
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
-		return 0;
-	}
-	while (!pid && (e = readdir(d))) {
-		size_t n = strlen(e->d_name), m = strlen(LOCAL_JOURNAL);
-
-		if (n > m && strcmp(e->d_name + n - m, LOCAL_JOURNAL) == 0)
-			pid = writer_of(dirfd(d), e->d_name);
-	}
-	closedir(d);
-	if (!pid)
-		return 0;
-	if (pid == UINT64_MAX)
-		return err_set(err, -EBUSY, "another process writes '%s/%s'", s->path, folder);
-	return err_set(err, -EBUSY, "process %" PRIu64 " writes '%s/%s'", pid, s->path, folder);
-}
-
 static int make_folders(struct local *s, const char *capture, unsigned shard,
 			char ret[LOCAL_NAME_SIZE], struct err *err)
 {
@@ -604,7 +533,7 @@ int local_stream_new(struct store *store, const char *capture, unsigned shard, i
 
 	r = make_folders(t->s, capture, shard, folder, err);
 	if (r == 0)
-		r = check_busy(t->s, folder, err);
+		r = local_check_busy(t->s, folder, err);
 	if (r == 0)
 		r = create_journal(t, folder, now, err);
 	if (r < 0)

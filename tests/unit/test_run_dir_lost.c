@@ -263,6 +263,48 @@ static void test_merged(void **state)
 	run_dir_free(d);
 }
 
+/* One that was killed and began again missed what came in between; one that ended and
+ * began again did what it was told. */
+static void test_restart(void **state)
+{
+	char spec[128], path[128];
+	const char *store;
+	struct make o = {.spec = spec, .raw_limit = UINT64_MAX, .path = path, .capture = "c"};
+	struct rows r = {0};
+	struct run_dir *d;
+	struct maker m;
+	int i;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/udp.pcap", dir);
+	for (i = 0; i < 2; i++) {
+		store = new_store(spec);
+		write_udp(path, 1000 * SEC, 10, 1);
+		o.kill = i == 0;
+		make_store(&m, &o, NULL);
+		write_udp(path, 2000 * SEC, 10, 1);
+		o.kill = false;
+		make_store(&m, &o, NULL);
+		d = open_dir(store);
+		r.n = 0;
+		scan(run_dir_ql(d), INT64_MIN, INT64_MAX, &r);
+		assert_int_equal(r.n, 14);
+		assert_int_equal(has_note(d,
+					  "nothing was captured between 1970-01-01T00:16:50.000Z, "
+					  "when it was killed, and 1970-01-01T00:33:20.000Z"),
+				 i == 0);
+		assert_int_equal(run_dir_stats(d)->incomplete, i == 0);
+		assert_true(has_remark(d, "'c' from 1970-01-01T00:33:20.000Z to "
+					  "1970-01-01T00:33:29.000Z"));
+		/* asked for what came later, the kill does not matter */
+		run_dir_range(d, 2005 * SEC, INT64_MAX);
+		scan(run_dir_ql(d), INT64_MIN, INT64_MAX, &r);
+		assert_false(run_dir_stats(d)->incomplete);
+		run_dir_free(d);
+	}
+	free(r.v);
+}
+
 static void test_nothing(void **state)
 {
 	char spec[128], path[128];
@@ -492,9 +534,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_raw_limit), cmocka_unit_test(test_keep),
-		cmocka_unit_test(test_merged),    cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_gaps),      cmocka_unit_test(test_max_bytes),
-		cmocka_unit_test(test_busy),      cmocka_unit_test(test_names),
+		cmocka_unit_test(test_merged),    cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_nothing),   cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_max_bytes), cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_names),
 	};
 
 	return RUN_ALL(tests);

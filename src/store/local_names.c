@@ -1,0 +1,80 @@
+/* Names of streams and runs, and who writes them. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "fmt/jrn.h"
+#include "store/local.h"
+
+void local_escape(const char *capture, char ret[LOCAL_NAME_SIZE])
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-_.";
+	size_t n = 0, i;
+
+	for (i = 0; capture[i] && n + 4 < LOCAL_NAME_SIZE; i++) {
+		if (strchr(plain, capture[i]) && (i || capture[i] != '.'))
+			ret[n++] = capture[i];
+		else
+			n += (size_t)snprintf(ret + n, 4, "%%%02X", (uint8_t)capture[i]);
+	}
+	ret[n] = '\0';
+}
+
+bool local_is_locked(int fd)
+{
+	struct flock l = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+	return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
+}
+
+/* The process that writes the journal 'name' in 'dir' now; 0: none. */
+static uint64_t writer_of(int dir, const char *name)
+{
+	CLEANUP(closep) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	uint8_t p[4096];
+	struct jrn_head h;
+	struct rec rec;
+	ssize_t n;
+
+	if (fd < 0 || !local_is_locked(fd))
+		return 0;
+	n = pread(fd, p, sizeof(p), 0);
+	if (n < REC_MAGIC || rec_read(p + REC_MAGIC, (size_t)n - REC_MAGIC, &rec) <= 0 ||
+	    jrn_get_head(&rec, &h) < 0)
+		return UINT64_MAX;
+	return h.pid;
+}
+
+int local_check_busy(const struct local *s, const char *folder, struct err *err)
+{
+	const struct dirent *e;
+	uint64_t pid = 0;
+	DIR *d;
+	int fd;
+
+	fd = s->dir_fd < 0 ? -1 : openat(s->dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while (!pid && (e = readdir(d))) {
+		size_t n = strlen(e->d_name), m = strlen(LOCAL_JOURNAL);
+
+		if (n > m && strcmp(e->d_name + n - m, LOCAL_JOURNAL) == 0)
+			pid = writer_of(dirfd(d), e->d_name);
+	}
+	closedir(d);
+	if (!pid)
+		return 0;
+	if (pid == UINT64_MAX)
+		return err_set(err, -EBUSY, "another process writes '%s/%s'", s->path, folder);
+	return err_set(err, -EBUSY, "process %" PRIu64 " writes '%s/%s'", pid, s->path, folder);
+}
