@@ -268,6 +268,17 @@ static int open_sink(struct capture *c, struct err *err)
 	return fd < 0 ? fd : sink_file_new(&c->sink, fd, c->opts->write, &conf, err);
 }
 
+static struct flow_opts flow_opts(const struct capture_opts *o)
+{
+	return (struct flow_opts){
+		.idle = o->flow.idle,
+		.hold = o->flow.hold,
+		.key_mode = (enum flow_key_mode)o->flow.key_mode,
+		.max_flows = o->flow.max_flows ? o->flow.max_flows : CAPTURE_FLOWS_DEFAULT,
+		.max_memory = o->max_memory ? o->max_memory : cli_half_memory(),
+	};
+}
+
 static int open_store(struct capture *c, struct err *err)
 {
 	CLEANUP(buf_done) struct buf spec = BUF_INIT;
@@ -275,6 +286,7 @@ static int open_store(struct capture *c, struct err *err)
 		.app = "trawl " TRAWL_VERSION,
 		.snaplen = (uint32_t)c->opts->snaplen,
 		.max_bytes = c->opts->max_bytes,
+		.flow = flow_opts(c->opts),
 	};
 	int dir, r;
 
@@ -322,15 +334,7 @@ static int open_live(struct capture *c, struct err *err)
 		.dir = (enum live_dir)o->direction,
 		.buffer_total = o->buffer_total,
 		.threads = (unsigned)o->threads,
-		.flow =
-			{
-				.idle = o->flow.idle,
-				.hold = o->flow.hold,
-				.key_mode = (enum flow_key_mode)o->flow.key_mode,
-				.max_flows = o->flow.max_flows ? o->flow.max_flows
-							       : CAPTURE_FLOWS_DEFAULT,
-				.max_memory = o->max_memory ? o->max_memory : cli_half_memory(),
-			},
+		.flow = flow_opts(o),
 		.max_packets = o->count,
 		.duration = o->duration,
 		.sink = c->sink,
