@@ -234,7 +234,7 @@ static int open_output(struct capture *c, const char *path, struct err *err)
 	const char *slash = strrchr(path, '/');
 	CLEANUP(freep) char *folder = NULL;
 	struct stat st;
-	int dir, fd, r;
+	int dir, fd = -1, r;
 
 	if (strcmp(path, "-") == 0)
 		return STDOUT_FILENO;

@@ -31,7 +31,7 @@ static bool helper_allowed(int32_t id)
  * reference to something in the kernel. */
 static int program_bind(struct bpf_insn *p, size_t n, int map, struct err *err)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; p && i < n; i++) {
 		if (p[i].code == (BPF_JMP | BPF_CALL)) {
 			if (p[i].src_reg != 0 || !helper_allowed(p[i].imm))
 				return err_set(err, -EINVAL,
@@ -102,7 +102,8 @@ static const char *log_reason(char *log)
 	char *save = NULL;
 
 	for (char *line = strtok_r(log, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		if (strncmp(line, "processed ", 10) && strncmp(line, "verification time", 17))
+		if (strncmp(line, "processed ", 10) != 0 &&
+		    strncmp(line, "verification time", 17) != 0)
 			reason = line;
 	return reason;
 }

@@ -35,7 +35,7 @@ static bool own_fds_only(void)
 
 static bool is_our_socket(int fd)
 {
-	struct sockaddr_un addr;
+	struct sockaddr_un addr = {0};
 	socklen_t size = sizeof(addr);
 	int type = 0;
 	socklen_t type_size = sizeof(type);

@@ -55,8 +55,8 @@ static bool text_fits(enum order_text rule, const char *p)
 			return true;
 		/* fall through */
 	case TEXT_NAME:
-		return p[0] && strlen(p) < ORDER_NAME_SIZE && !strchr(p, '/') && strcmp(p, ".") &&
-		       strcmp(p, "..");
+		return p[0] && strlen(p) < ORDER_NAME_SIZE && !strchr(p, '/') &&
+		       strcmp(p, ".") != 0 && strcmp(p, "..") != 0;
 	case TEXT_PATH:
 		return p[0];
 	}

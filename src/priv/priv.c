@@ -121,7 +121,7 @@ int priv_call(struct priv *p, const struct order_wire *w, const int *fds, size_t
  * CAP_SETUID), it stays who it is. */
 static int hello(struct priv *p, struct err *err)
 {
-	struct priv_got got;
+	struct priv_got got = {0};
 	struct order_wire w;
 	int r;
 

@@ -139,7 +139,7 @@ static int flush(struct live_worker *w, struct err *err)
 {
 	const struct run_live_conf *conf = &w->r->conf;
 	struct live_chunk *c = &w->chunk;
-	uint32_t iface[FLOW_BATCH];
+	uint32_t iface[FLOW_BATCH] = {0};
 	size_t i;
 	int r = 0;
 
