@@ -131,6 +131,8 @@ static int to_lines(struct live_worker *w, struct live_chunk *c, struct err *err
 	for (i = 0; i < c->n && r == 0; i++)
 		r = w->r->conf.line(w->r->conf.line_arg, &c->pkts[i], &c->dec[c->first[i]],
 				    levels_of(c, i), v[c->pkts[i].iface].name);
+	if (r == 0 && w->r->conf.lines_end)
+		r = w->r->conf.lines_end(w->r->conf.line_arg);
 	return r < 0 ? err_set(err, r, "cannot write: %s", strerror(-r)) : 0;
 }
 
@@ -162,12 +164,14 @@ static int flush(struct live_worker *w, struct err *err)
 	for (i = 0; i < c->n; i++) {
 		struct live_count *n = &w->count[iface[i]];
 
-		if (r < 0)
+		if (r == -EPIPE) {
+			n->left++; /* nobody wanted it any more */
+		} else if (r < 0) {
 			n->dropped_disk++;
-		else if (!w->stream)
+		} else if (!w->stream) {
 			n->kept++;
-		if (r == 0 && !w->stream)
 			n->kept_bytes += c->pkts[i].caplen;
+		}
 	}
 	c->n = c->n_dec = 0;
 	return r;
@@ -216,8 +220,6 @@ static int add_packets(struct live_worker *w, const struct pkt *pkts, size_t n, 
 		status = flush(w, err);
 	for (; i < n; i++)
 		w->count[pkts[i].iface].left++;
-	if (status == 0 && r->conf.lines_end)
-		status = r->conf.lines_end(r->conf.line_arg);
 	return status;
 }
 

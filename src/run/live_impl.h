@@ -20,7 +20,7 @@ struct live_count {
 	uint64_t own;              /* by its connection */
 	uint64_t kept, kept_bytes; /* as struct run_live_iface, without what a store counts */
 	uint64_t dropped_disk;
-	uint64_t left; /* given by the source after the capture had enough */
+	uint64_t left; /* given by the source after the capture, or its reader, had enough */
 };
 
 /* Packets that go through the pipeline together: as many as the flow table takes. */

@@ -182,6 +182,15 @@ def test_reader_gone(net):
     assert t.wait() == 0, t.said
 
 
+def test_full_output_is_said(net):
+    with open("/dev/full", "wb") as full:
+        t = Trawl(net, TRAWL, "-i", "va", "udp port 2000", stdout=full)
+        frames(eth(0x800, udp(b"abc")))(net)
+        assert t.wait() == 1
+    assert "trawl: cannot write: No space left on device" in t.said
+    assert "1 seen = 0 kept, 1 dropped (ring 0, disk 1, limit 0)" in t.said
+
+
 def test_process_has_no_privilege(net, tmp_path):
     t = Trawl(net, TRAWL, "-i", "va", "--dir", tmp_path / "d")
     status = pathlib.Path(f"/proc/{child_of(t)}/status").read_text()
