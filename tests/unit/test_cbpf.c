@@ -12,6 +12,7 @@
 
 #include <pcap/pcap.h>
 
+#include "../fuzz/cbpf_mend.h"
 #include "filter/cbpf.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -163,65 +164,6 @@ static uint32_t rnd(uint32_t below)
 	return (uint32_t)(rnd_state * 0x2545f4914f6cdd1d >> 33) % below;
 }
 
-static const uint16_t codes[] = {
-	BPF_LD | BPF_W | BPF_ABS,
-	BPF_LD | BPF_H | BPF_ABS,
-	BPF_LD | BPF_B | BPF_ABS,
-	BPF_LD | BPF_W | BPF_IND,
-	BPF_LD | BPF_H | BPF_IND,
-	BPF_LD | BPF_B | BPF_IND,
-	BPF_LD | BPF_W | BPF_LEN,
-	BPF_LD | BPF_IMM,
-	BPF_LD | BPF_MEM,
-	BPF_LDX | BPF_W | BPF_LEN,
-	BPF_LDX | BPF_B | BPF_MSH,
-	BPF_LDX | BPF_IMM,
-	BPF_LDX | BPF_MEM,
-	BPF_ST,
-	BPF_STX,
-	BPF_ALU | BPF_ADD,
-	BPF_ALU | BPF_SUB,
-	BPF_ALU | BPF_MUL,
-	BPF_ALU | BPF_DIV,
-	BPF_ALU | BPF_MOD,
-	BPF_ALU | BPF_AND,
-	BPF_ALU | BPF_OR,
-	BPF_ALU | BPF_XOR,
-	BPF_ALU | BPF_LSH,
-	BPF_ALU | BPF_RSH,
-	BPF_ALU | BPF_NEG,
-	BPF_ALU | BPF_ADD | BPF_X,
-	BPF_ALU | BPF_SUB | BPF_X,
-	BPF_ALU | BPF_MUL | BPF_X,
-	BPF_ALU | BPF_DIV | BPF_X,
-	BPF_ALU | BPF_MOD | BPF_X,
-	BPF_ALU | BPF_AND | BPF_X,
-	BPF_ALU | BPF_OR | BPF_X,
-	BPF_ALU | BPF_XOR | BPF_X,
-	BPF_ALU | BPF_LSH | BPF_X,
-	BPF_ALU | BPF_RSH | BPF_X,
-	BPF_JMP | BPF_JA,
-	BPF_JMP | BPF_JEQ,
-	BPF_JMP | BPF_JGT,
-	BPF_JMP | BPF_JGE,
-	BPF_JMP | BPF_JSET,
-	BPF_JMP | BPF_JEQ | BPF_X,
-	BPF_JMP | BPF_JGT | BPF_X,
-	BPF_JMP | BPF_JGE | BPF_X,
-	BPF_JMP | BPF_JSET | BPF_X,
-	BPF_RET | BPF_K,
-	BPF_RET | BPF_A,
-	BPF_MISC | BPF_TAX,
-	BPF_MISC | BPF_TXA,
-	/* the pairs that are one step, more often */
-	BPF_LD | BPF_H | BPF_ABS,
-	BPF_LD | BPF_B | BPF_ABS,
-	BPF_LD | BPF_H | BPF_IND,
-	BPF_JMP | BPF_JEQ,
-	BPF_JMP | BPF_JEQ,
-	BPF_JMP | BPF_JSET,
-};
-
 static uint32_t rnd_k(void)
 {
 	switch (rnd(8)) {
@@ -241,7 +183,7 @@ static size_t rnd_program(struct cbpf_insn *p, size_t max)
 	for (i = 0; i + 1 < n; i++) {
 		uint32_t left = (uint32_t)(n - i - 1);
 
-		p[i].code = codes[rnd(COUNT(codes))];
+		p[i].code = cbpf_codes[rnd(CBPF_CODES)];
 		p[i].jt = (uint8_t)rnd(left);
 		p[i].jf = (uint8_t)rnd(left);
 		p[i].k = p[i].code == (BPF_JMP | BPF_JA) ? rnd(left) : rnd_k();
