@@ -534,6 +534,28 @@ void pcapng_epb_write(struct buf *b, const struct pkt *p, uint32_t iface)
 	buf_add(b, t, opts + 4);
 }
 
+struct pcapng_isb pcapng_isb_of(const struct iface_stats *s)
+{
+	return (struct pcapng_isb){
+		.iface = s->iface,
+		.ts = s->ts < 0 ? 0 : (uint64_t)s->ts,
+		.has_start = s->start > 0,
+		.has_end = s->end > 0,
+		.start = (uint64_t)s->start,
+		.end = (uint64_t)s->end,
+		.has_recv = s->has_recv,
+		.has_ifdrop = s->has_ifdrop,
+		.has_accept = s->has_accept,
+		.has_osdrop = s->has_osdrop,
+		.has_deliv = s->has_deliv,
+		.recv = s->recv,
+		.ifdrop = s->ifdrop,
+		.accept = s->accept,
+		.osdrop = s->osdrop,
+		.deliv = s->deliv,
+	};
+}
+
 void pcapng_isb_write(struct buf *b, const struct pcapng_isb *s)
 {
 	size_t at = block_begin(b, PCAPNG_ISB);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/iface_stats.h"
 #include "base/bytes.h"
 #include "base/pkt.h"
 
@@ -172,6 +173,9 @@ void pcapng_idb_write(struct buf *b, const struct pcapng_idb *i, struct pcapng_t
  * the epoch as if_tsresol 9 without offset means them (negative ones become 0). */
 void pcapng_epb_write(struct buf *b, const struct pkt *p, uint32_t iface);
 void pcapng_isb_write(struct buf *b, const struct pcapng_isb *s);
+
+/* The block for an interface whose units are ns. */
+struct pcapng_isb pcapng_isb_of(const struct iface_stats *s);
 
 /* The text of a C string; NULL gives "not given". */
 struct pcapng_text pcapng_text(const char *s);

@@ -304,11 +304,11 @@ static int capture(struct live_worker *w, struct err *err)
 }
 
 static void fill_stats(const struct run_live *r, const struct live_worker *w, size_t i,
-		       struct store_stats *ret)
+		       struct iface_stats *ret)
 {
 	const struct run_live_iface *f = &w->shown[i];
 
-	*ret = (struct store_stats){
+	*ret = (struct iface_stats){
 		.iface = w->to[i],
 		.ts = live_now(),
 		.start = r->start,
@@ -330,7 +330,7 @@ static void fill_stats(const struct run_live *r, const struct live_worker *w, si
 static int finish(struct live_worker *w, struct err *err)
 {
 	struct run_live *r = w->r;
-	struct store_stats *all = calloc(w->n_ifaces + 1, sizeof(*all));
+	struct iface_stats *all = calloc(w->n_ifaces + 1, sizeof(*all));
 	int64_t now = live_now();
 	int status = all ? 0 : err_set(err, -ENOMEM, "out of memory");
 	size_t i;
@@ -346,26 +346,8 @@ static int finish(struct live_worker *w, struct err *err)
 	live_count_show(w);
 	for (i = 0; status == 0 && i < w->n_shown; i++) {
 		fill_stats(r, w, i, &all[i]);
-		if (r->conf.sink) {
-			const struct store_stats *s = &all[i];
-			const struct sink_stats st = {
-				.ts = s->ts,
-				.start = s->start,
-				.end = s->end,
-				.has_recv = s->has_recv,
-				.has_ifdrop = s->has_ifdrop,
-				.has_accept = s->has_accept,
-				.has_osdrop = s->has_osdrop,
-				.has_deliv = s->has_deliv,
-				.recv = s->recv,
-				.ifdrop = s->ifdrop,
-				.accept = s->accept,
-				.osdrop = s->osdrop,
-				.deliv = s->deliv,
-			};
-
-			status = sink_stats(r->conf.sink, s->iface, &st, err);
-		}
+		if (r->conf.sink)
+			status = sink_stats(r->conf.sink, &all[i], err);
 	}
 	if (status == 0 && w->gap_status < 0)
 		status = err_set(err, w->gap_status, "cannot write what was lost: %s",

@@ -58,12 +58,12 @@ int sink_send(struct sink *s, const struct pkt *pkts, size_t n, struct err *err)
 	return s->ops->send(s, pkts, n, err);
 }
 
-int sink_stats(struct sink *s, uint32_t iface, const struct sink_stats *st, struct err *err)
+int sink_stats(struct sink *s, const struct iface_stats *st, struct err *err)
 {
-	if (iface >= s->n_ifaces)
+	if (st->iface >= s->n_ifaces)
 		return err_set(err, -EINVAL, "statistics of interface %u, which is not described",
-			       iface);
-	return s->ops->stats ? s->ops->stats(s, iface, st, err) : 0;
+			       st->iface);
+	return s->ops->stats ? s->ops->stats(s, st, err) : 0;
 }
 
 int sink_flush(struct sink *s, struct err *err)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/iface_stats.h"
 #include "base/pkt.h"
 
 struct sink;
@@ -42,14 +43,6 @@ struct sink_iface {
 				   hold) pcap gets nanoseconds */
 };
 
-/* Counters of an interface, for pcapng's statistics block. */
-struct sink_stats {
-	int64_t ts;         /* when they were read, ns */
-	int64_t start, end; /* of the capture, ns; 0: not known */
-	bool has_recv, has_ifdrop, has_accept, has_osdrop, has_deliv;
-	uint64_t recv, ifdrop, accept, osdrop, deliv;
-};
-
 /* Opens "file:PATH" or a plain path; "-" is standard output.  An existing file
  * is replaced.  -errno with 'err' set; '*ret' untouched. */
 int sink_open(struct sink **ret, const char *spec, const struct sink_conf *conf, struct err *err);
@@ -74,7 +67,7 @@ int sink_iface(struct sink *s, const struct sink_iface *i, struct err *err);
 int sink_send(struct sink *s, const struct pkt *pkts, size_t n, struct err *err);
 
 /* Counters of an interface; formats that cannot hold them ignore them. */
-int sink_stats(struct sink *s, uint32_t iface, const struct sink_stats *st, struct err *err);
+int sink_stats(struct sink *s, const struct iface_stats *st, struct err *err);
 
 /* Hands everything written so far to the system, the file header too. */
 int sink_flush(struct sink *s, struct err *err);

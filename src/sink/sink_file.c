@@ -216,27 +216,10 @@ static int file_send(struct sink *s, const struct pkt *pkts, size_t n, struct er
 	return r;
 }
 
-static int file_stats(struct sink *s, uint32_t iface, const struct sink_stats *st, struct err *err)
+static int file_stats(struct sink *s, const struct iface_stats *st, struct err *err)
 {
 	struct file *f = (struct file *)s;
-	struct pcapng_isb b = {
-		.iface = iface,
-		.ts = st->ts < 0 ? 0 : (uint64_t)st->ts,
-		.has_start = st->start > 0,
-		.has_end = st->end > 0,
-		.start = (uint64_t)st->start,
-		.end = (uint64_t)st->end,
-		.has_recv = st->has_recv,
-		.has_ifdrop = st->has_ifdrop,
-		.has_accept = st->has_accept,
-		.has_osdrop = st->has_osdrop,
-		.has_deliv = st->has_deliv,
-		.recv = st->recv,
-		.ifdrop = st->ifdrop,
-		.accept = st->accept,
-		.osdrop = st->osdrop,
-		.deliv = st->deliv,
-	};
+	const struct pcapng_isb b = pcapng_isb_of(st);
 
 	if (f->failed.code)
 		return failed(f, err);

@@ -18,8 +18,8 @@ struct sink_ops {
 	 * packet's link type. */
 	int (*send)(struct sink *s, const struct pkt *pkts, size_t n, struct err *err);
 
-	/* As sink_stats(); 'iface' has been described.  NULL: nowhere to put them. */
-	int (*stats)(struct sink *s, uint32_t iface, const struct sink_stats *st, struct err *err);
+	/* As sink_stats(); the interface has been described.  NULL: nowhere to put them. */
+	int (*stats)(struct sink *s, const struct iface_stats *st, struct err *err);
 
 	/* As sink_flush() and sink_finish(), which may block.  NULL: nothing to do. */
 	int (*flush)(struct sink *s, struct err *err);

@@ -323,7 +323,7 @@ static int stream_tick(struct store_stream *st, int64_t now, struct err *err)
 	return r < 0 ? err_set(err, r, "out of memory") : 0;
 }
 
-static void put_stats(struct stream *t, const struct store_stats *s)
+static void put_stats(struct stream *t, const struct iface_stats *s)
 {
 	const struct jrn_stats j = {
 		.iface = s->iface,
@@ -341,24 +341,7 @@ static void put_stats(struct stream *t, const struct store_stats *s)
 		.osdrop = s->osdrop,
 		.deliv = s->deliv,
 	};
-	const struct pcapng_isb b = {
-		.iface = s->iface,
-		.ts = s->ts < 0 ? 0 : (uint64_t)s->ts,
-		.has_start = s->start > 0,
-		.has_end = s->end > 0,
-		.start = (uint64_t)s->start,
-		.end = (uint64_t)s->end,
-		.has_recv = s->has_recv,
-		.has_ifdrop = s->has_ifdrop,
-		.has_accept = s->has_accept,
-		.has_osdrop = s->has_osdrop,
-		.has_deliv = s->has_deliv,
-		.recv = s->recv,
-		.ifdrop = s->ifdrop,
-		.accept = s->accept,
-		.osdrop = s->osdrop,
-		.deliv = s->deliv,
-	};
+	const struct pcapng_isb b = pcapng_isb_of(s);
 
 	jrn_put_stats(&t->jrn.buf, &j);
 	if (local_segment_is_open(&t->seg) && s->iface < t->st.n_ifaces)
@@ -374,7 +357,7 @@ static int sync_journal(struct stream *t)
 	return r;
 }
 
-static int stream_finish(struct store_stream *st, int64_t now, const struct store_stats *stats,
+static int stream_finish(struct store_stream *st, int64_t now, const struct iface_stats *stats,
 			 size_t n, struct err *err)
 {
 	struct stream *t = (struct stream *)st;

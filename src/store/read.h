@@ -15,7 +15,7 @@ struct read_run {
 	char *capture;
 	struct store_iface *ifaces; /* with their texts */
 	struct store_gap *gaps;
-	struct store_stats *stats;
+	struct iface_stats *stats;
 	struct store_group *groups;
 	struct jrn_schema *schemas;
 	size_t n_schemas;

@@ -112,14 +112,14 @@ static int gap(struct reading *g, const struct rec *rec)
 static int stats(struct reading *g, const struct rec *rec)
 {
 	struct jrn_stats j;
-	struct store_stats *to;
+	struct iface_stats *to;
 
 	if (jrn_get_stats(rec, &j) < 0)
 		return -EBADMSG;
 	to = read_append((void **)&g->run->stats, &g->pub->n_stats, sizeof(*to));
 	if (!to)
 		return -ENOMEM;
-	*to = (struct store_stats){
+	*to = (struct iface_stats){
 		.iface = j.iface,
 		.ts = j.ts,
 		.start = j.start,

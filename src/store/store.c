@@ -229,7 +229,7 @@ int store_tick(struct store_stream *st, int64_t now, struct err *err)
 	return st->ops->tick(st, now, err);
 }
 
-int store_finish(struct store_stream *st, int64_t now, const struct store_stats *stats, size_t n,
+int store_finish(struct store_stream *st, int64_t now, const struct iface_stats *stats, size_t n,
 		 struct err *err)
 {
 	return st->ops->finish(st, now, stats, n, err);

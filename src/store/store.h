@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/iface_stats.h"
 #include "base/pkt.h"
 #include "flow/flow_table.h"
 
@@ -80,15 +81,6 @@ struct store_iface {
 	uint16_t linktype;
 	uint8_t fcs_len; /* bytes of FCS at the end of each frame; 0: not said */
 	uint64_t speed;  /* bit/s; 0: not said */
-};
-
-/* What a capture knows of an interface in the end. */
-struct store_stats {
-	uint32_t iface;
-	int64_t ts;         /* when they were read, ns */
-	int64_t start, end; /* of the capture, ns; 0: not known */
-	bool has_recv, has_ifdrop, has_accept, has_osdrop, has_deliv;
-	uint64_t recv, ifdrop, accept, osdrop, deliv; /* as pcapng's isb_ options */
 };
 
 /* Why something is not there. */
@@ -166,7 +158,7 @@ void store_stream_stats(const struct store_stream *st, struct store_stream_stats
 /* Ends the run at 'now': seals the last segment and its index.  'stats' are the
  * interfaces' last numbers.  The stream is still to be freed.  -errno with 'err'
  * set: not all is written, the run then looks like one that was killed. */
-int store_finish(struct store_stream *st, int64_t now, const struct store_stats *stats, size_t n,
+int store_finish(struct store_stream *st, int64_t now, const struct iface_stats *stats, size_t n,
 		 struct err *err);
 
 /* Without store_finish(): the run looks like one that was killed. */

@@ -123,7 +123,7 @@ static int mem_tick(struct store_stream *st, int64_t now, struct err *err)
 	return 0;
 }
 
-static int mem_finish(struct store_stream *st, int64_t now, const struct store_stats *stats,
+static int mem_finish(struct store_stream *st, int64_t now, const struct iface_stats *stats,
 		      size_t n, struct err *err)
 {
 	struct mem *m = mem_of(st);

@@ -69,7 +69,7 @@ struct store_run {
 	size_t n_ifaces;
 	const struct store_gap *gaps;
 	size_t n_gaps;
-	const struct store_stats *stats;
+	const struct iface_stats *stats;
 	size_t n_stats;
 	uint64_t kept, raw_limited, dropped; /* packets */
 	uint64_t rows_dropped;

@@ -200,7 +200,7 @@ static void test_pcapng(void **state)
 	struct place *p = *state;
 	struct sink_conf conf = {.format = SINK_PCAPNG, .snaplen = 128};
 	CLEANUP(sink_freep) struct sink *s = opened(p->path, &conf);
-	struct sink_stats st = {.ts = 5, .has_recv = true, .recv = 9};
+	struct iface_stats st = {.iface = 1, .ts = 5, .has_recv = true, .recv = 9};
 	uint8_t got[512];
 	struct err err = {0};
 	size_t n, at, types = 0;
@@ -210,8 +210,9 @@ static void test_pcapng(void **state)
 	assert_int_equal(sink_send(s, &one, 1, &err), 0);
 	assert_int_equal(sink_iface(s, &sll, &err), 1);
 	assert_int_equal(sink_send(s, &one_sll, 1, &err), 0);
-	assert_int_equal(sink_stats(s, 1, &st, &err), 0);
-	assert_int_equal(sink_stats(s, 2, &st, &err), -EINVAL);
+	assert_int_equal(sink_stats(s, &st, &err), 0);
+	st.iface = 2;
+	assert_int_equal(sink_stats(s, &st, &err), -EINVAL);
 	assert_int_equal(sink_finish(s, &err), 0);
 	n = slurp(p->path, got, sizeof(got));
 	for (at = 0; at < n; at += le32_load(got + at + 4), types++) {
