@@ -130,7 +130,8 @@ static void note_run(struct run_dir *d, const struct store_run *u)
 	for (why = 0; why < N_WHYS; why++)
 		note_gaps(d, u, (enum store_why)why);
 	if (u->rows_dropped)
-		dir_note(d, "capture %s: %" PRIu64 " flows were not kept: the store was full",
+		dir_note(d,
+			 "capture %s: %" PRIu64 " flows were not kept: there was no room for them",
 			 dir_name(u, name), u->rows_dropped);
 	if (u->state == STORE_KILLED && d->to >= u->end)
 		dir_note(d,

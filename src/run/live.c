@@ -235,18 +235,23 @@ static void say_notes(struct live_worker *w)
 			w->r->conf.say(w->r->conf.say_arg, v[w->notes].text);
 }
 
-/* That the disk is full, or is not any more. */
+/* That the disk is full, or is not any more: once for all workers. */
 static void say_store(struct live_worker *w)
 {
+	struct run_live *r = w->r;
 	struct store_stream_stats s;
+	unsigned others;
 
-	if (!w->stream || !w->r->conf.say)
+	if (!w->stream)
 		return;
 	store_stream_stats(w->stream, &s);
-	if (s.failed == w->store_failed)
+	if (!s.failed == !w->store_failed)
 		return;
 	w->store_failed = s.failed;
-	w->r->conf.say(w->r->conf.say_arg, s.failed ? s.text : "packets are kept again");
+	others = s.failed ? atomic_fetch_add(&r->stores_failed, 1)
+			  : atomic_fetch_sub(&r->stores_failed, 1) - 1;
+	if (!others && r->conf.say)
+		r->conf.say(r->conf.say_arg, s.failed ? s.text : "packets are kept again");
 }
 
 /* What time asks for, not packets. */

@@ -74,7 +74,8 @@ struct run_live {
 
 	pthread_mutex_t lock; /* of what follows, and of the workers' 'shown' */
 
-	_Atomic uint64_t kept; /* packets, for max_packets */
+	_Atomic uint64_t kept;          /* packets, for max_packets */
+	_Atomic unsigned stores_failed; /* workers whose store does not keep packets now */
 	atomic_bool over;
 	int64_t start;
 	struct run_live_stats stats;

@@ -41,6 +41,7 @@ struct local_file {
 	int fd;           /* -1: not open */
 	struct buf buf;   /* not yet written; owned */
 	uint64_t written; /* bytes that the system took */
+	bool torn;        /* more than that is in the file */
 };
 
 void local_file_done(struct local_file *f);
@@ -52,17 +53,25 @@ int local_file_flush(struct local_file *f);
 /* Creates 'name' and all that belongs to a new file. */
 int local_file_create(struct local *s, const char *name, struct local_file *f);
 
+/* Begins a run of a stream: makes its folder, a name for its files (without their ends) and
+ * an empty journal, which is locked as long as it is open.  'jrn' is closed before.  -EBUSY:
+ * another process writes this stream.  -errno with 'err' set. */
+int local_run_new(struct local *s, const char *capture, unsigned shard, int64_t now,
+		  char ret_name[LOCAL_NAME_SIZE], uint64_t *ret_run, struct local_file *jrn,
+		  struct err *err);
+
 /* The segment that is being written, with what its index will say. */
 struct local_segment {
 	struct local_file file;
 	uint32_t number;         /* of this one; 0: none yet */
+	size_t head;             /* bytes of the stream's head in it, with the buffered ones */
 	uint64_t packets_end;    /* bytes up to the last packet, with the buffered ones */
 	struct pidx_span *spans; /* owned, as is 'refs' */
 	struct pidx_ref *refs;
 	size_t n_spans, size_spans, n_refs, size_refs;
 
 	/* The same as of the last flush: where to go back to when one fails. */
-	size_t kept_spans, kept_refs;
+	size_t kept_head, kept_spans, kept_refs;
 	uint64_t kept_end;
 	struct pidx_span kept_span; /* the last one */
 };
@@ -74,11 +83,13 @@ static inline bool local_segment_is_open(const struct local_segment *g)
 	return g->file.fd >= 0;
 }
 
-/* Begins the next segment: 'head' is what it starts with. */
-int local_segment_open(struct local_segment *g, struct local *s, const char *run,
-		       const struct buf *head);
+/* Begins the next segment, still without anything in it. */
+int local_segment_open(struct local_segment *g, struct local *s, const char *run);
 
-/* Adds a packet.  0 or -ENOMEM: then it is not there. */
+/* Adds what the segment lacks of 'head': what it starts with, and interfaces that came later. */
+void local_segment_head(struct local_segment *g, const struct buf *head);
+
+/* Adds a packet of an interface that is in the head.  0 or -ENOMEM: then it is not there. */
 int local_segment_add(struct local_segment *g, const struct pkt *p, const struct flow_ref *refs,
 		      uint32_t n);
 

@@ -28,6 +28,7 @@ int local_file_create(struct local *s, const char *name, struct local_file *f)
 		return fd;
 	f->fd = fd;
 	f->written = 0;
+	f->torn = false;
 	buf_clear(&f->buf);
 	return 0;
 }
@@ -39,6 +40,9 @@ int local_file_flush(struct local_file *f)
 
 	if (buf_err(&f->buf))
 		return -ENOMEM;
+	if (f->torn && ftruncate(f->fd, (off_t)f->written) < 0)
+		return -errno;
+	f->torn = false;
 	while (at < f->buf.len) {
 		ssize_t n = pwrite(f->fd, f->buf.p + at, f->buf.len - at, (off_t)(f->written + at));
 
@@ -46,8 +50,8 @@ int local_file_flush(struct local_file *f)
 			continue;
 		if (n < 0) {
 			r = -errno;
-			if (at && ftruncate(f->fd, (off_t)f->written) < 0)
-				r = -errno; /* the end of the file is torn: readers bear it */
+			/* Until it is cut readers bear the torn end. */
+			f->torn = at && ftruncate(f->fd, (off_t)f->written) < 0;
 			return r;
 		}
 		at += (size_t)n;
@@ -67,6 +71,7 @@ void local_segment_done(struct local_segment *g)
 
 static void remember(struct local_segment *g)
 {
+	g->kept_head = g->head;
 	g->kept_spans = g->n_spans;
 	g->kept_refs = g->n_refs;
 	g->kept_end = g->packets_end;
@@ -74,8 +79,7 @@ static void remember(struct local_segment *g)
 		g->kept_span = g->spans[g->n_spans - 1];
 }
 
-int local_segment_open(struct local_segment *g, struct local *s, const char *run,
-		       const struct buf *head)
+int local_segment_open(struct local_segment *g, struct local *s, const char *run)
 {
 	char name[LOCAL_NAME_SIZE];
 	int r;
@@ -85,11 +89,18 @@ int local_segment_open(struct local_segment *g, struct local *s, const char *run
 	if (r < 0)
 		return r;
 	g->number++;
-	g->n_spans = g->n_refs = 0;
-	buf_add(&g->file.buf, head->p, head->len);
-	g->packets_end = g->file.buf.len;
+	g->head = g->n_spans = g->n_refs = 0;
+	g->packets_end = 0;
 	remember(g);
 	return 0;
+}
+
+void local_segment_head(struct local_segment *g, const struct buf *head)
+{
+	if (g->head == head->len)
+		return;
+	buf_add(&g->file.buf, head->p + g->head, head->len - g->head);
+	g->head = head->len;
 }
 
 uint64_t local_segment_cost(const struct pkt *p)
@@ -163,6 +174,7 @@ int local_segment_flush(struct local_segment *g)
 void local_segment_revert(struct local_segment *g)
 {
 	buf_clear(&g->file.buf);
+	g->head = g->kept_head;
 	g->n_spans = g->kept_spans;
 	g->n_refs = g->kept_refs;
 	g->packets_end = g->kept_end;

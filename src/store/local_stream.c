@@ -1,6 +1,5 @@
 /* One run being written: the journal and one segment after the other. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +16,9 @@
 #define BEAT_NS    INT64_C(1000000000)      /* between two ticks in the journal */
 #define BUFFER     (1u << 20)               /* bytes of packets after which they are written */
 #define JRN_BUFFER (1u << 18)
-#define END_ROOM   1024 /* bytes of the journal behind the rows */
-#define RUN_TRIES  1000
+#define JRN_HELD   (16u << 20) /* of the journal that waits for a disk; later rows are dropped */
+#define RETRY_NS   INT64_C(1000000000) /* until a disk that failed is tried again */
+#define END_ROOM   1024                /* bytes of the journal behind the rows */
 #define TSRESOL_NS 9
 
 /* Packets that were lost for one reason since it was last said. */
@@ -40,21 +40,43 @@ struct stream {
 	struct loss limit, disk;
 	uint64_t bytes; /* of sealed segments and their indexes */
 	int failed;
+	bool limited;  /* it failed because the store is full, for good */
+	bool trying;   /* it failed, and is looked whether the disk takes more now */
+	int64_t tried; /* clock of the last try */
 	char text[256];
 };
 
-/* Keeping packets has come to an end. */
+static void fail_limit(struct stream *t)
+{
+	t->failed = -EDQUOT;
+	t->limited = true;
+	snprintf(t->text, sizeof(t->text),
+		 "the store holds as much as it may: no more packets are kept");
+}
+
+/* The disk takes no more: nothing is kept until it does. */
 static void fail(struct stream *t, int code, const char *what)
 {
+	t->trying = false;
 	if (t->failed)
 		return;
-	t->failed = code;
-	if (code == -EDQUOT)
-		snprintf(t->text, sizeof(t->text),
-			 "the store holds as much as it may: no more packets are kept");
-	else
-		snprintf(t->text, sizeof(t->text), "%s: %s: no more packets are kept", what,
-			 strerror(-code));
+	/* That one is 'max_bytes'; a user's quota is a full disk to us. */
+	t->failed = code == -EDQUOT ? -ENOSPC : code;
+	t->tried = t->flushed;
+	snprintf(t->text, sizeof(t->text), "%s: %s: no packets are kept until that is mended", what,
+		 strerror(-code));
+}
+
+/* Whether nothing is to be written now: the disk failed. */
+static bool is_disk_off(const struct stream *t)
+{
+	return t->failed && !t->limited && !t->trying;
+}
+
+/* Whether packets are refused. */
+static bool is_off(const struct stream *t)
+{
+	return t->failed && !t->trying;
 }
 
 static void lose(struct loss *l, int64_t ts)
@@ -96,7 +118,7 @@ static int lose_buffer(struct stream *t)
 {
 	const struct local_segment *g = &t->seg;
 	const uint8_t *p = (const uint8_t *)g->file.buf.p;
-	size_t left = g->file.buf.len, size, i;
+	size_t left = g->file.buf.len, size, i, bytes = 0;
 	int r = 0;
 
 	for (; left >= PCAPNG_EPB_MIN; p += size, left -= size) {
@@ -105,7 +127,10 @@ static int lose_buffer(struct stream *t)
 			continue;
 		store_stream_lost(&t->st, le32_load(p + 8), le32_load(p + 20));
 		lose(&t->disk, (int64_t)((uint64_t)le32_load(p + 12) << 32 | le32_load(p + 16)));
+		bytes += size;
 	}
+	if (t->s->store.conf.max_bytes)
+		atomic_fetch_sub(&t->s->bytes, bytes);
 	for (i = g->kept_refs; i < g->n_refs && r == 0; i++)
 		r = store_stream_lost_of(&t->st, g->refs[i].serial);
 	return r;
@@ -169,13 +194,17 @@ static int make_room(struct stream *t, uint64_t cost)
 		if (r < 0)
 			return r;
 	}
-	if (!t->failed && !local_segment_is_open(g)) {
-		r = local_segment_open(g, t->s, t->name, &t->head);
-		atomic_fetch_add(&t->s->bytes, t->head.len);
+	if (!is_off(t) && !local_segment_is_open(g)) {
+		r = local_segment_open(g, t->s, t->name);
 		if (r < 0)
 			fail(t, r, "cannot create a segment");
+		else
+			atomic_fetch_add(&t->s->bytes, t->head.len);
 	}
-	return t->failed ? STORE_WHY_DISK : 0;
+	if (is_off(t))
+		return STORE_WHY_DISK;
+	local_segment_head(g, &t->head);
+	return 0;
 }
 
 static int stream_packet(struct store_stream *st, const struct pkt *p, const struct flow_ref *refs,
@@ -186,9 +215,11 @@ static int stream_packet(struct store_stream *st, const struct pkt *p, const str
 	int r;
 
 	if (!t->failed && max && atomic_load(&t->s->bytes) + cost > max / 8 * 7)
-		fail(t, -EDQUOT, NULL);
-	r = t->failed ? t->failed == -EDQUOT ? STORE_WHY_LIMIT : STORE_WHY_DISK
-		      : make_room(t, cost);
+		fail_limit(t);
+	if (is_off(t))
+		r = t->limited ? STORE_WHY_LIMIT : STORE_WHY_DISK;
+	else
+		r = make_room(t, cost);
 	if (r == 0) {
 		r = local_segment_add(&t->seg, p, refs, n);
 		if (r == 0 && max)
@@ -235,8 +266,6 @@ static int stream_iface(struct store_stream *st, const struct store_iface *i, st
 	};
 
 	pcapng_idb_write(&t->head, &d, pcapng_text(NULL));
-	if (local_segment_is_open(&t->seg))
-		pcapng_idb_write(&t->seg.file.buf, &d, pcapng_text(NULL));
 	jrn_put_iface(&t->jrn.buf, &j);
 	return buf_err(&t->head) || buf_err(&t->jrn.buf) ? err_set(err, -ENOMEM, "out of memory")
 							 : 0;
@@ -255,16 +284,20 @@ static int stream_rows(struct store_stream *st, const struct batch *b, struct er
 	for (at = 0; at < b->n; at += n) {
 		before = t->jrn.buf.len;
 		n = jrn_put_rows(&t->jrn.buf, b, at, FLOW_start, FLOW_last);
-		if (max && atomic_load(&t->s->bytes) + t->jrn.buf.len + END_ROOM > max) {
+		if ((max && atomic_load(&t->s->bytes) + t->jrn.buf.len + END_ROOM > max) ||
+		    t->jrn.buf.len > JRN_HELD) {
 			t->jrn.buf.len = before;
 			st->rows_dropped += n;
 			continue;
 		}
 		st->rows += n;
-		r = t->jrn.buf.len >= JRN_BUFFER || buf_err(&t->jrn.buf) ? flush_journal(t) : 0;
+		r = 0;
+		if ((t->jrn.buf.len >= JRN_BUFFER && !is_disk_off(t)) || buf_err(&t->jrn.buf))
+			r = flush_journal(t);
+		if (r == -ENOMEM)
+			return err_set(err, r, "out of memory");
 		if (r < 0)
-			return err_set(err, r, "cannot write flows to '%s': %s", t->s->path,
-				       strerror(-r));
+			fail(t, r, "cannot write flows");
 	}
 	return 0;
 }
@@ -303,6 +336,49 @@ static bool is_due(int64_t then, int64_t now, int64_t ns)
 	return now < then || now - then >= ns;
 }
 
+/* Writes the journal up to now.  What the disk does not take stays to be said. */
+static int tell(struct stream *t, int64_t now)
+{
+	const struct loss limit = t->limit, disk = t->disk;
+	const size_t before = t->jrn.buf.len;
+	const int64_t beat = t->beat;
+	int r;
+
+	say_loss(t, &t->limit, STORE_WHY_LIMIT);
+	say_loss(t, &t->disk, STORE_WHY_DISK);
+	if (is_due(t->beat, now, BEAT_NS))
+		put_beat(t, now);
+	r = flush_journal(t);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	fail(t, r, "cannot write flows");
+	t->jrn.buf.len = before;
+	t->limit = limit;
+	t->disk = disk;
+	t->beat = beat;
+	return 0;
+}
+
+/* The disk failed.  If it takes the journal now, packets are let in again, and only if it
+ * takes those as well, until the next tick, all is well. */
+static int try_again(struct stream *t, int64_t now)
+{
+	const bool again = t->trying;
+	int r;
+
+	if (!again && !is_due(t->tried, now, RETRY_NS))
+		return 0;
+	t->trying = true;
+	if (!again)
+		t->tried = now;
+	r = tell(t, now);
+	if (r == 0 && again && t->trying) {
+		t->trying = false;
+		t->failed = 0;
+	}
+	return r;
+}
+
 static int stream_tick(struct store_stream *st, int64_t now, struct err *err)
 {
 	struct stream *t = (struct stream *)st;
@@ -311,15 +387,10 @@ static int stream_tick(struct store_stream *st, int64_t now, struct err *err)
 	if (!is_due(t->flushed, now, FLUSH_NS))
 		return 0;
 	t->flushed = now;
+	/* Packets first: until a beat of the journal all is in the files. */
 	r = flush_packets(t);
-	say_loss(t, &t->limit, STORE_WHY_LIMIT);
-	say_loss(t, &t->disk, STORE_WHY_DISK);
-	/* Packets first: until this time all is in the files. */
-	if (is_due(t->beat, now, BEAT_NS))
-		put_beat(t, now);
-	/* What the disk does not take now is tried again. */
-	if (r == 0 && flush_journal(t) == -ENOMEM)
-		r = -ENOMEM;
+	if (r == 0)
+		r = t->failed && !t->limited ? try_again(t, now) : tell(t, now);
 	return r < 0 ? err_set(err, r, "out of memory") : 0;
 }
 
@@ -344,8 +415,10 @@ static void put_stats(struct stream *t, const struct iface_stats *s)
 	const struct pcapng_isb b = pcapng_isb_of(s);
 
 	jrn_put_stats(&t->jrn.buf, &j);
-	if (local_segment_is_open(&t->seg) && s->iface < t->st.n_ifaces)
+	if (local_segment_is_open(&t->seg) && s->iface < t->st.n_ifaces) {
+		local_segment_head(&t->seg, &t->head);
 		pcapng_isb_write(&t->seg.file.buf, &b);
+	}
 }
 
 static int sync_journal(struct stream *t)
@@ -425,47 +498,6 @@ static const struct store_stream_ops stream_ops = {
 	.free = stream_free,
 };
 
-static int make_folders(struct local *s, const char *capture, unsigned shard,
-			char ret[LOCAL_NAME_SIZE], struct err *err)
-{
-	size_t n;
-	int r;
-
-	local_escape(capture, ret);
-	r = s->files.mkdir(s->files.arg, ret);
-	n = strlen(ret);
-	snprintf(ret + n, LOCAL_NAME_SIZE - n, "/%u", shard);
-	if (r == 0)
-		r = s->files.mkdir(s->files.arg, ret);
-	if (r < 0)
-		return err_set(err, r, "cannot create '%s/%s': %s", s->path, ret, strerror(-r));
-	return 0;
-}
-
-/* The journal: its name is the run's. */
-static int create_journal(struct stream *t, const char *folder, int64_t now, struct err *err)
-{
-	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	char name[LOCAL_NAME_SIZE + 8];
-	int r = -EEXIST, i;
-
-	t->run = (uint64_t)now;
-	for (i = 0; i < RUN_TRIES && r == -EEXIST; i++, t->run++) {
-		snprintf(t->name, sizeof(t->name), "%.*s/%016" PRIx64, LOCAL_NAME_SIZE - 32, folder,
-			 t->run);
-		snprintf(name, sizeof(name), "%s" LOCAL_JOURNAL, t->name);
-		r = local_file_create(t->s, name, &t->jrn);
-		if (r == 0)
-			break;
-	}
-	/* The lock tells readers that somebody writes; another writer has another file. */
-	if (r == 0 && fcntl(t->jrn.fd, F_OFD_SETLK, &l) < 0)
-		r = -errno;
-	if (r < 0)
-		return err_set(err, r, "cannot create '%s/%s': %s", t->s->path, name, strerror(-r));
-	return 0;
-}
-
 static void put_heads(struct stream *t, const char *capture, unsigned shard, int64_t now)
 {
 	const struct store_conf *c = &t->s->store.conf;
@@ -503,7 +535,6 @@ int local_stream_new(struct store *store, const char *capture, unsigned shard, i
 		     struct store_stream **ret, struct err *err)
 {
 	CLEANUP(streamp) struct stream *t = calloc(1, sizeof(*t));
-	char folder[LOCAL_NAME_SIZE];
 	int r;
 
 	if (!t)
@@ -514,11 +545,7 @@ int local_stream_new(struct store *store, const char *capture, unsigned shard, i
 	t->st.store = store;
 	t->flushed = t->beat = now;
 
-	r = make_folders(t->s, capture, shard, folder, err);
-	if (r == 0)
-		r = local_check_busy(t->s, folder, err);
-	if (r == 0)
-		r = create_journal(t, folder, now, err);
+	r = local_run_new(t->s, capture, shard, now, t->name, &t->run, &t->jrn, err);
 	if (r < 0)
 		return r;
 	put_heads(t, capture, shard, now);

@@ -121,8 +121,8 @@ int store_packets(struct store_stream *st, const struct pkt *pkts, size_t n,
 		  const struct store_flows *flows, struct err *err);
 
 /* Takes rows of flow_schema(), the last version of each flow; b->serial is that of
- * the packets.  'raw_packets' is replaced by what was kept.  -errno with 'err' set: the
- * disk does not take it. */
+ * the packets.  'raw_packets' is replaced by what was kept.  Rows that the disk does not take
+ * wait for it, as long as memory is set aside for them; others are counted.  0 or -ENOMEM. */
 int store_rows(struct store_stream *st, const struct batch *b, struct err *err);
 
 /* Something was lost between two times (ns, both included) on an interface, or
@@ -131,7 +131,8 @@ int store_gap(struct store_stream *st, uint32_t iface, int64_t from, int64_t to,
 	      uint64_t count, struct err *err);
 
 /* To be called at least every 250 ms, with the capture's clock: nothing that was
- * given waits for longer than a second to be in the files. */
+ * given waits for longer than a second to be in the files.  A disk that failed is tried
+ * again here, once a second: packets are kept again, and rows written, when it takes them. */
 int store_tick(struct store_stream *st, int64_t now, struct err *err);
 
 /* What became of the packets of one interface. */
@@ -147,10 +148,10 @@ struct store_counts store_counts(const struct store_stream *st, uint32_t iface);
 
 struct store_stream_stats {
 	struct store_counts total;
-	uint64_t rows, rows_dropped; /* those not kept because of 'max_bytes' */
-	uint64_t bytes;              /* of all files of the run */
-	int failed; /* why packets are not kept any more: -errno, -EDQUOT: 'max_bytes'; 0: they are
-		     */
+	uint64_t rows;
+	uint64_t rows_dropped; /* not kept: 'max_bytes', or a disk that failed for long */
+	uint64_t bytes;        /* of all files of the run */
+	int failed; /* why packets are not kept now: -errno, -EDQUOT: 'max_bytes'; 0: they are */
 	char text[256]; /* the same in words */
 };
 void store_stream_stats(const struct store_stream *st, struct store_stream_stats *ret);

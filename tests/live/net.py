@@ -170,6 +170,14 @@ class Trawl:
         self.p = net.start(netns or net.a, binary, "capture", *args, stderr=subprocess.PIPE, **kw)
         self.said = wait_line(self.p.stderr, "capturing on") if wait else ""
 
+    def heard(self):
+        """What it has said since the last time, or says within 10 ms."""
+        if not select.select([self.p.stderr], [], [], 0.01)[0]:
+            return b""
+        piece = os.read(self.p.stderr.fileno(), 65536)
+        self.said += piece.decode(errors="replace")
+        return piece
+
     def stop(self, sig=signal.SIGINT):
         """The exit status; 'said' is all of stderr."""
         self.p.send_signal(sig)

@@ -94,13 +94,12 @@ static int give(struct store_stream *st, uint64_t outer, uint64_t outer_nth, uin
 	return store_packets(st, &p, 1, &f, &err);
 }
 
-/* A row of one flow with so many packets. */
-static uint64_t raw_of(struct store *s, struct store_stream *st, uint64_t serial, uint64_t packets)
+/* The row of a flow that ended. */
+static void give_row(struct store_stream *st, uint64_t serial, uint64_t packets)
 {
 	struct field_set want = {0};
-	struct batch *b;
 	struct err err = {0};
-	size_t n;
+	struct batch *b;
 
 	field_set_add(&want, FLOW_start);
 	field_set_add(&want, FLOW_last);
@@ -112,6 +111,13 @@ static uint64_t raw_of(struct store *s, struct store_stream *st, uint64_t serial
 	col_mark(b->cols[FLOW_ab_packets], 0);
 	assert_int_equal(store_rows(st, b, &err), 0);
 	batch_free(b);
+}
+
+static uint64_t raw_of(struct store *s, struct store_stream *st, uint64_t serial, uint64_t packets)
+{
+	size_t n;
+
+	give_row(st, serial, packets);
 	return store_mem_rows(s, &n)[n - 1].raw_packets;
 }
 
@@ -229,7 +235,7 @@ static void test_disk_full(void **state)
 	assert_int_equal(stats.total.kept, 150);
 	assert_int_equal(stats.total.dropped_disk, 850);
 	assert_int_equal(stats.failed, -EFBIG);
-	assert_non_null(strstr(stats.text, "no more packets are kept"));
+	assert_non_null(strstr(stats.text, "no packets are kept until that is mended"));
 	assert_int_equal(store_finish(st, 2000 * SEC, NULL, 0, &err), 0);
 	setrlimit(RLIMIT_FSIZE, &old);
 	store_stream_free(st);
@@ -254,6 +260,119 @@ static void test_disk_full(void **state)
 	store_seg_free(g);
 	store_read_free(r);
 	store_close(s);
+}
+
+/* So many packets at this second, of the flow of that second and one in it. */
+static void give_second(struct store_stream *st, int64_t sec, uint64_t n)
+{
+	struct err err = {0};
+	uint64_t i;
+
+	for (i = 0; i < n; i++)
+		assert_int_equal(give(st, (uint64_t)sec * 8, i + 1, 1, i + 1, 1000), 0);
+	give_row(st, (uint64_t)sec * 8, n);
+	assert_int_equal(store_tick(st, sec * SEC, &err), 0);
+}
+
+static int failed(const struct store_stream *st)
+{
+	struct store_stream_stats s;
+
+	store_stream_stats(st, &s);
+	return s.failed;
+}
+
+/* A disk that is full for a while: no packet between is kept, all are counted, and what
+ * comes behind is, in a segment that knows an interface that joined meanwhile. */
+static void test_disk_full_for_a_while(void **state)
+{
+	const struct store_conf conf = {.raw_limit = UINT64_MAX};
+	const struct store_iface late = {.name = "late0", .linktype = 1};
+	struct rlimit old, less;
+	struct store_stream_stats stats;
+	const struct store_run *run;
+	struct store_rows rows = {0};
+	struct store_stream *st;
+	struct store_read *r;
+	struct store_seg *g;
+	struct err err = {0};
+	struct store *s;
+	uint64_t n = 0, of_late = 0, n_rows = 0;
+	char spec[128], cmd[256];
+	struct pkt p;
+	size_t runs, i;
+	int64_t sec;
+
+	(void)state;
+	new_store(spec);
+	getrlimit(RLIMIT_FSIZE, &old);
+	signal(SIGXFSZ, SIG_IGN);
+	st = open_stream(&s, spec, &conf);
+	give_second(st, 101, 50);
+	assert_int_equal(failed(st), 0);
+	less = (struct rlimit){1000, old.rlim_max};
+	setrlimit(RLIMIT_FSIZE, &less); /* neither the journal nor the segment may grow */
+	for (sec = 102; sec < 110; sec++)
+		give_second(st, sec, 10);
+	assert_int_equal(failed(st), -EFBIG);
+	assert_int_equal(store_iface(st, &late, &err), 1);
+	give_second(st, 110, 10);
+	setrlimit(RLIMIT_FSIZE, &old);
+	/* The journal first, then packets, and then it is sure. */
+	assert_int_equal(store_tick(st, 112 * SEC, &err), 0);
+	for (i = 0; i < 5; i++) {
+		const uint8_t data[60] = {0};
+		const struct store_flows none = {.keep = UINT32_MAX};
+		const struct pkt one = {.ts = 112 * SEC,
+					.data = data,
+					.caplen = 60,
+					.len = 60,
+					.iface = 1,
+					.linktype = 1};
+
+		assert_int_equal(store_packets(st, &one, 1, &none, &err), 0);
+	}
+	assert_int_equal(store_tick(st, 113 * SEC, &err), 0);
+	assert_int_equal(failed(st), 0);
+	give_second(st, 114, 20);
+	assert_int_equal(store_finish(st, 115 * SEC, NULL, 0, &err), 0);
+	store_stream_stats(st, &stats);
+	assert_int_equal(stats.total.dropped_disk, 90);
+	assert_int_equal(stats.total.kept, 75);
+	assert_int_equal(stats.rows_dropped, 0);
+	store_stream_free(st);
+
+	assert_int_equal(store_read_new(&r, s, NULL, NULL, &err), 0);
+	run = store_read_runs(r, &runs);
+	assert_int_equal(run->state, STORE_FINISHED);
+	assert_int_equal(run->kept, 75);
+	assert_int_equal(run->dropped, 90);
+	for (i = 0; i < run->n_gaps; i++) {
+		assert_int_equal(run->gaps[i].why, STORE_WHY_DISK);
+		n += run->gaps[i].count;
+	}
+	assert_int_equal(n, 90);
+	for (i = 0; i < run->n_groups; i++) {
+		assert_int_equal(store_read_rows(r, 0, i, &rows), 0);
+		n_rows += rows.rows.n;
+	}
+	buf_done(&rows.buf);
+	assert_int_equal(n_rows, 11);
+	assert_int_equal(run->n_segments, 1);
+	assert_int_equal(store_seg_open(&g, r, 0, 0, &err), 0);
+	for (n = 0; store_seg_next(g, &p) > 0; n++)
+		of_late += p.iface == 1;
+	assert_int_equal(n, 75);
+	assert_int_equal(of_late, 5);
+	assert_int_equal(store_seg_tail(g), 0);
+	store_seg_free(g);
+	store_read_free(r);
+	store_close(s);
+	/* Another reader thinks so too: 'late0' is described before its packets. */
+	snprintf(cmd, sizeof(cmd),
+		 "test $(tcpdump -qnr %s/c/0/*.pcapng 2>/dev/null | wc -l) -eq 75",
+		 spec + strlen("local:"));
+	assert_int_equal(system(cmd), 0);
 }
 
 /* Makes files as the store itself would, until told to fail. */
@@ -392,6 +511,7 @@ int main(void)
 		cmocka_unit_test(test_raw_limit),
 		cmocka_unit_test(test_cuts_and_refusals),
 		cmocka_unit_test(test_disk_full),
+		cmocka_unit_test(test_disk_full_for_a_while),
 		cmocka_unit_test(test_no_more_files),
 		cmocka_unit_test(test_no_rename),
 	};
