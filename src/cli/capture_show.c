@@ -114,6 +114,14 @@ static void print_json(const struct run_live_stats *s)
 	json_u64(&j, s->flows);
 	json_key(&j, "softnet_dropped");
 	json_u64(&j, s->softnet);
+	if (s->clock.sync != CLOCK_UNKNOWN) {
+		json_key(&j, "clock_synchronised");
+		json_bool(&j, s->clock.sync == CLOCK_SYNCED);
+		json_key(&j, "clock_max_error_ns");
+		json_i64(&j, s->clock.max_error);
+	}
+	json_key(&j, "clock_steps");
+	json_u64(&j, s->clock_steps);
 	json_key(&j, "interfaces");
 	json_array(&j);
 	for (i = 0; i < s->n_ifaces; i++)

@@ -258,13 +258,19 @@ static int open_output(struct capture *c, const char *path, struct err *err)
 
 static int open_sink(struct capture *c, struct err *err)
 {
-	const struct sink_conf conf = {
+	struct sink_conf conf = {
 		.format = (enum sink_format)c->opts->file_type,
 		.snaplen = (uint32_t)c->opts->snaplen,
 		.app = "trawl " TRAWL_VERSION,
 	};
+	char text[CLOCK_TEXT], comment[CLOCK_TEXT + 32];
+	struct clock_state clock;
 	int fd = open_output(c, c->opts->write, err);
 
+	clock_state_read(&clock);
+	snprintf(comment, sizeof(comment), "clock at the start: %s",
+		 clock_text(clock.sync, clock.max_error, text));
+	conf.comment = comment;
 	return fd < 0 ? fd : sink_file_new(&c->sink, fd, c->opts->write, &conf, err);
 }
 

@@ -269,3 +269,31 @@ int jrn_get_end(const struct rec *r, struct jrn_end *ret)
 	ret->rows_dropped = rec_get_int(&c);
 	return done(&c);
 }
+
+void jrn_put_clock(struct buf *b, const struct jrn_clock *k)
+{
+	size_t at = rec_begin(b, JRN_CLOCK);
+
+	rec_put_sint(b, k->state.ts);
+	rec_put_int(b, k->state.sync);
+	rec_put_sint(b, k->state.max_error);
+	rec_put_sint(b, k->state.est_error);
+	rec_put_sint(b, k->state.step);
+	put_text(b, k->source);
+	rec_end(b, at);
+}
+
+int jrn_get_clock(const struct rec *r, struct jrn_clock *ret)
+{
+	struct cur c = rec_cur(r);
+	uint64_t sync;
+
+	ret->state.ts = rec_get_sint(&c);
+	sync = rec_get_int(&c);
+	ret->state.sync = sync <= CLOCK_FREE ? (enum clock_sync)sync : CLOCK_UNKNOWN;
+	ret->state.max_error = rec_get_sint(&c);
+	ret->state.est_error = rec_get_sint(&c);
+	ret->state.step = rec_get_sint(&c);
+	ret->source = get_text(&c);
+	return done(&c);
+}

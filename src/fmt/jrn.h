@@ -12,6 +12,7 @@
 
 #include "base/batch.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "fmt/rec.h"
 
 enum jrn_type {
@@ -24,6 +25,7 @@ enum jrn_type {
 	JRN_SEGMENT = 7, /* a segment is full */
 	JRN_STATS = 8,
 	JRN_END = 9,
+	JRN_CLOCK = 10,
 };
 
 #define JRN_VERSION   1
@@ -85,6 +87,11 @@ struct jrn_end {
 	uint64_t kept, raw_limited, dropped, rows, rows_dropped;
 };
 
+struct jrn_clock {
+	struct clock_state state; /* 'max_error': the largest since the record before */
+	struct jrn_text source;   /* what counts time, "tsc" */
+};
+
 void jrn_put_magic(struct buf *b);
 void jrn_put_head(struct buf *b, const struct jrn_head *h);
 void jrn_put_iface(struct buf *b, const struct jrn_iface *i);
@@ -93,6 +100,7 @@ void jrn_put_tick(struct buf *b, const struct jrn_tick *t);
 void jrn_put_segment(struct buf *b, const struct jrn_segment *s);
 void jrn_put_stats(struct buf *b, const struct jrn_stats *s);
 void jrn_put_end(struct buf *b, const struct jrn_end *e);
+void jrn_put_clock(struct buf *b, const struct jrn_clock *k);
 
 /* The columns that rows from now on have: all fields of 's'. */
 void jrn_put_schema(struct buf *b, const struct schema *s);
@@ -114,6 +122,7 @@ int jrn_get_tick(const struct rec *r, struct jrn_tick *ret);
 int jrn_get_segment(const struct rec *r, struct jrn_segment *ret);
 int jrn_get_stats(const struct rec *r, struct jrn_stats *ret);
 int jrn_get_end(const struct rec *r, struct jrn_end *ret);
+int jrn_get_clock(const struct rec *r, struct jrn_clock *ret);
 
 /* How columns of the file map to those of a schema. */
 struct jrn_schema {

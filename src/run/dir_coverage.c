@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 
 #define TIME_SIZE 40
@@ -63,6 +64,46 @@ static __attribute__((format(printf, 2, 3))) void remark(struct run_dir *d, cons
 	vsnprintf(d->remarks[d->n_remarks].text, sizeof(d->remarks[0].text), fmt, ap);
 	va_end(ap);
 	d->n_remarks++;
+}
+
+/* The clock of some runs in the time asked for. */
+struct clock_sum {
+	bool known, free; /* recorded; at some time not synchronised */
+	int64_t max_error;
+	size_t steps;
+	struct clock_state step; /* the largest one */
+};
+
+static void add_clock(struct clock_sum *to, const struct store_run *u)
+{
+	size_t i;
+
+	for (i = 0; i < u->n_clocks; i++) {
+		const struct clock_state *k = &u->clocks[i];
+
+		to->known |= k->sync != CLOCK_UNKNOWN;
+		to->free |= k->sync == CLOCK_FREE;
+		to->max_error = k->max_error > to->max_error ? k->max_error : to->max_error;
+		/* Each shard sees the same. */
+		if (!k->step || u->shard)
+			continue;
+		to->steps++;
+		if (llabs(k->step) > llabs(to->step.step))
+			to->step = *k;
+	}
+}
+
+static void remark_steps(struct run_dir *d, const struct store_run *u, const struct clock_sum *k)
+{
+	char name[DIR_NAME_SIZE], at[TIME_SIZE];
+
+	if (k->steps)
+		remark(d,
+		       "capture %s: the clock was set %zu time%s, by as much as %+.3f s at %s: "
+		       "times "
+		       "before and after do not compare",
+		       dir_name(u, name), k->steps, k->steps > 1 ? "s" : "",
+		       (double)k->step.step / 1e9, iso(k->step.ts, at));
 }
 
 static bool meets(const struct run_dir *d, int64_t from, int64_t to)
@@ -147,7 +188,8 @@ static void note_run(struct run_dir *d, const struct store_run *u)
  * its runs in the order of their starts. */
 static void remark_held(struct run_dir *d, const struct store_run *const *v, size_t n)
 {
-	char name[DIR_NAME_SIZE], from[TIME_SIZE], to[TIME_SIZE];
+	char name[DIR_NAME_SIZE], from[TIME_SIZE], to[TIME_SIZE], text[CLOCK_TEXT];
+	struct clock_sum clock = {0};
 	int64_t start = 0, end = 0;
 	bool running = false, any = false;
 	size_t i;
@@ -158,9 +200,13 @@ static void remark_held(struct run_dir *d, const struct store_run *const *v, siz
 		if (u && !is_asked(d, u))
 			continue;
 		if (any && (!u || u->start > end)) {
-			remark(d, "held: capture %s from %s to %s%s", dir_name(v[0], name),
-			       iso(start, from), iso(end, to), running ? ", and is running" : "");
+			clock_text(clock.free ? CLOCK_FREE : CLOCK_SYNCED, clock.max_error, text);
+			remark(d, "held: capture %s from %s to %s%s%s%s", dir_name(v[0], name),
+			       iso(start, from), iso(end, to), running ? ", and is running" : "",
+			       clock.known ? "; clock " : "", clock.known ? text : "");
+			remark_steps(d, v[0], &clock);
 			any = running = false;
+			clock = (struct clock_sum){0};
 		}
 		if (!u)
 			break;
@@ -169,6 +215,7 @@ static void remark_held(struct run_dir *d, const struct store_run *const *v, siz
 			end = u->end;
 		}
 		any = true;
+		add_clock(&clock, u);
 		running |= u->state == STORE_RUNNING;
 		end = u->end > end ? u->end : end;
 	}
@@ -278,6 +325,31 @@ static void add_time(struct buf *to, const char *key, int64_t ts)
 	buf_addf(to, "\"%s\":%" PRId64, key, ts / MS - (ts % MS < 0));
 }
 
+static void add_held_clock(struct buf *to, const struct store_run *u)
+{
+	struct clock_sum sum = {0};
+	size_t i, said = 0;
+
+	add_clock(&sum, u);
+	buf_addstr(to, ",\"clock\":{");
+	if (u->clock_source) {
+		add_text(to, "source", u->clock_source);
+		buf_addch(to, ',');
+	}
+	buf_addf(to, "\"synchronised\":%s,", !sum.known ? "null" : sum.free ? "false" : "true");
+	if (sum.known)
+		buf_addf(to, "\"max_error_ns\":%" PRId64 ",", sum.max_error);
+	buf_addstr(to, "\"steps\":[");
+	for (i = 0; i < u->n_clocks; i++) {
+		if (!u->clocks[i].step)
+			continue;
+		buf_addstr(to, said++ ? ",{" : "{");
+		add_time(to, "at", u->clocks[i].ts);
+		buf_addf(to, ",\"by_ns\":%" PRId64 "}", u->clocks[i].step);
+	}
+	buf_addstr(to, "]}");
+}
+
 static void add_held(struct buf *to, const struct store_run *u)
 {
 	buf_addch(to, '{');
@@ -290,8 +362,11 @@ static void add_held(struct buf *to, const struct store_run *u)
 	add_text(to, "state", states[u->state]);
 	buf_addf(to,
 		 ",\"packets_kept\":%" PRIu64 ",\"packets_limited\":%" PRIu64
-		 ",\"packets_dropped\":%" PRIu64 "}",
+		 ",\"packets_dropped\":%" PRIu64,
 		 u->kept, u->raw_limited, u->dropped);
+	if (u->n_clocks)
+		add_held_clock(to, u);
+	buf_addch(to, '}');
 }
 
 static void add_gap(struct buf *to, const struct store_run *u, const struct store_gap *g)

@@ -269,6 +269,8 @@ static int tick(struct live_worker *w, struct err *err)
 		return err_set(err, -ENOMEM, "out of memory");
 	if (w->table)
 		status = give_rows(w, err);
+	if (status == 0 && show)
+		status = live_clock_look(w, false, err);
 	if (status == 0 && w->stream)
 		status = store_tick(w->stream, now, err);
 	if (status == 0 && show && r->conf.sink)
@@ -357,6 +359,8 @@ static int finish(struct live_worker *w, struct err *err)
 	if (status == 0 && w->gap_status < 0)
 		status = err_set(err, w->gap_status, "cannot write what was lost: %s",
 				 strerror(-w->gap_status));
+	if (status == 0)
+		status = live_clock_look(w, true, err);
 	if (status == 0 && w->stream)
 		status = store_finish(w->stream, now, all, w->n_shown, err);
 	free(all);
@@ -462,6 +466,8 @@ static int init_worker(struct run_live *r, unsigned i, struct src *src, struct e
 	if (r->conf.store)
 		status = init_flows(w, err);
 	if (status == 0)
+		status = live_clock_look(w, true, err);
+	if (status == 0)
 		status = add_ifaces(w, err);
 	return status;
 }
@@ -506,6 +512,7 @@ int run_live_new(struct run_live **ret, struct priv *priv, const struct run_live
 	r->n_workers = conf->threads ? conf->threads : 1;
 	r->decode = conf->store || conf->line || conf->headers_only || conf->own.n;
 	r->start = live_now();
+	clock_source(r->clock_source);
 	r->workers = calloc(r->n_workers, sizeof(*r->workers));
 	if (r->n_workers > LIVE_THREADS_MAX || (r->n_workers > 1 && !conf->store))
 		status = err_set(err, -EINVAL, "several threads need a folder to write to");

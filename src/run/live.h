@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/pkt.h"
 #include "capture/live.h"
@@ -55,8 +56,10 @@ struct run_live_stats {
 	const struct run_live_iface *ifaces;
 	size_t n_ifaces;
 	uint64_t flows, flows_live, evicted;
-	uint64_t softnet;   /* dropped by CPUs before any interface's hook, whole host */
-	int64_t start, now; /* ns since the epoch */
+	uint64_t softnet;         /* dropped by CPUs before any interface's hook, whole host */
+	int64_t start, now;       /* ns since the epoch */
+	struct clock_state clock; /* as last looked at, at most a second ago */
+	uint64_t clock_steps;     /* times that it was set */
 };
 
 struct run_live_conf {

@@ -33,6 +33,13 @@ struct live_chunk {
 	size_t n_dec;
 };
 
+/* The clock, as a worker has told its stream. */
+struct live_clock {
+	struct clock_watch watch;
+	struct clock_state said;
+	int64_t worst; /* largest error since then */
+};
+
 struct live_worker {
 	struct run_live *r;
 	unsigned number;
@@ -51,8 +58,9 @@ struct live_worker {
 	struct live_chunk chunk;
 	uint64_t notes;   /* of the source that were said */
 	int store_failed; /* what the store last said */
-	int gap_status;   /* of telling it what the rings lost */
-	int64_t ticked;   /* ns */
+	struct live_clock clock;
+	int gap_status; /* of telling it what the rings lost */
+	int64_t ticked; /* ns */
 
 	pthread_t thread;
 	bool started;
@@ -77,6 +85,7 @@ struct run_live {
 	_Atomic uint64_t kept;          /* packets, for max_packets */
 	_Atomic unsigned stores_failed; /* workers whose store does not keep packets now */
 	atomic_bool over;
+	char clock_source[32];
 	int64_t start;
 	struct run_live_stats stats;
 	struct run_live_iface *ifaces; /* of 'stats'; owned */
@@ -86,6 +95,10 @@ struct run_live {
 int live_count_grow(struct live_worker *w); /* interfaces joined; 0 or -ENOMEM */
 void live_count_show(struct live_worker *w);
 void live_count_sum(struct run_live *r);
+
+/* live_clock.c: looks at it; tells the stream where something is new, or 'record'.  0 or
+ * -errno with 'err' set. */
+int live_clock_look(struct live_worker *w, bool record, struct err *err);
 
 static inline int64_t live_now(void)
 {

@@ -237,6 +237,19 @@ static struct jrn_text text_of(const char *s)
 	return (struct jrn_text){s, s ? (uint32_t)strlen(s) : 0};
 }
 
+/* Begins the head anew. */
+static void put_section(struct stream *t, const char *comment)
+{
+	const struct pcapng_shb shb = {
+		.app = pcapng_text(t->s->app),
+		.os = pcapng_text(t->s->os),
+		.hardware = pcapng_text(t->s->hardware),
+	};
+
+	buf_clear(&t->head);
+	pcapng_shb_write(&t->head, &shb, pcapng_text(comment));
+}
+
 static int stream_iface(struct store_stream *st, const struct store_iface *i, struct err *err)
 {
 	struct stream *t = (struct stream *)st;
@@ -311,6 +324,25 @@ static int stream_gap(struct store_stream *st, uint32_t iface, int64_t from, int
 
 	jrn_put_gap(&t->jrn.buf, &g);
 	return buf_err(&t->jrn.buf) ? err_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+/* The header of every segment says what the clock was worth at the start. */
+static int stream_clock(struct store_stream *st, const struct clock_state *state,
+			const char *source, struct err *err)
+{
+	struct stream *t = (struct stream *)st;
+	const struct jrn_clock k = {.state = *state, .source = text_of(source)};
+	char text[CLOCK_TEXT], comment[CLOCK_TEXT + 64];
+
+	if (!st->n_ifaces) {
+		snprintf(comment, sizeof(comment), "clock at the start%s%s%s: %s",
+			 source ? " (" : "", source ? source : "", source ? ")" : "",
+			 clock_text(state->sync, state->max_error, text));
+		put_section(t, comment);
+	}
+	jrn_put_clock(&t->jrn.buf, &k);
+	return buf_err(&t->head) || buf_err(&t->jrn.buf) ? err_set(err, -ENOMEM, "out of memory")
+							 : 0;
 }
 
 static struct store_counts totals(const struct store_stream *st)
@@ -492,6 +524,7 @@ static const struct store_stream_ops stream_ops = {
 	.packet = stream_packet,
 	.rows = stream_rows,
 	.gap = stream_gap,
+	.clock = stream_clock,
 	.tick = stream_tick,
 	.finish = stream_finish,
 	.stats = stream_stats,
@@ -501,11 +534,6 @@ static const struct store_stream_ops stream_ops = {
 static void put_heads(struct stream *t, const char *capture, unsigned shard, int64_t now)
 {
 	const struct store_conf *c = &t->s->store.conf;
-	const struct pcapng_shb shb = {
-		.app = pcapng_text(t->s->app),
-		.os = pcapng_text(t->s->os),
-		.hardware = pcapng_text(t->s->hardware),
-	};
 	const struct jrn_head h = {
 		.run = t->run,
 		.pid = (uint64_t)getpid(),
@@ -520,7 +548,7 @@ static void put_heads(struct stream *t, const char *capture, unsigned shard, int
 		.app = text_of(t->s->app),
 	};
 
-	pcapng_shb_write(&t->head, &shb, pcapng_text(NULL));
+	put_section(t, NULL);
 	jrn_put_magic(&t->jrn.buf);
 	jrn_put_head(&t->jrn.buf, &h);
 }

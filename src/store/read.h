@@ -16,6 +16,8 @@ struct read_run {
 	struct store_iface *ifaces; /* with their texts */
 	struct store_gap *gaps;
 	struct iface_stats *stats;
+	struct clock_state *clocks;
+	char *clock_source;
 	struct store_group *groups;
 	struct jrn_schema *schemas;
 	size_t n_schemas;

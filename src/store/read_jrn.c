@@ -268,6 +268,23 @@ static int end(struct reading *g, const struct rec *rec)
 	return 0;
 }
 
+static int clock_of(struct reading *g, const struct rec *rec)
+{
+	struct clock_state *to;
+	struct jrn_clock j;
+
+	if (jrn_get_clock(rec, &j) < 0)
+		return -EBADMSG;
+	to = read_append((void **)&g->run->clocks, &g->pub->n_clocks, sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	*to = j.state;
+	if (!g->run->clock_source)
+		g->run->clock_source = text(g, j.source);
+	g->pub->clock_source = g->run->clock_source;
+	return 0;
+}
+
 static int take(struct reading *g, const struct rec *rec, uint64_t at)
 {
 	if (!g->has_head && rec->type != JRN_HEAD)
@@ -291,6 +308,8 @@ static int take(struct reading *g, const struct rec *rec, uint64_t at)
 		return stats(g, rec);
 	case JRN_END:
 		return end(g, rec);
+	case JRN_CLOCK:
+		return clock_of(g, rec);
 	default:
 		return 0; /* of a later version */
 	}
@@ -354,6 +373,7 @@ int read_journal(struct store_read *r, size_t run, int fd, uint64_t size)
 	g.pub->ifaces = g.run->ifaces;
 	g.pub->gaps = g.run->gaps;
 	g.pub->stats = g.run->stats;
+	g.pub->clocks = g.run->clocks;
 	g.pub->groups = g.run->groups;
 	return code == 0 && !g.has_head ? -ENODATA : code;
 }

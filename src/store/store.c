@@ -224,6 +224,12 @@ int store_gap(struct store_stream *st, uint32_t iface, int64_t from, int64_t to,
 	return st->ops->gap(st, iface, from, to, why, count, err);
 }
 
+int store_clock(struct store_stream *st, const struct clock_state *state, const char *source,
+		struct err *err)
+{
+	return st->ops->clock(st, state, source, err);
+}
+
 int store_tick(struct store_stream *st, int64_t now, struct err *err)
 {
 	return st->ops->tick(st, now, err);

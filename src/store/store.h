@@ -24,6 +24,7 @@
 #include "flow/flow_table.h"
 
 struct batch;
+struct clock_state;
 struct store;
 struct store_stream;
 
@@ -124,6 +125,13 @@ int store_packets(struct store_stream *st, const struct pkt *pkts, size_t n,
  * the packets.  'raw_packets' is replaced by what was kept.  Rows that the disk does not take
  * wait for it, as long as memory is set aside for them; others are counted.  0 or -ENOMEM. */
 int store_rows(struct store_stream *st, const struct batch *b, struct err *err);
+
+/* What the clock is worth that packets have their times from, and that it was set: at the
+ * start, before the first interface, then when that changes, now and then, and at the end.
+ * 'max_error' is the largest since the call before.  'source' is what counts time; NULL:
+ * not known. */
+int store_clock(struct store_stream *st, const struct clock_state *state, const char *source,
+		struct err *err);
 
 /* Something was lost between two times (ns, both included) on an interface, or
  * STORE_IFACE_ALL: 'count' packets, 0: not known how many. */

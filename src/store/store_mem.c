@@ -117,6 +117,13 @@ static int mem_gap(struct store_stream *st, uint32_t iface, int64_t from, int64_
 	return g ? 0 : err_set(err, -ENOMEM, "out of memory");
 }
 
+static int mem_clock(struct store_stream *st, const struct clock_state *state, const char *source,
+		     struct err *err)
+{
+	(void)st, (void)state, (void)source, (void)err;
+	return 0;
+}
+
 static int mem_tick(struct store_stream *st, int64_t now, struct err *err)
 {
 	(void)st, (void)now, (void)err;
@@ -150,6 +157,7 @@ static const struct store_stream_ops stream_ops = {
 	.packet = mem_packet,
 	.rows = mem_rows,
 	.gap = mem_gap,
+	.clock = mem_clock,
 	.tick = mem_tick,
 	.finish = mem_finish,
 	.stats = mem_stats,

@@ -36,6 +36,8 @@ struct store_stream_ops {
 
 	int (*gap)(struct store_stream *st, uint32_t iface, int64_t from, int64_t to,
 		   enum store_why why, uint64_t count, struct err *err);
+	int (*clock)(struct store_stream *st, const struct clock_state *state, const char *source,
+		     struct err *err);
 	int (*tick)(struct store_stream *st, int64_t now, struct err *err);
 	int (*finish)(struct store_stream *st, int64_t now, const struct iface_stats *stats,
 		      size_t n, struct err *err);

@@ -94,6 +94,8 @@ static void run_done(struct read_run *u, struct store_run *pub)
 	free(u->ifaces);
 	free(u->gaps);
 	free(u->stats);
+	free(u->clocks);
+	free(u->clock_source);
 	free(u->groups);
 	free(u->schemas);
 	buf_done(&u->rows);

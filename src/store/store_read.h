@@ -14,6 +14,7 @@
 #include "fmt/pidx.h"
 #include "store/store.h"
 
+struct clock_state;
 struct store_read;
 struct store_seg;
 
@@ -71,6 +72,9 @@ struct store_run {
 	size_t n_gaps;
 	const struct iface_stats *stats;
 	size_t n_stats;
+	const struct clock_state *clocks; /* in the order of their times; none: not recorded */
+	size_t n_clocks;
+	const char *clock_source;            /* NULL: not known */
 	uint64_t kept, raw_limited, dropped; /* packets */
 	uint64_t rows_dropped;
 

@@ -93,6 +93,7 @@ static void record(const struct rec *rec, struct jrn_schema *s)
 	struct buf out = BUF_INIT;
 	struct jrn_iface i;
 	struct jrn_head h;
+	struct jrn_clock k;
 
 	switch (rec->type) {
 	case JRN_HEAD:
@@ -127,6 +128,10 @@ static void record(const struct rec *rec, struct jrn_schema *s)
 		break;
 	case JRN_END:
 		AGAIN(end);
+		break;
+	case JRN_CLOCK:
+		if (jrn_get_clock(rec, &k) == 0)
+			jrn_put_clock(&out, &k);
 		break;
 	}
 	buf_done(&out);

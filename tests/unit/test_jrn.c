@@ -211,6 +211,13 @@ static void put_all(struct buf *out)
 	const struct jrn_end e = {
 		.ts = 1, .kept = 2, .raw_limited = 3, .dropped = 4, .rows = 5, .rows_dropped = 6};
 
+	const struct jrn_clock k = {.state = {.ts = -2,
+					      .sync = CLOCK_SYNCED,
+					      .max_error = 16000000000,
+					      .est_error = 1,
+					      .step = INT64_MIN},
+				    .source = text("tsc")};
+
 	jrn_put_magic(out);
 	jrn_put_head(out, &h);
 	jrn_put_iface(out, &i);
@@ -218,6 +225,7 @@ static void put_all(struct buf *out)
 	jrn_put_tick(out, &t);
 	jrn_put_segment(out, &s);
 	jrn_put_stats(out, &st);
+	jrn_put_clock(out, &k);
 	jrn_put_end(out, &e);
 }
 
@@ -230,6 +238,7 @@ static void check_record(const struct rec *r)
 	struct jrn_tick t;
 	struct jrn_gap g;
 	struct jrn_end e;
+	struct jrn_clock k;
 
 	switch (r->type) {
 	case JRN_HEAD:
@@ -272,6 +281,12 @@ static void check_record(const struct rec *r)
 		assert_true(e.ts == 1 && e.kept == 2 && e.raw_limited == 3 && e.dropped == 4 &&
 			    e.rows == 5 && e.rows_dropped == 6);
 		break;
+	case JRN_CLOCK:
+		assert_int_equal(jrn_get_clock(r, &k), 0);
+		assert_true(k.state.ts == -2 && k.state.sync == CLOCK_SYNCED &&
+			    k.state.max_error == 16000000000 && k.state.est_error == 1 &&
+			    k.state.step == INT64_MIN && same_text(k.source, "tsc"));
+		break;
 	default:
 		fail();
 	}
@@ -301,7 +316,7 @@ static void test_records(void **state)
 
 	(void)state;
 	put_all(&out);
-	assert_int_equal(count((uint8_t *)out.p, out.len), 7);
+	assert_int_equal(count((uint8_t *)out.p, out.len), 8);
 	for (i = 0; i < out.len; i++) {
 		uint8_t *cut = malloc(i + 1);
 		size_t k;
@@ -313,11 +328,11 @@ static void test_records(void **state)
 		last = k;
 		free(cut);
 	}
-	assert_int_equal(last, 6);
+	assert_int_equal(last, 7);
 	/* every bit is covered by a checksum */
 	for (i = 0; i < 8 * out.len; i++) {
 		out.p[i / 8] ^= (char)(1 << i % 8);
-		assert_true(count((uint8_t *)out.p, out.len) < 7);
+		assert_true(count((uint8_t *)out.p, out.len) < 8);
 		out.p[i / 8] ^= (char)(1 << i % 8);
 	}
 	buf_done(&out);
@@ -342,6 +357,7 @@ static void test_short_payloads(void **state)
 			struct jrn_segment s;
 			struct jrn_stats st;
 			struct jrn_end e;
+			struct jrn_clock k;
 			size_t begin;
 			int code;
 
@@ -356,6 +372,7 @@ static void test_short_payloads(void **state)
 			       : rec.type == JRN_TICK    ? jrn_get_tick(&cut, &t)
 			       : rec.type == JRN_SEGMENT ? jrn_get_segment(&cut, &s)
 			       : rec.type == JRN_STATS   ? jrn_get_stats(&cut, &st)
+			       : rec.type == JRN_CLOCK   ? jrn_get_clock(&cut, &k)
 							 : jrn_get_end(&cut, &e);
 			assert_int_equal(code, -EBADMSG);
 		}

@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <inttypes.h>
 
+#include "base/clock.h"
 #include "dir_check.h"
 
 /* All of a source: rows by uuid, and the packets of each. */
@@ -534,14 +535,65 @@ static void test_names(void **state)
 	free(r.v);
 }
 
+/* What is known of the clock is said with what is held, and is no fault of the answer. */
+static void test_clock(void **state)
+{
+	const struct clock_state at[] = {
+		{.ts = 100 * SEC, .sync = CLOCK_SYNCED, .max_error = 1500000},
+		{.ts = 160 * SEC, .sync = CLOCK_SYNCED, .max_error = 2500000},
+		{.ts = 170 * SEC,
+		 .sync = CLOCK_SYNCED,
+		 .max_error = 900000,
+		 .step = -2500 * SEC / 1000},
+	};
+	struct buf json = BUF_INIT;
+	struct rows r = {0};
+	struct store_stream *st;
+	struct run_dir *d;
+	struct err err = {0};
+	struct store *s;
+	char spec[128];
+	const char *path = new_store(spec);
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < 3; i++) { /* each capture knows one more of them */
+		st = new_stream(&s, spec, &(struct store_conf){0},
+				(const char *[]){"a", "b", "c"}[i]);
+		for (k = 0; k <= i; k++)
+			assert_int_equal(store_clock(st, &at[k], "tsc", &err), 0);
+		assert_int_equal(store_finish(st, 200 * SEC, NULL, 0, &err), 0);
+		store_stream_free(st);
+		store_close(s);
+	}
+	d = open_dir(path);
+	scan(run_dir_ql(d), INT64_MIN, INT64_MAX, &r);
+	assert_true(has_remark(d, "'a' from 1970-01-01T00:01:40.000Z to 1970-01-01T00:03:20.000Z; "
+				  "clock synchronised, at most 1.500 ms off"));
+	assert_true(has_remark(d, "clock synchronised, at most 2.500 ms off"));
+	assert_true(has_remark(d,
+			       "capture 'c': the clock was set 1 time, by as much as -2.500 s at "
+			       "1970-01-01T00:02:50.000Z"));
+	assert_false(has_remark(d, "capture 'b': the clock was set"));
+	assert_false(run_dir_stats(d)->incomplete);
+	run_dir_coverage(d, &json);
+	assert_non_null(
+		strstr(buf_str(&json),
+		       "\"clock\":{\"source\":\"tsc\",\"synchronised\":true,\"max_error_ns\":"
+		       "2500000,\"steps\":[{\"at\":170000,\"by_ns\":-2500000000}]}"));
+	buf_done(&json);
+	run_dir_free(d);
+	free(r.v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_raw_limit), cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_merged),    cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_nothing),   cmocka_unit_test(test_gaps),
-		cmocka_unit_test(test_max_bytes), cmocka_unit_test(test_busy),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_clock),     cmocka_unit_test(test_max_bytes),
+		cmocka_unit_test(test_busy),      cmocka_unit_test(test_names),
 	};
 
 	return RUN_ALL(tests);

@@ -1,0 +1,47 @@
+/* How good the system's clock is, and when it was set: what time stamps are worth.
+ *
+ * CLOCK_REALTIME and CLOCK_BOOTTIME are slewed alike, so that their distance changes only
+ * when the clock is set (or by a leap second): that is a step. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLOCK_STEP_MIN INT64_C(1000000) /* ns; less is the noise of reading two clocks */
+#define CLOCK_TEXT     128
+
+enum clock_sync {
+	CLOCK_UNKNOWN,
+	CLOCK_SYNCED, /* something keeps it: NTP, PTP, the host of a virtual machine */
+	CLOCK_FREE,   /* nothing does */
+};
+
+struct clock_state {
+	int64_t ts; /* when this was found, ns since the epoch */
+	enum clock_sync sync;
+	int64_t max_error; /* ns; the kernel's bound of what it is off by; only if synchronised */
+	int64_t est_error; /* ns; what is rather likely */
+	int64_t step;      /* ns that it was set forward by then; 0: it was not set */
+};
+
+/* Asks the kernel, adjtimex(2).  CLOCK_UNKNOWN where it does not say. */
+void clock_state_read(struct clock_state *ret);
+
+/* Notices steps; zero before the first look. */
+struct clock_watch {
+	bool begun;
+	int64_t distance; /* from boot time to time, ns */
+};
+
+/* Both clocks at one moment.  Returns by what the clock was set since the last look, ns. */
+int64_t clock_watch_at(struct clock_watch *w, int64_t real, int64_t boot);
+
+/* The same, now.  0 also where the two could not be read together. */
+int64_t clock_watch_look(struct clock_watch *w);
+
+/* What counts time, "tsc" or the like, from below /sys; "" where it is not said. */
+void clock_source(char ret[32]);
+
+/* "synchronised, at most 12.3 ms off" */
+const char *clock_text(enum clock_sync sync, int64_t max_error, char to[CLOCK_TEXT]);
