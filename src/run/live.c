@@ -285,7 +285,8 @@ static int tick(struct live_worker *w, struct err *err)
 				r->conf.tick(r->conf.tick_arg, &r->stats);
 		}
 	}
-	if (r->conf.duration && now - r->start >= r->conf.duration)
+	/* Not by a clock that may be set meanwhile. */
+	if (r->conf.duration && live_clock_boot() - r->began >= r->conf.duration)
 		atomic_store(&r->over, true);
 	return status;
 }
@@ -512,6 +513,7 @@ int run_live_new(struct run_live **ret, struct priv *priv, const struct run_live
 	r->n_workers = conf->threads ? conf->threads : 1;
 	r->decode = conf->store || conf->line || conf->headers_only || conf->own.n;
 	r->start = live_now();
+	r->began = live_clock_boot();
 	clock_source(r->clock_source);
 	r->workers = calloc(r->n_workers, sizeof(*r->workers));
 	if (r->n_workers > LIVE_THREADS_MAX || (r->n_workers > 1 && !conf->store))

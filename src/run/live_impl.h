@@ -86,7 +86,7 @@ struct run_live {
 	_Atomic unsigned stores_failed; /* workers whose store does not keep packets now */
 	atomic_bool over;
 	char clock_source[32];
-	int64_t start;
+	int64_t start, began; /* ns since the epoch; since the system's start */
 	struct run_live_stats stats;
 	struct run_live_iface *ifaces; /* of 'stats'; owned */
 };
@@ -100,10 +100,20 @@ void live_count_sum(struct run_live *r);
  * -errno with 'err' set. */
 int live_clock_look(struct live_worker *w, bool record, struct err *err);
 
-static inline int64_t live_now(void)
+static inline int64_t clock_of(clockid_t id)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
+	clock_gettime(id, &ts);
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static inline int64_t live_now(void)
+{
+	return clock_of(CLOCK_REALTIME);
+}
+
+static inline int64_t live_clock_boot(void)
+{
+	return clock_of(CLOCK_BOOTTIME);
 }
