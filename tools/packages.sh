@@ -6,7 +6,7 @@ PACKAGES_RUN='gcc libc6-dev meson ninja-build pkgconf python3
 
 # What the tests need on top.
 PACKAGES_CHECK='clang clang-format clang-tidy libclang-rt-dev libcmocka-dev
-	python3-pytest python3-scapy tshark tcpdump iproute2 libcap2-bin'
+	python3-pytest python3-scapy tshark tcpdump iproute2 iputils-ping iperf3 libcap2-bin'
 
 # Installs those of the named packages that are missing, and says so.
 packages_install() {

@@ -1,12 +1,16 @@
-/* Runs a command and writes what it used to a file: user and system CPU
- * microseconds, wall microseconds, peak memory in KiB, exit status.
+/* Runs a command and writes what it and all that it started used to a file: user and
+ * system CPU microseconds, wall microseconds, peak memory in KiB of the largest process,
+ * exit status.
  *
  *	measure FILE COMMAND [ARGS...]
  *
- * A child's peak memory includes that of the process it was forked from, which
- * must therefore be small: an interpreter would hide what small tools use. */
+ * Ctrl-C is the command's business, sent to the whole process group.  A child's peak
+ * memory includes that of the process it was forked from, which must therefore be
+ * small: an interpreter would hide what small tools use. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,15 +31,22 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
+	signal(SIGINT, SIG_IGN);
+	/* What outlives its parent comes to us, so that nothing goes uncounted. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	pid = fork();
 	if (pid == 0) {
+		signal(SIGINT, SIG_DFL);
 		execvp(argv[2], argv + 2);
 		_exit(127);
 	}
-	if (pid < 0 || wait4(pid, &status, 0, &use) < 0)
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		return 1;
 	clock_gettime(CLOCK_MONOTONIC, &end);
+	while (wait(NULL) > 0)
+		;
+	getrusage(RUSAGE_CHILDREN, &use);
 
 	f = fopen(argv[1], "w");
 	if (!f)
