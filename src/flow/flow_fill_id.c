@@ -17,7 +17,7 @@ static struct val_str community(struct flow_rows *r, size_t k)
 		x = row->icmp->type;
 		y = row->icmp->code;
 	}
-	community_id(r->community, &a, &b, row->hot->key.proto, x, y, text);
+	community_id(&a, &b, row->hot->key.proto, x, y, text);
 	return flow_str(text);
 }
 

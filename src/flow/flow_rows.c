@@ -19,7 +19,7 @@ int flow_rows_new(struct flow_rows **ret, struct flow_table *const *tables, size
 	r->tables = calloc(n_tables, sizeof(*r->tables));
 	r->paths = calloc(n_tables, sizeof(*r->paths));
 	r->text = malloc(sizeof(*r->text) * BATCH_ROWS);
-	if (!r->tables || !r->paths || !r->text || community_new(&r->community) < 0) {
+	if (!r->tables || !r->paths || !r->text) {
 		flow_rows_free(r);
 		return -ENOMEM;
 	}
@@ -39,7 +39,6 @@ void flow_rows_free(struct flow_rows *r)
 			free(r->paths[i][k].p);
 		free(r->paths[i]);
 	}
-	community_free(r->community);
 	free(r->paths);
 	free(r->tables);
 	free(r->text);

@@ -38,7 +38,6 @@ struct flow_rows {
 	size_t n_tables;
 	struct path_text **paths; /* [table][path]; NULL until used */
 	struct row_text *text;    /* BATCH_ROWS */
-	struct community *community;
 	struct flow_row row[BATCH_ROWS];
 };
 

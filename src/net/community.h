@@ -8,13 +8,6 @@
 
 #define COMMUNITY_ID_SIZE 31 /* "1:" + 28 base64 characters + NUL */
 
-/* What hashing keeps between ids; one per thread. */
-struct community;
-
-/* 0, -ENOMEM, or -ENOTSUP where libcrypto has no SHA-1. */
-int community_new(struct community **ret);
-void community_free(struct community *c);
-
 /* The type of the message that answers ICMP (or ICMPv6) 'type', -1 where none
  * does: such flows have one direction. */
 int community_icmp_answer(uint8_t proto, uint16_t type);
@@ -25,6 +18,6 @@ int community_icmp_answer(uint8_t proto, uint16_t type);
  * other tools do.  For all other protocols both are ignored.
  * Direction does not matter, except for ICMP messages that have no answer.
  * Both addresses must be of the same family, IPv4 or IPv6; else writes "".
- * About 100 ns. */
-void community_id(struct community *c, const struct addr *src, const struct addr *dst,
-		  uint8_t proto, uint16_t sport, uint16_t dport, char ret[COMMUNITY_ID_SIZE]);
+ * About 50 ns. */
+void community_id(const struct addr *src, const struct addr *dst, uint8_t proto, uint16_t sport,
+		  uint16_t dport, char ret[COMMUNITY_ID_SIZE]);

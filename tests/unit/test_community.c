@@ -108,8 +108,6 @@ static const struct row tshark_rows[] = {
 };
 /* clang-format on */
 
-static struct community *community;
-
 static void check_rows(const struct row *rows, size_t n)
 {
 	char id[COMMUNITY_ID_SIZE];
@@ -119,8 +117,7 @@ static void check_rows(const struct row *rows, size_t n)
 	for (i = 0; i < n; i++) {
 		assert_int_equal(addr_parse(rows[i].src, &src), 0);
 		assert_int_equal(addr_parse(rows[i].dst, &dst), 0);
-		community_id(community, &src, &dst, rows[i].proto, rows[i].sport, rows[i].dport,
-			     id);
+		community_id(&src, &dst, rows[i].proto, rows[i].sport, rows[i].dport, id);
 		if (strcmp(id, rows[i].id) != 0)
 			fail_msg("row %zu, %s > %s proto %u: %s, expected %s", i, rows[i].src,
 				 rows[i].dst, rows[i].proto, id, rows[i].id);
@@ -150,8 +147,8 @@ static void direction_does_not_matter(void **state)
 	assert_int_equal(addr_parse("192.0.2.200", &a), 0);
 	assert_int_equal(addr_parse("198.51.100.7", &b), 0);
 	for (i = 0; i < sizeof(protos); i++) {
-		community_id(community, &a, &b, protos[i], 50000, 80, there);
-		community_id(community, &b, &a, protos[i], 80, 50000, back);
+		community_id(&a, &b, protos[i], 50000, 80, there);
+		community_id(&b, &a, protos[i], 80, 50000, back);
 		assert_string_equal(there, back);
 	}
 }
@@ -182,8 +179,8 @@ static void ports_only_where_defined(void **state)
 	for (proto = 0; proto < 256; proto++) {
 		int has = proto == 1 || proto == 6 || proto == 17 || proto == 58 || proto == 132;
 
-		community_id(community, &a, &b, (uint8_t)proto, 3, 4, with);
-		community_id(community, &a, &b, (uint8_t)proto, 0, 0, without);
+		community_id(&a, &b, (uint8_t)proto, 3, 4, with);
+		community_id(&a, &b, (uint8_t)proto, 0, 0, without);
 		assert_int_equal(strlen(with), COMMUNITY_ID_SIZE - 1);
 		assert_int_equal(strcmp(with, without) != 0, has);
 	}
@@ -205,24 +202,11 @@ static void no_id_without_ip_addresses(void **state)
 		assert_int_equal(addr_parse(pairs[i][0], &a), 0);
 		assert_int_equal(addr_parse(pairs[i][1], &b), 0);
 		strcpy(id, "old");
-		community_id(community, &a, &b, 6, 1, 2, id);
+		community_id(&a, &b, 6, 1, 2, id);
 		assert_string_equal(id, "");
 	}
-	community_id(community, &none, &none, 6, 1, 2, id);
+	community_id(&none, &none, 6, 1, 2, id);
 	assert_string_equal(id, "");
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	return community_new(&community);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	community_free(community);
-	return 0;
 }
 
 int main(void)
@@ -236,5 +220,5 @@ int main(void)
 		cmocka_unit_test(no_id_without_ip_addresses),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
