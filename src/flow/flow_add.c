@@ -175,7 +175,6 @@ static void batch_candidates(struct flow_table *t, const struct dec *d, size_t n
 			s->at[k] = (uint32_t)slots[at] - 1;
 			h = (const uint8_t *)&hots[s->at[k]];
 			__builtin_prefetch(h, 1);
-			__builtin_prefetch(h + 64, 1);
 		}
 	}
 }
@@ -193,6 +192,7 @@ static void batch_records(struct flow_table *t, const struct dec *d, size_t n)
 		if (s->at[k] == POOL_NONE)
 			continue;
 		h = flow_hot(t, s->at[k]);
+		__builtin_prefetch((const uint8_t *)h + 64, 1);
 		if (h->rest != POOL_NONE)
 			__builtin_prefetch(&t->rests[h->rest]);
 		if (h->wants)

@@ -47,7 +47,7 @@ static uint64_t window(const struct flow_row *row, int dir, bool max)
 	bool scaled = d[0].state & d[1].state & FLOW_TCP_WSCALE; /* RFC 7323 2.2 */
 	uint64_t w = max ? d[dir].win_max : d[dir].win_min;
 
-	return scaled ? w << row->tcp->wscale[dir] : w;
+	return scaled ? w << (row->tcp->wscale >> 4 * dir & 15) : w;
 }
 
 /* The SYN is the first packet of its side nearly always; its TTL is kept of

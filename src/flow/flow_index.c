@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define SLOTS_MIN 1024
 
@@ -53,6 +54,20 @@ static void put(uint64_t *slots, uint32_t mask, uint64_t slot)
 	slots[at] = slot;
 }
 
+/* All empty.  Looked up at random: large ones ask for huge pages. */
+static uint64_t *slots_new(uint64_t n)
+{
+	uint64_t *slots;
+
+	if (n * sizeof(*slots) < POOL_HUGE)
+		return calloc(n, sizeof(*slots));
+	slots = aligned_alloc(POOL_HUGE, n * sizeof(*slots));
+	if (!slots)
+		return NULL;
+	madvise(slots, n * sizeof(*slots), MADV_HUGEPAGE);
+	return memset(slots, 0, n * sizeof(*slots));
+}
+
 int flow_index_reserve(struct flow_table *t, uint32_t more)
 {
 	uint64_t size = t->slots ? (uint64_t)t->mask + 1 : SLOTS_MIN, at;
@@ -62,7 +77,7 @@ int flow_index_reserve(struct flow_table *t, uint32_t more)
 		size *= 2;
 	if (t->slots && size == (uint64_t)t->mask + 1)
 		return 0;
-	slots = calloc(size, sizeof(*slots));
+	slots = slots_new(size);
 	if (!slots)
 		return -ENOMEM;
 	for (at = 0; t->slots && at <= t->mask; at++)

@@ -1,7 +1,7 @@
 /* The records of a flow, inside this module only.  Hot ones are touched by
  * every packet, two cache lines with all that most packets change; cold ones by
  * the first packet, rare ones and the reader; what few flows have is in records
- * of its own.  256 bytes for a TCP flow, 184 for others, 24 more for addresses
+ * of its own.  256 bytes for a TCP flow, 192 for others, 24 more for addresses
  * longer than IPv4's, and 8 to 18 of the index. */
 #pragma once
 
@@ -89,18 +89,21 @@ struct flow_cold {
 	uint8_t mac[2][6];         /* A's, B's */
 	uint8_t ttl[2];            /* of the first packet of each side */
 	uint8_t tos[2];
+	uint8_t unused[8];
 };
-_Static_assert(sizeof(struct flow_cold) == 56, "see the sum above");
+_Static_assert(sizeof(struct flow_cold) == 64, "one cache line, see the sum above");
+
+/* An answer that came later than that, 417 days, was none. */
+#define FLOW_RTT_MAX ((INT64_C(1) << 55) - 1)
 
 /* What is known of a connection beyond struct flow_hot's 'dir'. */
 struct flow_tcp {
 	uint32_t base[2];               /* ISN, or the first sequence number seen - 1 */
 	int64_t syn[2], fin[2], rst[2]; /* times of the first ones; valid if 'seen' has the flag */
-	int64_t rtt_client;             /* -1: not known (yet) */
-	uint8_t wscale[2];
-	uint8_t unused[6];
+	int64_t rtt_client : 56;        /* ns, FLOW_RTT_MAX at most; -1: not known (yet) */
+	uint64_t wscale : 8;            /* window scale, 0 to 14; A's << 0, B's << 4 */
 };
-_Static_assert(sizeof(struct flow_tcp) == 72, "see the sum above");
+_Static_assert(sizeof(struct flow_tcp) == 64, "one cache line, see the sum above");
 
 #define FLOW_HOLES 6
 

@@ -7,7 +7,7 @@
 
 #include "flow/flow_tcp.h"
 
-/* Records and index of one flow: 128 + 56 + 72 + 24 and up to 18 bytes. */
+/* Records and index of one flow: 128 + 64 + 64 + 24 and up to 18 bytes. */
 #define FLOW_MEMORY 300
 #define FLOWS_MAX   (UINT32_C(1) << 28)
 #define FLOWS_MIN   (2 * FLOW_BATCH)

@@ -16,8 +16,9 @@
 
 struct flow_table;
 
-/* Most levels that one flow_table_add() takes. */
-#define FLOW_BATCH 64
+/* Most levels that one flow_table_add() takes: what a batch brings into the first
+ * cache must still be there when it is used. */
+#define FLOW_BATCH 32
 
 /* 0; -EINVAL for options out of range, -ENOMEM. */
 int flow_table_new(struct flow_table **ret, const struct flow_opts *o, struct err *err);

@@ -10,10 +10,10 @@
  * after more than that many bytes. */
 #define REORDER_MAX 65536
 
-/* Whether an answer can have taken that long: not back in time, not for years. */
+/* Whether an answer can have taken that long. */
 static bool is_rtt(int64_t from, int64_t to)
 {
-	return to >= from && flow_span(from, to) <= INT64_MAX;
+	return to >= from && flow_span(from, to) <= FLOW_RTT_MAX;
 }
 
 void flow_tcp_init(struct flow_hot *h, struct flow_tcp *t)
@@ -213,7 +213,9 @@ static void add_syn(struct flow_hot *h, struct flow_tcp *t, struct pool *losses,
 	t->syn[dir] = ts;
 	if (d->flags & DEC_TCP_OPTS && d->tcp_wscale) {
 		s->state |= FLOW_TCP_WSCALE;
-		t->wscale[dir] = (uint8_t)(d->tcp_wscale - 1 > 14 ? 14 : d->tcp_wscale - 1);
+		t->wscale &= (uint8_t) ~(15u << 4 * dir);
+		t->wscale |=
+			(uint8_t)((d->tcp_wscale - 1 > 14 ? 14u : d->tcp_wscale - 1u) << 4 * dir);
 	}
 	if (d->tcp_flags & TCP_ACK) {
 		if (r->state & FLOW_TCP_SYN && d->ack == t->base[!dir] + 1)

@@ -7,14 +7,18 @@
 #include <stdint.h>
 
 #define POOL_NONE UINT32_MAX
+#define POOL_HUGE ((size_t)1 << 21) /* bytes of a huge page */
 
 struct pool {
-	uint8_t *base;
-	size_t size;   /* bytes of a record, >= 4 */
-	uint32_t max;  /* records reserved */
-	uint32_t used; /* numbers ever given out: 0 to used - 1 */
-	uint32_t live; /* of those, in use now */
-	uint32_t free; /* first of the list of freed ones, linked by their first 4 bytes */
+	uint8_t *base; /* in 'map', at a huge page */
+	uint8_t *map;
+	size_t map_size;
+	size_t size;      /* bytes of a record, >= 4 */
+	uint32_t max;     /* records reserved */
+	uint32_t used;    /* numbers ever given out: 0 to used - 1 */
+	uint32_t live;    /* of those, in use now */
+	uint32_t grow_at; /* number with which another huge page begins */
+	uint32_t free;    /* first of the list of freed ones, linked by their first 4 bytes */
 };
 
 /* 0, or -ENOMEM when the address space is not to be had. */

@@ -13,7 +13,7 @@
 #include "run/feed.h"
 #include "run/tables.h"
 
-#define RECV_BATCH 256
+#define RECV_BATCH 128 /* as FLOW_BATCH: no more than the cache holds */
 #define KEEP       4 /* windows of the input that stay valid for the threads */
 
 /* The flows of one packet of a batch, outermost first. */

@@ -15,7 +15,7 @@
 #define MEMORY_FLOOR (16 * MIB)
 
 /* A table makes room for twice a batch at once, and never has less. */
-_Static_assert(RUN_FLOWS_MIN == 2 * FLOW_BATCH, "what a table may hold at least");
+_Static_assert(RUN_FLOWS_MIN >= 2 * FLOW_BATCH, "what a table may hold at least");
 
 /* Address space for everything besides the tables' records: the index and the list of
  * ended flows, which grow with them, and a fixed part for input, rows and query; a
