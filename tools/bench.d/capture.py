@@ -33,7 +33,8 @@ class Said:
 
     def __init__(self, seen, kept, dropped):
         self.seen, self.kept, self.dropped = seen, kept, dropped
-        self.sent = self.counted = self.kpps = self.used = None
+        self.sent = self.counted = self.kpps = self.start = None
+        self.used = None  # after the start
 
 
 def trawl_said(text):
@@ -145,6 +146,17 @@ def count(folder):
     return n
 
 
+def cpu_until_now(group):
+    """CPU seconds of a process group, and of the ended children of its processes."""
+    ticks = 0
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            words = path.read_text().rpartition(")")[2].split()  # proc(5): from the state on
+            if int(words[2]) == group:
+                ticks += sum(map(int, words[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 @contextlib.contextmanager
 def capturing(net, tool, args, helper):
     """Gives the function that ends the capture and says what it did."""
@@ -157,18 +169,20 @@ def capturing(net, tool, args, helper):
         def end():
             settle(out)
             os.killpg(p.pid, signal.SIGINT)
-            text = start + p.communicate(timeout=LIMIT)[1].decode(errors="replace")
+            text = before + p.communicate(timeout=LIMIT)[1].decode(errors="replace")
             said, u = tool.said(text), used(figures)
             if not said or not u or (u.status and not said.dropped):
                 tool.complaint = f"exit status {u.status if u else '?'}: {text.strip()[-300:]}"
                 return None
-            said.used, said.counted = u, count(out)
+            said.used, said.start = u._replace(cpu=u.cpu - start), start
+            said.counted = count(out)
             if said.counted != said.kept:
                 tool.complaint = f"says it kept {said.kept}, its files have {said.counted}"
             return said
 
         try:
-            start = wait_line(p.stderr, tool.ready)
+            before = wait_line(p.stderr, tool.ready)
+            start = cpu_until_now(p.pid)
             yield end
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -255,7 +269,7 @@ def traffic(net, present, args, helpers):
 
 
 COLUMNS = ["sent", "seen", "kept", "in its files", "dropped", "CPU-s per million packets",
-           "speed against best peer", "peak MB", "kpps without a drop"]
+           "speed against best peer", "CPU-s to start", "peak MB", "kpps without a drop"]
 
 
 def row(tool, best):
@@ -263,7 +277,8 @@ def row(tool, best):
     said = sorted(tool.took, key=lambda s: s.used.cpu)[(len(tool.took) - 1) // 2]
     counts = (said.sent, said.seen, said.kept, said.counted, said.dropped)
     return [*(f"{n:,}" for n in counts), f"{tool.median('cpu') / said.sent * 1e6:.2f}",
-            against(best, tool), f"{tool.median('rss') / 1024:.0f}", tool.most]
+            against(best, tool), f"{statistics.median(s.start for s in tool.took):.2f}",
+            f"{tool.median('rss') / 1024:.0f}", tool.most]
 
 
 def need(args):
