@@ -247,7 +247,7 @@ size_t ring_take(struct ring *r, struct pkt *pkts, size_t max, int64_t until, ui
 		const struct tpacket3_hdr *h = (const struct tpacket3_hdr *)r->rec;
 
 		if (n && stamp(r->rec) > until)
-			return n;
+			break;
 		/* Without that bit the kernel gave the record up half-way (its kind of
 		 * super-frame cannot be described) and counted it as dropped. */
 		if (h->tp_status & TP_STATUS_USER) {

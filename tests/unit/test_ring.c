@@ -166,6 +166,9 @@ static void test_stops_at_a_time_and_at_a_number(void **state)
 	assert_int_equal(f.r.used, 0);
 	assert_int_equal(ring_take(&f.r, p, PKTS, INT64_MAX, 1), 1);
 	assert_int_equal(f.r.used, 1);
+	/* Those that it stopped before were counted once, when they were given. */
+	assert_int_equal(f.r.count.given, 5);
+	assert_int_equal(f.r.count.walked, 5);
 	done(&f);
 }
 
