@@ -23,7 +23,8 @@
 #define LIVE_TICK_MS    50   /* how often it is looked at whether a ring is too small, when busy */
 #define LIVE_COUNT_MS   1000 /* how often the kernel's counters of 32 bits are read */
 #define LIVE_FINISH_MS  1000 /* longest that the rings' rest is waited for at the end */
-#define LIVE_SETTLE_MS  (2 * LIVE_BLOCK_MS)  /* a ring that gets nothing any more is kept for */
+#define LIVE_SETTLE_MS  (2 * LIVE_BLOCK_MS) /* a ring that gets nothing any more is kept for */
+#define LIVE_QUIET_MS   1000 /* what place 0 gets beside the program must pause for */
 #define LIVE_RING_START (UINT64_C(64) << 20) /* a ring is at first at most */
 #define LIVE_LATER_PART 64 /* of what is left for rings, an interface that joins gets one in */
 #define LIVE_NETNS_MAX  1024
@@ -63,6 +64,12 @@ struct live_hub {
 	_Atomic uint64_t ring_bytes; /* of all rings */
 };
 
+/* The sockets of all threads on one device, among which the kernel shares frames out. */
+struct live_group {
+	atomic_uint refs;
+	atomic_bool growing; /* some thread is replacing its one: only one at a time may */
+};
+
 /* Of sockets that are closed. */
 struct live_past {
 	struct ring_count count;
@@ -80,10 +87,14 @@ struct live_if {
 	uint16_t hatype, linktype;
 	bool cooked, loopback;
 	uint32_t frame_max;
-	struct live_sock *sock; /* NULL: gone */
-	struct live_sock *old;  /* gets nothing any more, but has packets; NULL */
-	int64_t old_since;      /* monotonic, ns */
-	uint32_t place;         /* of 'sock' in its group */
+	struct live_sock *sock;   /* NULL: gone */
+	struct live_group *group; /* of 'sock'; one reference */
+	bool growing;             /* it is us who does in 'group': 'old' is still in it */
+	struct live_sock *old;    /* gets next to nothing any more, but has packets; NULL */
+	int64_t old_since;        /* monotonic, ns */
+	bool old_settled;         /* all that came before 'sock' did was given */
+	uint64_t old_packets;     /* that came to it, when it was last looked at */
+	int64_t old_quiet;        /* since when there are no more, monotonic, ns */
 	struct live_prog prog;
 	bool exact;     /* all its programs have counted */
 	bool no_growth; /* tried in vain */
@@ -112,7 +123,7 @@ struct live {
 	struct filter *filter; /* NULL: none; owned */
 	struct live_if **ifs;  /* owned, as are they */
 	size_t n_ifs, size_ifs;
-	struct live_sock **ready; /* room for one per interface; owned */
+	struct live_sock **ready; /* room for two per interface; owned */
 	int epoll, wake;          /* 'wake': eventfd for orders */
 	atomic_bool has_orders;
 	struct live_order *orders, **orders_end; /* under hub->lock */
@@ -149,6 +160,9 @@ void live_grow(struct live *l, struct live_if *f);
 
 /* Looks after rings that are to go, and closes those that are empty. */
 void live_settle(struct live *l);
+
+/* No longer of its group. */
+void live_ungroup(struct live_if *f);
 
 /* Closes a socket, and remembers its counts. */
 void live_close(struct live *l, struct live_if *f, struct live_sock *s);

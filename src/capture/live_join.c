@@ -57,6 +57,33 @@ static struct ring_look look_of(const struct live_hub *h, const struct live_if *
 	};
 }
 
+void live_ungroup(struct live_if *f)
+{
+	struct live_group *g = TAKE_PTR(f->group);
+
+	if (!g)
+		return;
+	if (f->growing)
+		atomic_store(&g->growing, false);
+	f->growing = false;
+	if (atomic_fetch_sub(&g->refs, 1) == 1)
+		free(g);
+}
+
+/* One for all of these. */
+static int group_all(struct live_order **o, unsigned n)
+{
+	struct live_group *g = malloc(sizeof(*g));
+
+	if (!g)
+		return -ENOMEM;
+	atomic_init(&g->refs, n);
+	atomic_init(&g->growing, false);
+	for (unsigned i = 0; i < n; i++)
+		o[i]->f.group = g;
+	return 0;
+}
+
 static void drop_order(struct live *l, struct live_order *o)
 {
 	if (!o)
@@ -65,6 +92,7 @@ static void drop_order(struct live *l, struct live_order *o)
 		l->hub->ring_bytes -= live_size_bytes(o->f.sock->size);
 	live_sock_free(o->f.sock);
 	live_prog_done(&o->f.prog);
+	live_ungroup(&o->f);
 	free(o);
 }
 
@@ -118,7 +146,7 @@ static int begin_all(struct live *l, struct live_order **o, struct err *err)
 	for (unsigned i = 0; r == 0 && i < n; i++)
 		r = live_sock_join(o[i]->f.sock, i ? o[0]->f.sock : NULL);
 	if (n > 1 && r == 0)
-		r = live_sock_share(o[0]->f.sock);
+		r = live_sock_share(o[0]->f.sock, n, LIVE_SOCK_NONE);
 	if (n > 1 && r < 0)
 		return err_set(err, r, "cannot share its frames out over threads: %s",
 			       strerror(-r));
@@ -212,6 +240,8 @@ int live_join(struct live *l, struct live_ns *ns, const struct live_ask *ask, co
 		    : err_set(err, -E2BIG, "more than %d interfaces", LIVE_IFACES_MAX);
 	for (i = 0; r == 0 && i < n; i++)
 		r = make_one(l, &o[i], &like, number, size, err);
+	if (r == 0 && group_all(o, n) < 0)
+		r = err_set(err, -ENOMEM, "out of memory");
 	if (r == 0)
 		r = begin_all(l, o, err);
 	for (i = 0; r == 0 && i < n; i++)
@@ -251,7 +281,7 @@ static int add(struct live *l, struct live_order *o)
 
 		if (ifs)
 			l->ifs = ifs;
-		ready = ifs ? reallocarray(l->ready, size, sizeof(struct live_sock *)) : NULL;
+		ready = ifs ? reallocarray(l->ready, 2 * size, sizeof(struct live_sock *)) : NULL;
 		if (ready) {
 			l->ready = ready;
 			l->size_ifs = size;
@@ -300,17 +330,20 @@ static void retire(struct live *l, struct live_if *f)
 {
 	if (!f->sock)
 		return;
-	if (f->old) { /* no time for both: what nobody has read yet counts as dropped */
+	if (f->old) /* no time for both: what nobody has read yet counts as dropped */
 		live_close(l, f, f->old);
-	}
 	f->old = TAKE_PTR(f->sock);
 	f->old_since = live_now();
+	f->old_settled = false;
+	f->old_quiet = f->old_since;
+	f->old_packets = 0;
 	l->draining = true;
 }
 
 static void back(struct live *l, struct live_if *f, struct live_order *o)
 {
 	retire(l, f);
+	live_ungroup(f);
 	fold_prog(f);
 	f->ask = o->f.ask;
 	f->ifindex = o->f.ifindex;
@@ -320,6 +353,7 @@ static void back(struct live *l, struct live_if *f, struct live_order *o)
 	f->hatype = o->f.hatype;
 	f->frame_max = o->f.frame_max;
 	f->sock = o->f.sock;
+	f->group = o->f.group;
 	f->prog = o->f.prog;
 	f->exact &= o->f.exact;
 	f->no_growth = false;
@@ -363,6 +397,7 @@ int live_obey(struct live *l, struct live_order *o)
 		if (f->state == LIVE_GONE) {
 			f->ifindex = 0;
 			retire(l, f);
+			live_ungroup(f);
 		}
 		break;
 	case ORDER_NAME:
@@ -408,8 +443,23 @@ static bool is_crowded(struct live_if *f)
 	return froze || ring_fill(&s->ring) >= (s->size.n_blocks + 1) / 2;
 }
 
-/* A second socket joins the group while all still goes to the first one; then the group's
- * program names the second.  No frame is lost or comes twice. */
+/* Takes room for a ring, at most twice as large; 0: there is none that is worth it. */
+static uint64_t reserve(struct live_hub *h, uint64_t now, uint32_t frame_max, struct live_size *ret)
+{
+	uint64_t used = h->ring_bytes, left, want;
+
+	do {
+		left = h->conf.buffer_total > used ? h->conf.buffer_total - used : 0;
+		*ret = live_size(2 * now < left ? 2 * now : left, frame_max);
+		want = live_size_bytes(*ret);
+		if (want > left || want < now + now / 2)
+			return 0;
+	} while (!atomic_compare_exchange_weak(&h->ring_bytes, &used, used + want));
+	return want;
+}
+
+/* Another socket joins the group while all still goes to the members that are there; then the
+ * group's program names it in place of ours.  No frame is lost or comes twice. */
 static int replace(struct live *l, struct live_if *f, size_t at, struct live_size size)
 {
 	CLEANUP(live_sock_freep) struct live_sock *s = NULL;
@@ -417,7 +467,7 @@ static int replace(struct live *l, struct live_if *f, size_t at, struct live_siz
 	struct err err;
 	int r;
 
-	r = live_sock_choose(f->sock, 0);
+	r = live_sock_share(f->sock, l->hub->threads, LIVE_SOCK_NONE);
 	if (r == 0)
 		r = live_sock_new(&s, l->hub->priv, f->ns->name, f->ifindex,
 				  l->hub->conf.promisc && f->ask->what != WHAT_ANY && !f->loopback,
@@ -427,11 +477,10 @@ static int replace(struct live *l, struct live_if *f, size_t at, struct live_siz
 	if (r == 0)
 		r = arm(s, &f->prog);
 	if (r == 0)
-		r = live_sock_choose(s, 1);
+		r = live_sock_share(s, l->hub->threads, l->number);
 	if (r < 0 || !s)
 		return r;
 	s->ring.look.filter = l->filter;
-	l->hub->ring_bytes += live_size_bytes(size);
 	retire(l, f);
 	f->sock = TAKE_PTR(s);
 	f->freezes_seen = 0;
@@ -443,18 +492,54 @@ void live_grow(struct live *l, struct live_if *f)
 {
 	struct live_hub *h = l->hub;
 	struct live_size size;
-	uint64_t now, left;
+	uint64_t more;
 
-	if (h->threads > 1 || f->state != LIVE_UP || !f->sock || f->old || f->no_growth)
+	if (f->state != LIVE_UP || !f->sock || f->old || f->no_growth)
 		return;
-	if (!f->sock->fanout || !is_crowded(f))
+	if (!f->sock->fanout || !is_crowded(f) || atomic_exchange(&f->group->growing, true))
 		return;
-	now = live_size_bytes(f->sock->size);
-	left = h->conf.buffer_total > h->ring_bytes ? h->conf.buffer_total - h->ring_bytes : 0;
-	size = live_size(2 * now < left ? 2 * now : left, f->frame_max);
-	if (live_size_bytes(size) > left || live_size_bytes(size) < now + now / 2)
-		return; /* not worth it, or no room */
-	f->no_growth = replace(l, f, f->sock->ring.look.iface, size) < 0;
+	f->growing = true;
+	more = reserve(h, live_size_bytes(f->sock->size), f->frame_max, &size);
+	if (more && replace(l, f, f->sock->ring.look.iface, size) < 0) {
+		h->ring_bytes -= more;
+		f->no_growth = true;
+	}
+	if (f->old)
+		return; /* until that is closed */
+	f->growing = false;
+	atomic_store(&f->group->growing, false);
+}
+
+/* Closes the old one if nothing is in it.  Of the group the new one has its place then.
+ *
+ * Frames that are too short for the group's program go to place 0 whatever it says: the old one
+ * of the first thread is kept until they pause.  The new one does not wait for that. */
+static void settle(struct live *l, struct live_if *f, int64_t now)
+{
+	const bool odd = l->number == 0 && l->hub->threads > 1;
+
+	live_sock_count(f->old);
+	if (f->old->packets != f->old_packets) {
+		f->old_packets = f->old->packets;
+		f->old_quiet = now;
+	}
+	/* A CPU may be just about to write a frame that it has for this ring. */
+	if (now - f->old_since <= INT64_C(1000000) * LIVE_SETTLE_MS)
+		return;
+	if (live_sock_waiting(f->old) || f->old->ring.used || f->old->ring.left ||
+	    (odd && now - f->old_quiet <= INT64_C(1000000) * LIVE_QUIET_MS)) {
+		f->old_settled |= odd;
+		if (odd && f->sock)
+			live_watch(l, f->sock);
+		return;
+	}
+	live_close(l, f, TAKE_PTR(f->old));
+	if (f->growing) {
+		f->growing = false;
+		atomic_store(&f->group->growing, false);
+	}
+	if (f->sock)
+		live_watch(l, f->sock);
 }
 
 void live_settle(struct live *l)
@@ -464,18 +549,9 @@ void live_settle(struct live *l)
 	l->draining = false;
 	for (size_t i = 0; i < l->n_ifs; i++) {
 		struct live_if *f = l->ifs[i];
-		int64_t age = now - f->old_since;
 
-		if (!f->old)
-			continue;
-		live_sock_count(f->old);
-		/* A CPU may be just about to write a frame that it has for this ring. */
-		if (age > INT64_C(1000000) * LIVE_SETTLE_MS && !live_sock_waiting(f->old) &&
-		    !f->old->ring.used && !f->old->ring.left) {
-			live_close(l, f, TAKE_PTR(f->old));
-			if (f->sock)
-				live_watch(l, f->sock);
-		}
+		if (f->old)
+			settle(l, f, now);
 		l->draining |= f->old != NULL;
 	}
 }

@@ -184,13 +184,6 @@ static int set_program(struct live_sock *s, const struct sock_filter *p, size_t 
 	return opt(s->fd, PACKET_FANOUT_DATA, &prog, sizeof(prog));
 }
 
-int live_sock_choose(struct live_sock *s, uint32_t place)
-{
-	const struct sock_filter p[] = {BPF_STMT(BPF_RET | BPF_K, place)};
-
-	return set_program(s, p, 1);
-}
-
 /* clang-format off */
 #define JEQ(k, t, f) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), (t), (f))
 #define JA(n)        BPF_JUMP(BPF_JMP | BPF_JA, (n), 0, 0)
@@ -203,7 +196,7 @@ int live_sock_choose(struct live_sock *s, uint32_t place)
 #define ADD_X        BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0)
 
 /* A sum over both outer addresses, as flow_shard(): it does not care which end is which.  What
- * has no addresses goes to the first member, as does what is cut short: a load that fails
+ * has no addresses goes to the first thread, as does what is cut short: a load that fails
  * returns 0.  X is how many bytes of inner tags stand before the packet, M[1] remembers it. */
 static const struct sock_filter share_program[] = {
 	/*  0 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
@@ -217,30 +210,54 @@ static const struct sock_filter share_program[] = {
 	/*  8 */ NETH(6),
 	/*  9 */ SET_X(8),
 	/* 10 */ KEEP_X(1),
-	/* 11 */ JEQ(ETH_P_IP, 3, 0),
-	/* 12 */ JEQ(ETH_P_IPV6, 6, 0),
-	/* 13 */ JEQ(ETH_P_ARP, 19, 0),
-	/* 14 */ BPF_STMT(BPF_RET | BPF_K, 0),
-	/* 15: RFC 791 3.1 */
+	/* 11 */ JEQ(ETH_P_IP, 4, 0),
+	/* 12 */ JEQ(ETH_P_IPV6, 7, 0),
+	/* 13 */ JEQ(ETH_P_ARP, 20, 0),
+	/* 14 */ BPF_STMT(BPF_LD | BPF_IMM, 0),
+	/* 15 */ JA(26),
+	/* 16: RFC 791 3.1 */
 	NETW_X(12), KEEP_A(0), NETW_X(16), JA(17),
-	/* 19: RFC 8200 3; the halves of addresses that differ most */
+	/* 20: RFC 8200 3; the halves of addresses that differ most */
 	NETW_X(12), KEEP_A(0),
 	NETW_X(20), BACK_X(0), ADD_X, KEEP_A(0), BACK_X(1),
 	NETW_X(28), BACK_X(0), ADD_X, KEEP_A(0), BACK_X(1),
 	NETW_X(36), JA(3),
-	/* 33: RFC 826, protocol addresses of sender and target */
+	/* 34: RFC 826, protocol addresses of sender and target */
 	NETW_X(14), KEEP_A(0), NETW_X(24),
-	/* 36 */
+	/* 37 */
 	BACK_X(0), ADD_X,
 	BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, 0x9e3779b1),
 	BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16),
-	BPF_STMT(BPF_RET | BPF_A, 0),
+	/* 41, filled in below: the thread, and its place */
+	BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, 1),
+	/* 42 */ JEQ(0, 0, 1),
+	/* 43 */ BPF_STMT(BPF_RET | BPF_K, 0),
+	/* 44 */ BPF_STMT(BPF_RET | BPF_A, 0),
 };
+#define SHARE_N      (sizeof(share_program) / sizeof(share_program[0]))
+#define SHARE_MOD    41
+#define SHARE_MOVED  42
+#define SHARE_PLACE  43
 /* clang-format on */
 
-int live_sock_share(struct live_sock *s)
+/* The kernel takes what a program returns modulo the number of members, n before a socket joins
+ * and after one left, n + 1 between.  When a member leaves, the last one takes its place: so the
+ * new socket of thread t has place n while it is one of n + 1, and place t of n afterwards, with
+ * no moment between for another program.  The number that is n modulo n + 1 and t modulo n is
+ * n + t * (n + 1); that of the others is their place in both. */
+int live_sock_share(struct live_sock *s, uint32_t n, uint32_t moved)
 {
-	return set_program(s, share_program, sizeof(share_program) / sizeof(share_program[0]));
+	const uint32_t place = n + moved * (n + 1);
+	const struct sock_filter one[] = {BPF_STMT(BPF_RET | BPF_K, moved < n ? place : 0)};
+	struct sock_filter p[SHARE_N];
+
+	if (n == 1)
+		return set_program(s, one, 1);
+	memcpy(p, share_program, sizeof(p));
+	p[SHARE_MOD].k = n;
+	p[SHARE_MOVED].k = moved;
+	p[SHARE_PLACE].k = place;
+	return set_program(s, p, SHARE_N);
 }
 
 int live_sock_arm(struct live_sock *s, int prog_fd, const void *classic, size_t n)

@@ -51,14 +51,16 @@ static inline void live_sock_freep(struct live_sock **s)
 bool live_sock_ignores_out(const struct live_sock *s);
 
 /* Joins the group of 'first' at the next place, or founds one ('first' NULL).  Frames go to the
- * member that the group's program names, place 0 without one.  -errno: it is in none. */
+ * member that live_sock_share() says, place 0 without it.  -errno: it is in none. */
 int live_sock_join(struct live_sock *s, const struct live_sock *first);
 
-/* Makes one member of the group get everything from now on: no frame is lost or comes twice. */
-int live_sock_choose(struct live_sock *s, uint32_t place);
+#define LIVE_SOCK_NONE UINT32_MAX
 
-/* Shares frames out over 'n' members: both directions of a flow and fragments go together. */
-int live_sock_share(struct live_sock *s);
+/* Shares frames out over 'n' threads: both directions of a flow and fragments go together.
+ * Thread i reads the member of the group that has place i; but what is for 'moved'
+ * (LIVE_SOCK_NONE: none) goes to one more that joined, until the member at that place leaves
+ * and beyond.  The change loses no frame and doubles none.  's' is any member. */
+int live_sock_share(struct live_sock *s, uint32_t n, uint32_t moved);
 
 /* Lets in what the filter accepts: eBPF, classic (of 'n'), or all.  Atomic. */
 int live_sock_arm(struct live_sock *s, int prog_fd, const void *classic, size_t n);

@@ -101,11 +101,14 @@ static size_t gather(struct live *l)
 
 	for (size_t i = 0; i < l->n_ifs; i++) {
 		struct live_if *f = l->ifs[i];
-		/* Of the same interface the older ring's packets come first. */
-		struct live_sock *s = f->old ? f->old : f->sock;
 
-		if (s && ring_ready(&s->ring))
-			l->ready[n++] = s;
+		if (f->old && ring_ready(&f->old->ring))
+			l->ready[n++] = f->old;
+		/* Of the same interface the older ring's packets come first. */
+		if (f->old && !f->old_settled)
+			continue;
+		if (f->sock && ring_ready(&f->sock->ring))
+			l->ready[n++] = f->sock;
 	}
 	for (size_t i = n / 2; i-- > 0;)
 		sift(l->ready, n, i);
@@ -316,6 +319,7 @@ static void free_if(struct live_if *f)
 	live_sock_free(f->sock);
 	live_sock_free(f->old);
 	live_prog_done(&f->prog);
+	live_ungroup(f);
 }
 
 static void live_free(struct src *s)

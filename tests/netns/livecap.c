@@ -10,6 +10,8 @@
  *	stall    stops reading (a starved reader)
  *	go       reads again
  *	until N  answers when N packets have been given, or nothing came for 5 s
+ *	         (with several threads 'stall', 'go' and 'until' answer {}, the others wait for
+ *	         'stop')
  *	stop     ends the capture and answers with the last ledger */
 #include <errno.h>
 #include <inttypes.h>
@@ -38,7 +40,10 @@ struct cap {
 	unsigned n;
 	struct sink *sink[THREADS]; /* NULL: packets are only counted */
 	size_t described[THREADS];  /* interfaces that each knows */
-	bool stalled;
+	bool stalled;               /* under 'lock' with several threads */
+	pthread_mutex_t lock;
+	pthread_cond_t going, parked;
+	unsigned n_parked;
 	_Atomic uint64_t packets, bytes, wire_packets, wire_bytes, todo, supers, in, out;
 	_Atomic uint64_t per_thread[THREADS];
 };
@@ -137,6 +142,8 @@ static void say_ledger(struct cap *c)
 			sum.own += g.own;
 			sum.dropped += g.dropped;
 			sum.waiting += g.waiting;
+			sum.grown += g.grown;
+			sum.ring_bytes += g.ring_bytes;
 		}
 		printf("%s{\"name\": \"", i ? ", " : "");
 		quote(w.name);
@@ -169,8 +176,15 @@ static void *work(void *arg)
 {
 	struct job *j = arg;
 
-	while (step(j->c, j->t) != 0)
-		;
+	do {
+		pthread_mutex_lock(&j->c->lock);
+		j->c->n_parked++;
+		pthread_cond_signal(&j->c->parked);
+		while (j->c->stalled)
+			pthread_cond_wait(&j->c->going, &j->c->lock);
+		j->c->n_parked--;
+		pthread_mutex_unlock(&j->c->lock);
+	} while (step(j->c, j->t) != 0);
 	return NULL;
 }
 
@@ -232,6 +246,12 @@ static void run(struct cap *c)
 	}
 }
 
+static void until_given(const struct cap *c, uint64_t n)
+{
+	for (unsigned i = 0; c->packets < n && i < 5000; i++)
+		poll(NULL, 0, 1);
+}
+
 /* Several threads: until "stop" or the end of input. */
 static void run_threads(struct cap *c)
 {
@@ -244,8 +264,18 @@ static void run_threads(struct cap *c)
 		if (pthread_create(&id[t], NULL, work, &jobs[t]))
 			exit(2);
 	}
-	while (!command(line, sizeof(line), true) || strcmp(line, "stop") != 0)
-		;
+	while (!command(line, sizeof(line), true) || strcmp(line, "stop") != 0) {
+		pthread_mutex_lock(&c->lock);
+		c->stalled = !strcmp(line, "stall");
+		pthread_cond_broadcast(&c->going);
+		while (c->stalled && c->n_parked < c->n)
+			pthread_cond_wait(&c->parked, &c->lock);
+		pthread_mutex_unlock(&c->lock);
+		if (!strncmp(line, "until ", 6))
+			until_given(c, strtoull(line + 6, NULL, 10));
+		printf("{\"packets\": %" PRIu64 "}\n", c->packets);
+		fflush(stdout);
+	}
 	stop_raise(&c->stop);
 	for (unsigned t = 0; t < c->n; t++)
 		pthread_join(id[t], NULL);
@@ -253,7 +283,10 @@ static void run_threads(struct cap *c)
 
 int main(int argc, char **argv)
 {
-	struct cap c = {.conf = {.promisc = true}};
+	struct cap c = {.conf = {.promisc = true},
+			.lock = PTHREAD_MUTEX_INITIALIZER,
+			.going = PTHREAD_COND_INITIALIZER,
+			.parked = PTHREAD_COND_INITIALIZER};
 	const char *file = NULL;
 	unsigned keep = 1;
 	struct err err = {0};

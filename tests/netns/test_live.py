@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -646,6 +647,49 @@ def test_threads_share_frames_by_addresses(net, cap, tmp_path):
     assert not pairs(one) & pairs(two)
     assert len(pairs(one)) > 10 and len(pairs(two)) > 10
     assert r["ifaces"][0]["given"] == len(frames)
+
+
+def numbered(thread, threads, first, count):
+    """Frames between 16 pairs of addresses that one of the threads gets, with their numbers."""
+    hosts = [(a, b) for a in range(1, 200) for b in (1, 2)
+             if (((0x0a010000 + a + 0x0a020000 + b) * 0x9e3779b1 & 0xffffffff) >> 16) % threads == thread]
+    out = []
+    for i in range(first, first + count):
+        a, b = hosts[i % 16]
+        out.append(b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0" +
+                   struct.pack("!BBHHHBBHIIHHHHQ", 0x45, 0, 1400, 0, 0, 64, 17, 0, 0x0a010000 + a,
+                               0x0a020000 + b, 1, 2, 1380, 0, i) + bytes(1364))
+    return out
+
+
+@pytest.mark.parametrize("thread", [0, 1, 2])
+def test_ring_of_a_thread_grows_without_losing_or_doubling(net, cap, tmp_path, thread):
+    """One replaces its ring while frames for all come, also such as have no addresses or are
+    too short for the program that shares them out: these are the first one's."""
+    odd = [eth(payload=b"\0" * 30), bytes(12) + b"\x08\0\x45"]  # no address; cut
+    c = cap("-j", 3, "-B", 96 << 20, "-w", tmp_path / "o", f"netns:{net.b}/vb")
+    c.ask("stall")
+    parked = time.monotonic()
+    sent = [8000 if t == thread else 0 for t in range(3)]
+    net.frames(net.a, "va", *numbered(thread, 3, 0, 8000))  # of 16 MB more than half
+    while time.monotonic() < parked + 0.06:  # it looks at its ring when the last look is 50 ms ago
+        net.frames(net.a, "va", *numbered(thread, 3, sent[thread], 1))
+        sent[thread] += 1
+    c.ask("go")
+    for k in range(60):
+        batch = []
+        for t in range(3):
+            batch += numbered(t, 3, sent[t], 50)
+            sent[t] += 50
+        net.frames(net.a, "va", *batch, *odd)
+        c.until(sum(sent) + 2 * k)
+    i = c.stop()["ifaces"][0]
+    assert i["grown"] >= 1 and i["dropped"] == 0
+    assert i["given"] == i["seen"] == sum(sent) + 120
+    for t in range(3):
+        got = [f for f, _ in read(tmp_path / f"o.{t}")]
+        assert [int.from_bytes(f[42:50], "big") for f in got if len(f) == 1414] == list(range(sent[t]))
+        assert sum(len(f) < 1414 for f in got) == (120 if t == 0 else 0)
 
 
 def test_threads_follow_events(net, cap, tmp_path):
