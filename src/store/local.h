@@ -21,6 +21,7 @@ struct local {
 #define LOCAL_JOURNAL   ".jrn"
 #define LOCAL_SEGMENT   ".pcapng"
 #define LOCAL_INDEX     ".pidx"
+#define LOCAL_HALF      ".tmp" /* behind the name of an index until it is whole */
 
 /* The file system's name of a capture: bytes that cannot stand there as %XX. */
 void local_escape(const char *capture, char ret[LOCAL_NAME_SIZE]);
@@ -54,8 +55,9 @@ int local_file_flush(struct local_file *f);
 int local_file_create(struct local *s, const char *name, struct local_file *f);
 
 /* Begins a run of a stream: makes its folder, a name for its files (without their ends) and
- * an empty journal, which is locked as long as it is open.  'jrn' is closed before.  -EBUSY:
- * another process writes this stream.  -errno with 'err' set. */
+ * an empty journal, which is locked as long as it is open.  'jrn' is closed before.  What a
+ * killed writer left half-made is removed.  -EBUSY: another process writes this stream.  -errno
+ * with 'err' set. */
 int local_run_new(struct local *s, const char *capture, unsigned shard, int64_t now,
 		  char ret_name[LOCAL_NAME_SIZE], uint64_t *ret_run, struct local_file *jrn,
 		  struct err *err);

@@ -1,13 +1,16 @@
 /* Where a run is written: its folder, its name, its journal. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/local.h"
 
-#define RUN_TRIES 1000
+#define RUN_TRIES  1000
+#define RUN_DIGITS 16
 
 static int make_folders(struct local *s, const char *capture, unsigned shard,
 			char ret[LOCAL_NAME_SIZE], struct err *err)
@@ -53,6 +56,40 @@ static int create_journal(struct local *s, const char *folder, int64_t now,
 	return 0;
 }
 
+/* "0123456789abcdef-000001.pidx.tmp" */
+static bool is_half(const char *name)
+{
+	size_t n = strspn(name, "0123456789abcdef"), m;
+
+	if (n != RUN_DIGITS || name[n++] != '-')
+		return false;
+	m = strspn(name + n, "0123456789");
+	return m && strcmp(name + n + m, LOCAL_INDEX LOCAL_HALF) == 0;
+}
+
+/* Indexes that a writer was killed at.  Nobody writes here now, so nobody needs them; one that
+ * cannot be removed does no harm. */
+static void remove_halves(const struct local *s, const char *folder)
+{
+	int fd = s->dir_fd < 0 ? -1 : openat(s->dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	char name[LOCAL_NAME_SIZE + 256];
+	const struct dirent *e;
+
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(d))) {
+		if (!is_half(e->d_name))
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", folder, e->d_name);
+		s->files.unlink(s->files.arg, name);
+	}
+	closedir(d);
+}
+
 int local_run_new(struct local *s, const char *capture, unsigned shard, int64_t now,
 		  char ret_name[LOCAL_NAME_SIZE], uint64_t *ret_run, struct local_file *jrn,
 		  struct err *err)
@@ -62,5 +99,8 @@ int local_run_new(struct local *s, const char *capture, unsigned shard, int64_t 
 
 	if (r == 0)
 		r = local_check_busy(s, folder, err);
-	return r < 0 ? r : create_journal(s, folder, now, ret_name, ret_run, jrn, err);
+	if (r < 0)
+		return r;
+	remove_halves(s, folder);
+	return create_journal(s, folder, now, ret_name, ret_run, jrn, err);
 }

@@ -185,13 +185,13 @@ void local_segment_revert(struct local_segment *g)
 /* Under a name of its own until it is whole. */
 static int write_index(struct local *s, const char *run, uint32_t number, struct local_file *f)
 {
-	char name[LOCAL_NAME_SIZE], tmp[LOCAL_NAME_SIZE + 4];
+	char name[LOCAL_NAME_SIZE], tmp[LOCAL_NAME_SIZE + sizeof(LOCAL_HALF)];
 	struct buf content = f->buf;
 	int r;
 
 	f->buf = BUF_INIT;
 	snprintf(name, sizeof(name), "%s-%06u" LOCAL_INDEX, run, number);
-	snprintf(tmp, sizeof(tmp), "%s.tmp", name);
+	snprintf(tmp, sizeof(tmp), "%s" LOCAL_HALF, name);
 	r = local_file_create(s, tmp, f);
 	buf_done(&f->buf);
 	f->buf = content;

@@ -484,6 +484,81 @@ static void test_no_more_files(void **state)
 	}
 }
 
+static void touch(const char *path, const char *name)
+{
+	char file[300];
+	int fd;
+
+	snprintf(file, sizeof(file), "%s/c/0/%s", path, name);
+	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "trawl-px", 8), 8);
+	close(fd);
+}
+
+static bool is_there(const char *path, const char *name)
+{
+	char file[300];
+
+	snprintf(file, sizeof(file), "%s/c/0/%s", path, name);
+	return access(file, F_OK) == 0;
+}
+
+static void no_note(void *arg, const char *text)
+{
+	(void)arg;
+	fail_msg("%s", text);
+}
+
+/* What a writer that was killed left of an index does not trouble readers, and goes with the
+ * next writer; what only looks like it stays. */
+static void test_half_an_index(void **state)
+{
+	static const char *const others[] = {
+		"notes.pidx.tmp",
+		"0123456789abcdef-000001.pidx",
+		"0123456789abcdef-000001.pidx.tmp.old",
+		"0123456789ABCDEF-000001.pidx.tmp",
+		"0123456789abcdef-.pidx.tmp",
+		"0123456789abcde-000001.pidx.tmp",
+	};
+	const struct store_conf conf = {.raw_limit = UINT64_MAX};
+	char spec[128];
+	const char *path = new_store(spec);
+	struct store_stream *st;
+	struct store_read *r;
+	struct err err = {0};
+	struct store *s;
+	size_t n, i;
+
+	(void)state;
+	st = open_stream(&s, spec, &conf);
+	assert_int_equal(give(st, 8, 1, 9, 1, 100), 0);
+	store_stream_free(st); /* as killed */
+	store_close(s);
+	touch(path, "000000174876e800-000001.pidx.tmp"); /* run 100 s */
+	touch(path, "0123456789abcdef-000012.pidx.tmp");
+
+	assert_int_equal(store_open(&s, spec, &(struct store_conf){.read_only = true}, &err), 0);
+	assert_int_equal(store_read_new(&r, s, no_note, NULL, &err), 0);
+	assert_int_equal(store_read_runs(r, &n)->n_segments, 1);
+	assert_int_equal(n, 1);
+	assert_int_equal(store_read_rebuild(r, 0, 1 << 24, NULL, NULL, &err), 0);
+	store_read_free(r);
+	store_close(s);
+	assert_true(is_there(path, "000000174876e800-000001.pidx.tmp")); /* readers only read */
+
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		touch(path, others[i]);
+	st = open_stream(&s, spec, &conf);
+	assert_false(is_there(path, "000000174876e800-000001.pidx.tmp"));
+	assert_false(is_there(path, "0123456789abcdef-000012.pidx.tmp"));
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_true(is_there(path, others[i]));
+	store_stream_free(st);
+	store_close(s);
+}
+
 /* An index that cannot be put in its place is none: its segment is there. */
 static void test_no_rename(void **state)
 {
@@ -517,6 +592,7 @@ int main(void)
 		cmocka_unit_test(test_disk_full_for_a_while),
 		cmocka_unit_test(test_no_more_files),
 		cmocka_unit_test(test_no_rename),
+		cmocka_unit_test(test_half_an_index),
 	};
 	char cmd[128];
 	int r;
