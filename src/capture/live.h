@@ -70,6 +70,17 @@ enum live_state {
 	LIVE_GONE, /* removed; back when its name is */
 };
 
+#define LIVE_AWAYS 8
+
+/* When an interface was down or gone, ns since the epoch: the k-th time (0, 1, ...) is
+ * at[k % LIVE_AWAYS], of the last LIVE_AWAYS ones. */
+struct live_away {
+	struct {
+		int64_t from, to; /* 'to' 0: it still is */
+	} at[LIVE_AWAYS];
+	uint64_t n; /* times that it was */
+};
+
 /* What became of the frames of one interface, from the start of the capture.  Those
  * of one thread: the sum over all is the interface's.
  *
@@ -92,6 +103,7 @@ struct live_ledger {
 	bool wire_known;
 	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
 	uint64_t rx_missed, rx_fifo, rx_dropped, rx_errors;
+	struct live_away away; /* likewise */
 };
 
 /* 'iface': index into src_ifaces().  Reads the counters now; the owner thread only.

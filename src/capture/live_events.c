@@ -121,10 +121,32 @@ static struct live_if *find_index(struct live *l, const struct live_ns *ns, int 
 	return NULL;
 }
 
+void live_away_begin(struct live_if *f, int64_t now)
+{
+	struct live_away *a = &f->away;
+
+	if (a->n && !a->at[(a->n - 1) % LIVE_AWAYS].to)
+		return; /* down first, then gone */
+	a->at[a->n % LIVE_AWAYS].from = now;
+	a->at[a->n++ % LIVE_AWAYS].to = 0;
+}
+
+void live_away_end(struct live_if *f, int64_t now)
+{
+	struct live_away *a = &f->away;
+
+	if (a->n && !a->at[(a->n - 1) % LIVE_AWAYS].to)
+		a->at[(a->n - 1) % LIVE_AWAYS].to = now;
+}
+
 static void set_state(struct live *l, size_t i, enum live_state state)
 {
 	struct live_order o = {.what = ORDER_STATE, .iface = i, .f.state = state};
 
+	if (state == LIVE_UP)
+		live_away_end(l->ifs[i], live_wall());
+	else
+		live_away_begin(l->ifs[i], l->ifs[i]->since);
 	live_tell(l, &o);
 	live_obey(l, &o);
 }
@@ -145,7 +167,7 @@ static void changed(struct live *l, size_t i, const struct link *k)
 		live_obey(l, &o);
 	}
 	if (k->up && f->state == LIVE_DOWN) {
-		src_note_add(&l->src, 0, NULL, "'%s' is up again, after %.3f s", f->shown,
+		src_note_add(&l->src, 0, NULL, "'%s' is up, after %.3f s", f->shown,
 			     (double)(live_wall() - f->since) / 1e9);
 		set_state(l, i, LIVE_UP);
 	} else if (!k->up && f->state == LIVE_UP) {

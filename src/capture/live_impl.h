@@ -101,8 +101,9 @@ struct live_if {
 	unsigned grown;
 	uint64_t freezes_seen; /* when it was last looked at */
 	struct live_past past;
-	int64_t since; /* when it went down or away, ns since the epoch */
-	int64_t gap;   /* when it had gone away before it was back */
+	int64_t since;         /* when it went down or away, ns since the epoch */
+	int64_t gap;           /* when it had gone away before it was back */
+	struct live_away away; /* of the thread 0 only */
 	bool wire_known;
 	struct link_stats wire_base; /* see live_ledger.c */
 	struct link_stats wire_last; /* as last read */
@@ -154,6 +155,10 @@ int live_obey(struct live *l, struct live_order *o);
 
 /* To all threads: a copy of 'o' each.  Leader only; for STATE and NAME. */
 void live_tell(struct live *l, const struct live_order *o);
+
+/* live_events.c: from now on it is down or gone; no longer. */
+void live_away_begin(struct live_if *f, int64_t now);
+void live_away_end(struct live_if *f, int64_t now);
 
 /* Replaces a ring that is or was too full, if the total allows. */
 void live_grow(struct live *l, struct live_if *f);

@@ -296,6 +296,8 @@ static int add(struct live *l, struct live_order *o)
 		return r;
 	}
 	*f = o->f;
+	if (f->state != LIVE_UP)
+		live_away_begin(f, f->since);
 	l->ifs[l->n_ifs++] = f;
 	return 0;
 }
@@ -350,6 +352,8 @@ static void back(struct live *l, struct live_if *f, struct live_order *o)
 	f->state = o->f.state;
 	f->gap = f->since;
 	f->since = o->f.since;
+	if (f->state == LIVE_UP)
+		live_away_end(f, live_wall());
 	f->hatype = o->f.hatype;
 	f->frame_max = o->f.frame_max;
 	f->sock = o->f.sock;

@@ -122,8 +122,10 @@ int live_ledger(struct src *s, size_t iface, struct live_ledger *ret)
 	g.cut = sum.count.cut;
 	g.freezes = sum.freezes;
 	g.grown = f->grown;
-	if (l->number == 0)
+	if (l->number == 0) {
 		add_wire(f, &g);
+		g.away = f->away;
+	}
 	*ret = g;
 	return 0;
 }

@@ -352,6 +352,7 @@ static int finish(struct live_worker *w, struct err *err)
 	}
 	say_store(w);
 	live_count_show(w);
+	live_gaps_end(w, now);
 	for (i = 0; status == 0 && i < w->n_shown; i++) {
 		fill_stats(r, w, i, &all[i]);
 		if (r->conf.sink)
@@ -546,7 +547,7 @@ void run_live_free(struct run_live *r)
 		src_free(w->src);
 		free(w->count);
 		free(w->to);
-		free(w->dropped);
+		free(w->lost);
 		free(w->shown);
 	}
 	free(r->workers);

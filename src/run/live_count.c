@@ -28,7 +28,7 @@ int live_count_grow(struct live_worker *w)
 		return 0;
 	if (grow(&w->count, sizeof(*w->count), w->n_ifaces, n) < 0 ||
 	    grow(&w->to, sizeof(*w->to), w->n_ifaces, n) < 0 ||
-	    grow(&w->dropped, sizeof(*w->dropped), w->n_ifaces, n) < 0)
+	    grow(&w->lost, sizeof(*w->lost), w->n_ifaces, n) < 0)
 		return -ENOMEM;
 	w->n_ifaces = n;
 	return 0;
@@ -79,26 +79,7 @@ static void show_one(struct live_worker *w, size_t i, struct run_live_iface *to)
 	to->wire_known = l.wire_known;
 	to->rx_missed = l.rx_missed;
 	to->rx_fifo = l.rx_fifo;
-}
-
-/* What the ring lost since the last look belongs to the flows of that time, and is
- * missing in the store. */
-static void note_drops(struct live_worker *w, int64_t now)
-{
-	size_t i;
-
-	for (i = 0; i < w->n_shown; i++) {
-		uint64_t n = w->shown[i].dropped_ring - w->dropped[i];
-
-		if (!n)
-			continue;
-		drops_add(&w->drops, now, n);
-		if (w->stream)
-			w->gap_status = store_gap(w->stream, w->to[i], w->looked, now,
-						  STORE_WHY_RING, n, NULL);
-		w->dropped[i] = w->shown[i].dropped_ring;
-	}
-	w->looked = now;
+	w->lost[i].away = l.away;
 }
 
 void live_count_show(struct live_worker *w)
@@ -118,7 +99,7 @@ void live_count_show(struct live_worker *w)
 	w->flows_live = t.live;
 	w->evicted = t.evicted;
 	pthread_mutex_unlock(&w->r->lock);
-	note_drops(w, live_now());
+	live_gaps_note(w, live_now());
 }
 
 /* Adds the numbers of 'from' to those of 'to'. */

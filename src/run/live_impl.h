@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "capture/live.h"
 #include "flow/flow_rows.h"
 #include "flow/flow_table.h"
 #include "run/drops.h"
@@ -21,6 +22,13 @@ struct live_count {
 	uint64_t kept, kept_bytes; /* as struct run_live_iface, without what a store counts */
 	uint64_t dropped_disk;
 	uint64_t left; /* given by the source after the capture, or its reader, had enough */
+};
+
+/* What the store was told of that was lost on one interface. */
+struct live_lost {
+	uint64_t ring, nic;
+	struct live_away away; /* as the source says it now */
+	uint64_t aways;        /* of those, told */
 };
 
 /* Packets that go through the pipeline together: as many as the flow table takes. */
@@ -53,8 +61,9 @@ struct live_worker {
 	struct live_count *count; /* by interface; owned */
 	uint32_t *to;             /* number of each interface in the sink or stream; owned */
 	size_t n_ifaces;
-	uint64_t *dropped; /* by the ring, of each interface, when last looked; owned */
-	int64_t looked;    /* when, ns */
+	struct live_lost *lost; /* by interface; owned */
+	uint64_t softnet;       /* when last looked */
+	int64_t looked;         /* when, ns */
 	struct live_chunk chunk;
 	uint64_t notes;   /* of the source that were said */
 	int store_failed; /* what the store last said */
@@ -95,6 +104,11 @@ struct run_live {
 int live_count_grow(struct live_worker *w); /* interfaces joined; 0 or -ENOMEM */
 void live_count_show(struct live_worker *w);
 void live_count_sum(struct run_live *r);
+
+/* live_gaps.c: tells the store, and the flows' drops, what was lost since the last look;
+ * '_end' what is known only now. */
+void live_gaps_note(struct live_worker *w, int64_t now);
+void live_gaps_end(struct live_worker *w, int64_t now);
 
 /* live_clock.c: looks at it; tells the stream where something is new, or 'record'.  0 or
  * -errno with 'err' set. */

@@ -1,5 +1,6 @@
 """trawl capture on real interfaces: its packets are those that a tcpdump beside it
 wrote, its account adds up, and nothing stays behind."""
+import json
 import os
 import pathlib
 import re
@@ -11,7 +12,7 @@ import threading
 
 import pytest
 
-from net import LIMIT, MARK, Net, Tcpdump, Trawl, query, read_pcap
+from net import LIMIT, MARK, Net, Tcpdump, Trawl, ip, query, read_pcap, wait_line
 
 TRAWL = os.environ["TRAWL_BIN"]
 
@@ -250,6 +251,46 @@ def test_full_disk_for_a_while(net, small_disk, threads):
     rows = [list(map(int, x.split(","))) for x in p.stdout.decode().split()[1:]]
     assert sum(r[0] for r in rows) == sent + 3
     assert sum(r[1] for r in rows) == kept
+
+
+def test_time_without_the_interface_is_said(net, tmp_path):
+    """An answer about the time while it was down, or had been removed, is incomplete."""
+    folder = tmp_path / "d"
+    t = Trawl(net, TRAWL, "-i", "va", "--dir", folder, "udp port 2000")
+    net.mark()
+    for change, words in ((("link", "set", "va", "down"), "is down since"),
+                          (("link", "set", "va", "up"), "is up, after")):
+        ip(*change, netns=net.a)
+        t.said += wait_line(t.p.stderr, words)
+    ip("link", "del", "va", netns=net.a)
+    t.said += wait_line(t.p.stderr, "was removed")
+    net.add_pair()
+    t.said += wait_line(t.p.stderr, "is back, after")
+    frames(eth(0x800, udp(b"abc")))(net)
+    assert t.stop() == 0, t.said
+    p = subprocess.run([TRAWL, "query", "--dir", folder, "G.Flows()", "--format", "json"],
+                       capture_output=True, timeout=LIMIT)
+    assert p.returncode == 3
+    assert b"the interface was away" in p.stderr
+    gaps = [g for g in json.loads(p.stdout)["coverage"]["gaps"] if g["why"] == "away"]
+    assert len(gaps) == 2
+    assert gaps[0]["from"] < gaps[0]["to"] <= gaps[1]["from"] < gaps[1]["to"]
+
+
+def test_account_of_two_interfaces(net, tmp_path):
+    """Packets of two interfaces that come in turns are all seen."""
+    net.add_pair(1)
+    t = Trawl(net, TRAWL, "-i", "va", "-i", "va1", "-w", tmp_path / "x.pcapng", "udp port 2000")
+    t.p.send_signal(signal.SIGSTOP)
+    with net.raw(net.b, "vb") as one, net.raw(net.b, "vb1") as two:
+        for _ in range(2000):
+            one.send(eth(0x800, udp(b"one")))
+            two.send(eth(0x800, udp(b"two")))
+    t.p.send_signal(signal.SIGCONT)
+    assert t.stop() == 0, t.said
+    m = re.search(r"(\d+) seen = 4000 kept(?:, (\d+) filtered)?, 0 dropped", t.said)
+    assert m, t.said
+    assert int(m[1]) == 4000 + int(m[2] or 0)
 
 
 def test_process_has_no_privilege(net, tmp_path):
