@@ -89,18 +89,22 @@ static uint32_t add_one(struct flow_table *t, uint32_t i, const struct flow_full
 			uint32_t tag, bool swap, const struct dec *d, const struct pkt *p,
 			unsigned level)
 {
+	uint32_t twin = 0;
 	uint8_t finish;
 	int dir = 0;
 
 	if (i != POOL_NONE) {
 		dir = direction(t, i, swap, d);
 		if (is_other(t, i, dir, d, p, &finish)) {
+			if (flow_first_time(t, i) == p->ts)
+				twin = flow_cold(t, i)->twin + 1;
 			flow_table_end(t, i, finish);
 			i = POOL_NONE;
 		}
 	}
 	if (i == POOL_NONE) {
 		i = create(t, k, tag, swap, d, p, level);
+		flow_cold(t, i)->twin = twin;
 		dir = 0;
 	}
 	flow_update(t, i, dir, d, p);

@@ -6,7 +6,9 @@
 
 #include "base/bytes.h"
 
-#define SEED UINT64_C(0x747261776c) /* "trawl" */
+#define SEED    UINT64_C(0x747261776c) /* "trawl" */
+#define ID_SIZE 92
+#define ID_MAX  (ID_SIZE + 16) /* with what few ids are made of besides */
 
 void flow_uuid(const struct flow_table *t, uint32_t i, uint8_t ret[16])
 {
@@ -16,7 +18,8 @@ void flow_uuid(const struct flow_table *t, uint32_t i, uint8_t ret[16])
 	const struct flow_key *k = &h->key;
 	const struct flow_key_rest rest = flow_rest(t, i);
 	XXH128_canonical_t canon;
-	uint8_t b[92] = {0}; /* the first 16 are the node's id: none for files */
+	uint8_t b[ID_MAX] = {0}; /* the first 16 are the node's id: none for files */
+	size_t n = ID_SIZE;
 
 	b[16] = k->kind;
 	b[17] = k->proto;
@@ -33,9 +36,20 @@ void flow_uuid(const struct flow_table *t, uint32_t i, uint8_t ret[16])
 	memcpy(b + 56, rest.hi, 12);
 	if (m)
 		memcpy(b + 68, m->parent_id, 16);
-	be64_store(b + 84, (uint64_t)(m && m->has_first ? m->first : c->start));
+	be64_store(b + 84, (uint64_t)flow_first_time(t, i));
+	if (t->opts.key_mode == FLOW_KEY_L2) {
+		int lo = !!(h->flags & FLOW_A_IS_HI);
 
-	XXH128_canonicalFromHash(&canon, XXH3_128bits_withSeed(b, sizeof(b), SEED));
+		memcpy(b + n, c->mac[lo], 6);
+		memcpy(b + n + 6, c->mac[!lo], 6);
+		n += 12;
+	}
+	if (c->twin) {
+		be32_store(b + n, c->twin);
+		n += 4;
+	}
+
+	XXH128_canonicalFromHash(&canon, XXH3_128bits_withSeed(b, n, SEED));
 	memcpy(ret, canon.digest, 16);
 	ret[6] = (uint8_t)((ret[6] & 0x0f) | 0x80); /* RFC 9562 5.8: version 8 */
 	ret[8] = (uint8_t)((ret[8] & 0x3f) | 0x80); /* RFC 9562 4.1: variant */

@@ -89,7 +89,8 @@ struct flow_cold {
 	uint8_t mac[2][6];         /* A's, B's */
 	uint8_t ttl[2];            /* of the first packet of each side */
 	uint8_t tos[2];
-	uint8_t unused[8];
+	uint32_t twin; /* flows before this one with the same key and time of the first packet */
+	uint8_t unused[4];
 };
 _Static_assert(sizeof(struct flow_cold) == 64, "one cache line, see the sum above");
 

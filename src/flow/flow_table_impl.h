@@ -89,6 +89,14 @@ static inline struct flow_more *flow_more(const struct flow_table *t, uint32_t i
 	return m == POOL_NONE ? NULL : pool_at(&t->more, m);
 }
 
+/* Time of the packet that made the flow, which need not be its smallest. */
+static inline int64_t flow_first_time(const struct flow_table *t, uint32_t i)
+{
+	const struct flow_more *m = flow_more(t, i);
+
+	return m && m->has_first ? m->first : flow_cold(t, i)->start;
+}
+
 static inline uint64_t flow_packets(const struct flow_table *t, uint32_t i, int dir)
 {
 	const struct flow_more *m = flow_more(t, i);
