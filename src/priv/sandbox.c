@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "priv/sandbox_stat.h"
 
 static void seccomp_releasep(scmp_filter_ctx *ctx)
 {
@@ -30,7 +31,9 @@ static void seccomp_releasep(scmp_filter_ctx *ctx)
 #define CALL(name) SCMP_SYS(name)
 #define N(array)   (sizeof(array) / sizeof((array)[0]))
 
-/* What works on what the process has already: descriptors, memory, threads, time. */
+/* What works on what the process has already: descriptors, memory, threads, time.  What
+ * could reach others by one of its arguments is below, with conditions: allow_locks(),
+ * allow_own(), refuse_stat(). */
 static const int works[] = {
 	/* descriptors */
 	CALL(read),
@@ -50,14 +53,9 @@ static const int works[] = {
 	CALL(dup),
 	CALL(dup2),
 	CALL(dup3),
-	CALL(fcntl),
-	CALL(fcntl64),
 	CALL(flock),
 	CALL(fstat),
 	CALL(fstat64),
-	CALL(newfstatat),
-	CALL(fstatat64),
-	CALL(statx),
 	CALL(fstatfs),
 	CALL(fstatfs64),
 	CALL(fsync),
@@ -111,9 +109,6 @@ static const int works[] = {
 	CALL(getsockopt),
 	CALL(setsockopt),
 	CALL(shutdown),
-	CALL(accept),
-	CALL(accept4),
-	CALL(socketpair),
 	/* memory; mmap and mprotect are below */
 	CALL(munmap),
 	CALL(mremap),
@@ -129,11 +124,9 @@ static const int works[] = {
 	CALL(futex_time64),
 	CALL(futex_waitv),
 	CALL(set_robust_list),
-	CALL(get_robust_list),
 	CALL(rseq),
 	CALL(sched_yield),
 	CALL(sched_getaffinity),
-	CALL(sched_setaffinity),
 	CALL(sched_getparam),
 	CALL(sched_getscheduler),
 	CALL(getcpu),
@@ -187,7 +180,6 @@ static const int works[] = {
 	CALL(getrusage),
 	CALL(getrlimit),
 	CALL(ugetrlimit),
-	CALL(prlimit64),
 	CALL(sysinfo),
 	CALL(uname),
 	CALL(getrandom),
@@ -216,6 +208,7 @@ static const struct refusal {
 	{CALL(stat64), EPERM, true},
 	{CALL(lstat), EPERM, true},
 	{CALL(lstat64), EPERM, true},
+	{CALL(statx), EPERM, true},
 	{CALL(readlink), EPERM, true},
 	{CALL(readlinkat), EPERM, true},
 	{CALL(statfs), EPERM, true},
@@ -224,6 +217,8 @@ static const struct refusal {
 	{CALL(fchdir), EPERM, true},
 	{CALL(socket), EPERM, false},
 	{CALL(connect), EPERM, false},
+	/* One of datagrams, not connected to a name, sends to any name. */
+	{CALL(socketpair), EPERM, false},
 	{CALL(getxattr), EPERM, false},
 	{CALL(sched_setscheduler), EPERM, false},
 	{CALL(setpriority), EPERM, false},
@@ -231,9 +226,10 @@ static const struct refusal {
 
 /* Reads files: opening is allowed below, by its flags. */
 static const int reads[] = {
-	CALL(access),   CALL(faccessat), CALL(faccessat2), CALL(stat),       CALL(stat64),
-	CALL(lstat),    CALL(lstat64),   CALL(readlink),   CALL(readlinkat), CALL(statfs),
-	CALL(statfs64), CALL(chdir),     CALL(fchdir),
+	CALL(access),     CALL(faccessat),  CALL(faccessat2), CALL(stat),
+	CALL(stat64),     CALL(lstat),      CALL(lstat64),    CALL(readlink),
+	CALL(readlinkat), CALL(statfs),     CALL(statfs64),   CALL(chdir),
+	CALL(fchdir),     CALL(newfstatat), CALL(fstatat64),  CALL(statx),
 };
 
 /* The opener; what it gives conditions to is below. */
@@ -310,6 +306,31 @@ static void allow_self(struct rules *f)
 	allow_if(f, CALL(kill), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 }
 
+/* Not F_SETOWN and F_SETSIG, nor the O_ASYNC that sets them off: a descriptor would send
+ * any signal to any process of the same user. */
+static void allow_locks(struct rules *f)
+{
+	static const int commands[] = {F_GETFD,     F_SETFD,     F_GETFL,     F_DUPFD,
+				       F_GETLK,     F_SETLK,     F_SETLKW,    F_DUPFD_CLOEXEC,
+				       F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW};
+	const int calls[] = {CALL(fcntl), CALL(fcntl64)};
+	const struct scmp_arg_cmp flags[] = {SCMP_A1(SCMP_CMP_EQ, F_SETFL),
+					     SCMP_A2(SCMP_CMP_MASKED_EQ, O_ASYNC, 0)};
+
+	for (size_t c = 0; c < N(calls); c++) {
+		for (size_t i = 0; i < N(commands); i++)
+			allow_if(f, calls[c], SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
+		rule(f, SCMP_ACT_ALLOW, calls[c], N(flags), flags);
+	}
+}
+
+/* Of this process, which is 0, or of this thread: no other's. */
+static void allow_own(struct rules *f)
+{
+	allow_if(f, CALL(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0));
+	allow_if(f, CALL(sched_setaffinity), SCMP_A0(SCMP_CMP_EQ, 0));
+}
+
 /* Opening by path, but not for writing. */
 static void allow_reading(struct rules *f)
 {
@@ -328,6 +349,17 @@ static void allow_reading(struct rules *f)
 	}
 	allow_if(f, CALL(open), SCMP_A1(SCMP_CMP_MASKED_EQ, all, 0));
 	allow_if(f, CALL(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, all, 0));
+}
+
+/* Of a descriptor, not of a path, which seccomp cannot see: fstat() of a C library that
+ * makes it fstatat(fd, "", AT_EMPTY_PATH) is told from others by the handler of what is
+ * not in the list.  Where there is none, nothing is. */
+static void refuse_stat(struct rules *f)
+{
+	const int calls[] = {CALL(newfstatat), CALL(fstatat64)};
+
+	for (size_t i = 0; !SANDBOX_STAT && !PRIV_SANITIZED && i < N(calls); i++)
+		rule(f, SCMP_ACT_ERRNO(EPERM), calls[i], 0, NULL);
 }
 
 static void worker(struct rules *f, bool reader)
@@ -350,6 +382,10 @@ static void worker(struct rules *f, bool reader)
 		allow_if(f, CALL(prctl), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)prctls[i]));
 	/* Threads, never processes. */
 	allow_if(f, CALL(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	allow_locks(f);
+	allow_own(f);
+	if (!reader)
+		refuse_stat(f);
 	allow_memory(f);
 	allow_self(f);
 }
@@ -383,7 +419,8 @@ static void say_violation(int sig, siginfo_t *info, void *context)
 	char digits[12];
 	size_t d = 0;
 
-	(void)context;
+	if (sandbox_stat(info, context))
+		return;
 	do
 		digits[d++] = (char)('0' + call % 10);
 	while ((call /= 10) > 0);

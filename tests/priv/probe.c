@@ -12,10 +12,13 @@
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -31,6 +34,7 @@ struct probe {
 	struct err err;
 	char out[4096]; /* what follows "ok " */
 	int last_fd;    /* of the last descriptor that was given */
+	int pair[2];    /* for marks; no more can be made once dropped */
 };
 
 static int number(const char *s)
@@ -189,15 +193,10 @@ static int do_mark(struct probe *b, char **w)
 {
 	uint32_t mark = 0;
 	socklen_t size = sizeof(mark);
-	int pair[2], r;
+	int r = priv_mark(b->p, b->pair[0], (uint32_t)number(w[1]), &b->err);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
-		return -errno;
-	r = priv_mark(b->p, pair[0], (uint32_t)number(w[1]), &b->err);
-	getsockopt(pair[0], SOL_SOCKET, SO_MARK, &mark, &size);
+	getsockopt(b->pair[0], SOL_SOCKET, SO_MARK, &mark, &size);
 	snprintf(b->out, sizeof(b->out), "%u", mark);
-	close(pair[0]);
-	close(pair[1]);
 	return r;
 }
 
@@ -327,6 +326,61 @@ static int do_try(struct probe *b, char **w)
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
 			       ? -errno
 			       : 0;
+	if (!strcmp(w[1], "setown")) { /* of standard output: that process gets its signals */
+		return fcntl(1, F_SETOWN, number(w[2])) < 0 ? -errno : 0;
+	}
+	if (!strcmp(w[1], "setsig"))
+		return fcntl(1, F_SETSIG, SIGKILL) < 0 ? -errno : 0;
+	if (!strcmp(w[1], "async"))
+		return fcntl(1, F_SETFL, O_ASYNC) < 0 ? -errno : 0;
+	if (!strcmp(w[1], "flags")) {
+		int flags = fcntl(1, F_GETFL);
+
+		return flags < 0 || fcntl(1, F_SETFL, flags) < 0 || fcntl(1, F_GETFD) < 0 ? -errno
+											  : 0;
+	}
+	if (!strcmp(w[1], "limit")) { /* of a process, 0: the own */
+		struct rlimit l;
+
+		return prlimit((pid_t)number(w[2]), RLIMIT_NOFILE, NULL, &l) < 0 ? -errno : 0;
+	}
+	if (!strcmp(w[1], "affinity")) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		if (sched_getaffinity(0, sizeof(set), &set) < 0)
+			return -errno;
+		return sched_setaffinity((pid_t)number(w[2]), sizeof(set), &set) < 0 ? -errno : 0;
+	}
+	if (!strcmp(w[1], "fstat")) {
+		struct stat st;
+
+		if (fstat(1, &st) < 0)
+			return -errno;
+		snprintf(b->out, sizeof(b->out), "%d",
+			 S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+		return 0;
+	}
+	if (!strcmp(w[1], "stat")) {
+		struct stat st;
+
+		return fstatat(AT_FDCWD, w[2], &st, 0) < 0 ? -errno : 0;
+	}
+	if (!strcmp(w[1], "stat_empty")) { /* a path beside the flag: the flag is not looked at */
+		struct stat st;
+
+		return fstatat(AT_FDCWD, w[2], &st, AT_EMPTY_PATH) < 0 ? -errno : 0;
+	}
+	if (!strcmp(w[1], "statx")) {
+		struct statx st;
+
+		return statx(AT_FDCWD, w[2], AT_EMPTY_PATH, STATX_SIZE, &st) < 0 ? -errno : 0;
+	}
+	if (!strcmp(w[1], "pair")) {
+		int pair[2];
+
+		return socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) < 0 ? -errno : 0;
+	}
 	if (!strcmp(w[1], "memory")) {
 		char *p = malloc(64u << 20);
 
@@ -431,6 +485,8 @@ int main(int argc, char **argv)
 	char line[8192];
 	int r;
 
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, b.pair) < 0)
+		return 1;
 	r = argc > 1 ? priv_new_at(&b.p, argv[1], &b.err) : priv_new(&b.p, &b.err);
 	for (;;) {
 		if (r < 0)

@@ -680,7 +680,7 @@ def test_many_rounds_leave_nothing(netns):
 
 # After the drop
 
-@pytest.mark.parametrize("what", ["thread", "memory", "time"])
+@pytest.mark.parametrize("what", ["thread", "memory", "time", "fstat", "flags", "limit 0", "affinity 0"])
 def test_what_works_after_the_drop(what):
     with Probe(OPENER) as p:
         p.do("drop capture")
@@ -689,7 +689,8 @@ def test_what_works_after_the_drop(what):
 
 
 @needs_plain_build
-@pytest.mark.parametrize("what", ["open /etc/passwd", "socket", "run"])
+@pytest.mark.parametrize("what", ["open /etc/passwd", "socket", "run", "stat /etc/passwd",
+                                  "stat_empty /etc/passwd", "statx /etc/passwd", "pair"])
 def test_what_is_refused_after_the_drop(what):
     with Probe(OPENER) as p:
         p.do(f"try {what}")
@@ -711,8 +712,18 @@ def test_reader_opens_for_reading_only(tmp_path):
             refused(p, f"try openw {file}", errno.EPERM)
 
 
+def test_descriptor_state_after_the_drop():
+    with Probe(OPENER) as p:
+        p.do("drop capture")
+        assert p.do("try fstat") == "1"  # a pipe it is
+
+
+# fcntl(2): F_SETOWN, F_SETSIG and O_ASYNC make a descriptor signal any process of the user.
+# prlimit(2), sched_setaffinity(2): of any process of the user; 1 stands for another.
 @needs_plain_build
-@pytest.mark.parametrize("what,number", [("exec", 59), ("setuid", 105)])
+@pytest.mark.parametrize("what,number", [("exec", 59), ("setuid", 105), ("setown 1", 72),
+                                         ("setsig", 72), ("async", 72), ("limit 1", 302),
+                                         ("affinity 1", 203)])
 def test_what_kills_after_the_drop(what, number):
     if os.uname().machine != "x86_64":
         pytest.skip("numbers of system calls are x86-64's")
