@@ -23,7 +23,7 @@ static uint32_t create(struct flow_table *t, const struct flow_full_key *k, uint
 	}
 	h->flags = swap ? FLOW_A_IS_HI : 0;
 	h->last_clock = p->clock;
-	c->more = POOL_NONE;
+	c->more = c->parent = POOL_NONE;
 	c->serial = p->number << 3 | level;
 	flow_first(t, i, d, p);
 	flow_index_add(t, tag, i);
@@ -116,8 +116,8 @@ static uint32_t add_inner(struct flow_table *t, uint32_t outer, struct dec *d, c
 			  unsigned level)
 {
 	uint64_t before = t->flows;
-	struct flow_more *m;
 	struct flow_full_key k;
+	uint8_t id[16];
 	uint32_t tag, i;
 	bool swap;
 
@@ -130,9 +130,9 @@ static uint32_t add_inner(struct flow_table *t, uint32_t outer, struct dec *d, c
 	tag = flow_index_tag(t, &k);
 	i = add_one(t, flow_index_find(t, &k, tag, swap, d), &k, tag, swap, d, p, level);
 	if (t->flows != before) {
-		m = flow_more_get(t, i);
-		if (m)
-			flow_uuid(t, outer, m->parent_id);
+		flow_uuid(t, outer, id);
+		flow_cold(t, i)->parent = pool_alloc(&t->parent); /* there is one per flow */
+		memcpy(pool_at(&t->parent, flow_cold(t, i)->parent), id, sizeof(id));
 	}
 	return i;
 }

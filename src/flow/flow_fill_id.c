@@ -82,13 +82,6 @@ static const char *finish_name(const struct flow_row *row)
 	return names[row->hot->finish];
 }
 
-static bool has_parent(const struct flow_row *row)
-{
-	static const uint8_t none[16];
-
-	return row->more && memcmp(row->more->parent_id, none, 16) != 0;
-}
-
 static void fill_uuids(struct flow_rows *r, struct col *c, size_t n, bool parent)
 {
 	size_t k;
@@ -96,10 +89,12 @@ static void fill_uuids(struct flow_rows *r, struct col *c, size_t n, bool parent
 	for (k = 0; k < n; k++) {
 		const struct flow_row *row = &r->row[k];
 
-		if (parent && !has_parent(row))
+		const uint8_t *p = parent ? flow_parent(row->t, row->i) : NULL;
+
+		if (parent && !p)
 			continue;
 		if (parent)
-			memcpy(c->v.id[k], row->more->parent_id, 16);
+			memcpy(c->v.id[k], p, 16);
 		else
 			flow_uuid(row->t, row->i, c->v.id[k]);
 		col_mark(c, k);

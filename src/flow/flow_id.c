@@ -14,7 +14,7 @@ void flow_uuid(const struct flow_table *t, uint32_t i, uint8_t ret[16])
 {
 	const struct flow_hot *h = flow_hot(t, i);
 	const struct flow_cold *c = flow_cold(t, i);
-	const struct flow_more *m = flow_more(t, i);
+	const uint8_t *parent = flow_parent(t, i);
 	const struct flow_key *k = &h->key;
 	const struct flow_key_rest rest = flow_rest(t, i);
 	XXH128_canonical_t canon;
@@ -34,8 +34,8 @@ void flow_uuid(const struct flow_table *t, uint32_t i, uint8_t ret[16])
 	memcpy(b + 40, rest.lo, 12);
 	memcpy(b + 52, k->hi, 4);
 	memcpy(b + 56, rest.hi, 12);
-	if (m)
-		memcpy(b + 68, m->parent_id, 16);
+	if (parent)
+		memcpy(b + 68, parent, 16);
 	be64_store(b + 84, (uint64_t)flow_first_time(t, i));
 	if (t->opts.key_mode == FLOW_KEY_L2) {
 		int lo = !!(h->flags & FLOW_A_IS_HI);

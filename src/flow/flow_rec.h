@@ -2,7 +2,7 @@
  * every packet, two cache lines with all that most packets change; cold ones by
  * the first packet, rare ones and the reader; what few flows have is in records
  * of its own.  256 bytes for a TCP flow, 192 for others, 24 more for addresses
- * longer than IPv4's, and 8 to 18 of the index. */
+ * longer than IPv4's, 16 for the name of the flow around, and 8 to 18 of the index. */
 #pragma once
 
 #include <stddef.h>
@@ -89,8 +89,8 @@ struct flow_cold {
 	uint8_t mac[2][6];         /* A's, B's */
 	uint8_t ttl[2];            /* of the first packet of each side */
 	uint8_t tos[2];
-	uint32_t twin; /* flows before this one with the same key and time of the first packet */
-	uint8_t unused[4];
+	uint32_t twin;   /* flows before this one with the same key and time of the first packet */
+	uint32_t parent; /* number of the uuid of the flow around; POOL_NONE: none */
 };
 _Static_assert(sizeof(struct flow_cold) == 64, "one cache line, see the sum above");
 
@@ -138,8 +138,7 @@ struct flow_icmp {
 
 /* What few flows have. */
 struct flow_more {
-	uint8_t parent_id[16]; /* uuid of the flow around; zero: none */
-	int64_t first;         /* time of the first packet seen where it is not 'start' */
+	int64_t first; /* time of the first packet seen where it is not 'start' */
 	uint64_t fragments, fragment_errors;
 	char *name;             /* server name, owned; NULL: none */
 	uint32_t packets_hi[2]; /* see struct flow_hot */

@@ -13,7 +13,8 @@
 #define FLOWS_MIN   (2 * FLOW_BATCH)
 
 /* Share of the memory for what few flows have: loss, tunnels, names. */
-#define RARE_SHARE 8
+#define RARE_SHARE  8
+#define PARENT_SIZE 16 /* a uuid */
 
 /* A number of records within what pools and batches can do. */
 static uint32_t at_most(uint64_t n)
@@ -24,12 +25,13 @@ static uint32_t at_most(uint64_t n)
 static int init_pools(struct flow_table *t, struct err *err)
 {
 	uint64_t max = (t->opts.max_memory - t->opts.max_memory / RARE_SHARE * 2) / FLOW_MEMORY;
-	uint64_t rare = t->opts.max_memory / RARE_SHARE;
+	uint64_t rare = t->opts.max_memory / RARE_SHARE, parents;
 	int r;
 
 	if (t->opts.max_flows && t->opts.max_flows < max)
 		max = t->opts.max_flows;
 	t->max_flows = at_most(max);
+	parents = (uint64_t)t->max_flows * PARENT_SIZE;
 
 	r = pool_init(&t->hot, sizeof(struct flow_hot), t->max_flows);
 	if (r == 0)
@@ -43,9 +45,13 @@ static int init_pools(struct flow_table *t, struct err *err)
 	if (r == 0)
 		r = pool_init(&t->loss, sizeof(struct flow_loss),
 			      at_most(rare / sizeof(struct flow_loss)));
+	/* Those of a flow in a tunnel come out of the same share; all can be in one. */
 	if (r == 0)
-		r = pool_init(&t->more, sizeof(struct flow_more),
-			      at_most(rare / sizeof(struct flow_more)));
+		r = pool_init(&t->parent, PARENT_SIZE, t->max_flows);
+	if (r == 0)
+		r = pool_init(
+			&t->more, sizeof(struct flow_more),
+			at_most((rare > parents ? rare - parents : 0) / sizeof(struct flow_more)));
 	t->hots = (struct flow_hot *)t->hot.base;
 	t->colds = (struct flow_cold *)t->cold.base;
 	t->rests = (struct flow_key_rest *)t->rest.base;
@@ -97,6 +103,7 @@ void flow_table_free(struct flow_table *t)
 	pool_done(&t->icmp);
 	pool_done(&t->loss);
 	pool_done(&t->more);
+	pool_done(&t->parent);
 	flow_frags_free(t->frags);
 	free(t->slots);
 	free(t->dead);
@@ -278,6 +285,8 @@ void flow_table_release(struct flow_table *t, uint32_t i)
 		m->name = NULL;
 		pool_release(&t->more, c->more);
 	}
+	if (c->parent != POOL_NONE)
+		pool_release(&t->parent, c->parent);
 	/* The free list uses the first bytes of the key; the mark below stays. */
 	h->flags = FLOW_DEAD;
 	pool_release(&t->hot, i);
@@ -292,7 +301,7 @@ void flow_table_stats(const struct flow_table *t, struct flow_table_stats *ret)
 		.live = t->hot.live - (t->n_dead - t->dead_at),
 		.memory = (uint64_t)t->hot.used * (t->hot.size + t->cold.size) +
 			  pool_memory(&t->rest) + pool_memory(&t->tcp) + pool_memory(&t->icmp) +
-			  pool_memory(&t->loss) + pool_memory(&t->more) +
+			  pool_memory(&t->loss) + pool_memory(&t->more) + pool_memory(&t->parent) +
 			  t->dead_size * sizeof(*t->dead) +
 			  (t->slots ? ((uint64_t)t->mask + 1) * sizeof(*t->slots) : 0),
 	};

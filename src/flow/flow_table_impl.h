@@ -36,6 +36,7 @@ struct flow_table {
 
 	struct pool hot, cold; /* the same numbers; 'hot' keeps the book */
 	struct pool rest, tcp, icmp, loss, more;
+	struct pool parent; /* uuids, of 16 bytes */
 	/* Records of 'hot', 'cold', 'rest' and 'tcp' by number: pool_at() would multiply
 	 * by a size that it has to look up. */
 	struct flow_hot *hots;
@@ -80,6 +81,14 @@ static inline struct flow_key_rest flow_rest(const struct flow_table *t, uint32_
 	uint32_t r = flow_hot(t, i)->rest;
 
 	return r == POOL_NONE ? (struct flow_key_rest){0} : t->rests[r];
+}
+
+/* Uuid of the flow around; NULL: there is none. */
+static inline const uint8_t *flow_parent(const struct flow_table *t, uint32_t i)
+{
+	uint32_t p = flow_cold(t, i)->parent;
+
+	return p == POOL_NONE ? NULL : pool_at(&t->parent, p);
 }
 
 static inline struct flow_more *flow_more(const struct flow_table *t, uint32_t i)

@@ -14,7 +14,7 @@
 #include "run/tables.h"
 
 #define RECV_BATCH 128 /* as FLOW_BATCH: no more than the cache holds */
-#define KEEP       4 /* windows of the input that stay valid for the threads */
+#define KEEP       4   /* windows of the input that stay valid for the threads */
 
 /* The flows of one packet of a batch, outermost first. */
 struct run_serials {
@@ -293,7 +293,7 @@ static void count(struct run_pass *p)
 	}
 	if (unfollowed) {
 		snprintf(text, sizeof(text),
-			 "%llu times there was no memory for a flow's losses, tunnel or names "
+			 "%llu times there was no memory for a flow's losses or names "
 			 "(--max-memory)",
 			 (unsigned long long)unfollowed);
 		run_note(p->files, NULL, text);

@@ -56,11 +56,54 @@ static void names_with_mac_addresses(void **state)
 	world_done(&w);
 }
 
+/* However little memory there is: a flow in a tunnel that does not name the one around it would
+ * be counted twice. */
+static void every_inner_flow_names_its_parent(void **state)
+{
+	enum {
+		INNER = 1500
+	}; /* more than an eighth of the memory has room for in larger records */
+	struct flow_opts small = opts;
+	struct flow_table_stats s;
+	struct world w;
+	uint8_t outer[16];
+	size_t n, i, inner = 0;
+
+	(void)state;
+	small.max_memory = 1 << 20;
+	world_init(&w, &small);
+	for (i = 0; i < INNER; i++) {
+		struct dec d[2] = {make_ip4(IPPROTO_GRE, 1, 2), make_udp(7, (uint16_t)i, 8, 53)};
+
+		add_levels(&w, (int64_t)(i + 1) * MS, 100, d, 2);
+	}
+	flow_table_stats(w.table, &s);
+	assert_int_equal(s.unfollowed, 0);
+	assert_int_equal(s.evicted, 0);
+	assert_true(s.memory <= small.max_memory);
+	for (n = rows(&w, SEC * 2); n; n = flow_rows_take(w.rows, w.batch)) {
+		const struct col *parent = w.batch->cols[FLOW_parent_uuid];
+
+		for (i = 0; i < n; i++) {
+			if (!inner && !col_has(parent, i)) {
+				memcpy(outer, w.batch->cols[FLOW_uuid]->v.id[i], 16);
+				continue;
+			}
+			assert_true(col_has(parent, i));
+			assert_memory_equal(parent->v.id[i], outer, 16);
+			inner++;
+		}
+	}
+	assert_int_equal(inner, INNER);
+	world_done(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections_at_the_same_time),
 		cmocka_unit_test(names_with_mac_addresses),
+		cmocka_unit_test(every_inner_flow_names_its_parent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
