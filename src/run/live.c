@@ -183,7 +183,7 @@ static bool take(struct live_worker *w, const struct pkt *p)
 	const struct run_live_conf *conf = &w->r->conf;
 	struct live_chunk *c = &w->chunk;
 	struct pkt *to = &c->pkts[c->n];
-	size_t n, i;
+	size_t n = 0, i;
 
 	*to = *p;
 	c->first[c->n] = c->n_dec;
@@ -195,8 +195,14 @@ static bool take(struct live_worker *w, const struct pkt *p)
 		}
 		for (i = 0; i < n; i++)
 			c->dec[c->n_dec + i].pkt = (uint32_t)c->n;
-		c->n_dec += n;
 	}
+	if (!quota_take(&w->r->quota)) {
+		w->count[p->iface].left++;
+		return false;
+	}
+	if (quota_is_out(&w->r->quota))
+		atomic_store(&w->r->over, true);
+	c->n_dec += n;
 	c->n++;
 	return true;
 }
@@ -204,15 +210,12 @@ static bool take(struct live_worker *w, const struct pkt *p)
 static int add_packets(struct live_worker *w, const struct pkt *pkts, size_t n, struct err *err)
 {
 	struct run_live *r = w->r;
-	uint64_t max = r->conf.max_packets;
 	size_t i;
 	int status = 0;
 
 	for (i = 0; i < n && status == 0 && !has_enough(r); i++) {
 		if (!take(w, &pkts[i]))
 			continue;
-		if (max && atomic_fetch_add(&r->kept, 1) + 1 >= max)
-			atomic_store(&r->over, true);
 		if (w->chunk.n == FLOW_BATCH || w->chunk.n_dec + DEC_LEVELS_MAX > FLOW_BATCH)
 			status = flush(w, err);
 	}
@@ -510,6 +513,7 @@ int run_live_new(struct run_live **ret, struct priv *priv, const struct run_live
 		return err_set(err, -ENOMEM, "out of memory");
 	pthread_mutex_init(&r->lock, NULL);
 	r->conf = *conf;
+	r->quota.max = conf->max_packets;
 	r->priv = priv;
 	r->n_workers = conf->threads ? conf->threads : 1;
 	r->decode = conf->store || conf->line || conf->headers_only || conf->own.n;

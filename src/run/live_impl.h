@@ -10,6 +10,7 @@
 #include "flow/flow_table.h"
 #include "run/drops.h"
 #include "run/live.h"
+#include "run/quota.h"
 
 struct src;
 struct store_stream;
@@ -91,7 +92,7 @@ struct run_live {
 
 	pthread_mutex_t lock; /* of what follows, and of the workers' 'shown' */
 
-	_Atomic uint64_t kept;          /* packets, for max_packets */
+	struct quota quota;             /* of packets: max_packets */
 	_Atomic unsigned stores_failed; /* workers whose store does not keep packets now */
 	atomic_bool over;
 	char clock_source[32];

@@ -164,6 +164,16 @@ def test_ends_by_itself(net, tmp_path):
     assert t.wait() == 0
 
 
+def test_ends_at_the_packet_also_with_threads(net, tmp_path):
+    """All threads find packets at once, and together keep one."""
+    t = Trawl(net, TRAWL, "-i", "va", "-c", 1, "--threads", 4, "--dir", tmp_path / "d", "udp port 2000")
+    t.p.send_signal(signal.SIGSTOP)
+    frames(*[eth(0x800, udp(b"x", 1000, 2000, f"192.0.2.{i}")) for i in range(10, 250)])(net)
+    t.p.send_signal(signal.SIGCONT)
+    assert t.wait() == 0, t.said
+    assert re.search(r" seen = 1 kept, .*, 0 dropped; 1 flows", t.said), t.said
+
+
 def test_lines(net):
     t = Trawl(net, TRAWL, "-i", "va", "--utc", "-c", 2, "udp port 2000", stdout=subprocess.PIPE)
     frames(*[eth(0x800, udp(b"abc"))] * 2)(net)
