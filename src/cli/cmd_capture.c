@@ -438,6 +438,19 @@ static int report(struct capture *c, int status)
 	return status == CLI_DONE && lost ? CLI_INCOMPLETE : status;
 }
 
+/* Packets would only garble it. */
+static bool is_terminal(const char *path)
+{
+	CLEANUP(closep) int fd = -1;
+	struct stat st;
+
+	if (strcmp(path, "-") == 0)
+		return isatty(STDOUT_FILENO);
+	if (stat(path, &st) == 0 && S_ISCHR(st.st_mode))
+		fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return fd >= 0 && isatty(fd);
+}
+
 static int capture_run(struct cli *cli, void *opts, const struct opt_list *operands)
 {
 	struct capture_opts *o = opts;
@@ -452,6 +465,13 @@ static int capture_run(struct cli *cli, void *opts, const struct opt_list *opera
 	struct err err = {0};
 	int r, status = CLI_DONE;
 
+	if (o->write && is_terminal(o->write)) {
+		err_set(&err, -EINVAL,
+			"-w %s: that is a terminal, and packets are no text: write them to a file "
+			"(-w FILE) or into a pipe (-w - | ...), or have them printed, without -w",
+			o->write);
+		return cli_usage(cli, &err);
+	}
 	cli->quiet = o->quiet;
 	c.show.jsonl = o->stats == STATS_JSONL;
 	c.show.line =

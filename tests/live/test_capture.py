@@ -3,7 +3,9 @@ wrote, its account adds up, and nothing stays behind."""
 import json
 import os
 import pathlib
+import pty
 import re
+import resource
 import signal
 import socket
 import struct
@@ -191,6 +193,17 @@ def test_reader_gone(net):
     frames(*[eth(0x800, udp(b"abc"))] * 2)(net)
     t.p.stdout = None
     assert t.wait() == 0, t.said
+
+
+@pytest.mark.parametrize("to", ["-", "/dev/stdout"])
+def test_no_packets_to_a_terminal(net, to):
+    main, terminal = pty.openpty()
+    p = subprocess.run(["ip", "netns", "exec", net.a, TRAWL, "capture", "-i", "va", "-c", "1", "-w", to],
+                       stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.PIPE, timeout=LIMIT)
+    os.close(terminal)
+    os.close(main)
+    assert p.returncode == 2
+    assert f"-w {to}: that is a terminal".encode() in p.stderr and b"-w FILE" in p.stderr, p.stderr
 
 
 def test_full_output_is_said(net):
