@@ -76,7 +76,7 @@ int cli_write(void *arg, const void *p, size_t n);
 /* Takes the line of progress away, if there is one, before other output. */
 void cli_clear(struct cli *c);
 
-/* Whether Ctrl-C or SIGTERM asked to finish, and the same for those who wait for
+/* Whether Ctrl-C, SIGTERM or SIGHUP asked to finish, and the same for those who wait for
  * input.  The second one kills. */
 bool cli_stopped(void);
 const struct stop *cli_stop(void);

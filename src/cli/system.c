@@ -20,7 +20,8 @@
 /* What a signal handler can reach. */
 static struct stop stop = {.fd = -1};
 
-static const int stop_signals[] = {SIGINT, SIGTERM};
+/* SIGHUP: the terminal was closed, the connection to it was lost. */
+static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
 #define STOP_SIGNALS (sizeof(stop_signals) / sizeof(stop_signals[0]))
 
 /* What ignores them already goes on doing so: nohup, jobs in the background. */
@@ -74,7 +75,8 @@ void cli_system_init(void)
 	/* without it only reading that has begun to wait is woken */
 	stop_init(&stop);
 
-	signal(SIGPIPE, SIG_IGN); /* a write says -EPIPE instead */
+	signal(SIGPIPE, SIG_IGN); /* a write says -EPIPE instead, */
+	signal(SIGXFSZ, SIG_IGN); /* or -EFBIG */
 	stop_action(on_stop);
 }
 

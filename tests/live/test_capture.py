@@ -206,6 +206,24 @@ def test_no_packets_to_a_terminal(net, to):
     assert f"-w {to}: that is a terminal".encode() in p.stderr and b"-w FILE" in p.stderr, p.stderr
 
 
+def test_hangup_ends_it_properly(net, tmp_path):
+    out = tmp_path / "o.pcap"
+    t = Trawl(net, TRAWL, "-i", "va", "-w", out, "udp port 2000")
+    frames(*[eth(0x800, udp(b"x"))] * 5)(net)
+    assert t.stop(signal.SIGHUP) == 0, t.said
+    assert " 5 kept" in t.said and len(read_pcap(out.read_bytes())) == 5
+
+
+def test_hangup_that_is_ignored_stays_so(net, tmp_path):
+    """nohup trawl capture ..."""
+    t = Trawl(net, TRAWL, "-i", "va", "-c", 3, "-w", tmp_path / "o.pcap", "udp port 2000",
+              preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    t.p.send_signal(signal.SIGHUP)
+    frames(*[eth(0x800, udp(b"x"))] * 3)(net)
+    assert t.wait() == 0, t.said
+    assert " 3 kept" in t.said
+
+
 def test_full_output_is_said(net):
     with open("/dev/full", "wb") as full:
         t = Trawl(net, TRAWL, "-i", "va", "udp port 2000", stdout=full)
