@@ -368,6 +368,9 @@ static int finish(struct live_worker *w, struct err *err)
 		status = live_clock_look(w, true, err);
 	if (status == 0 && w->stream)
 		status = store_finish(w->stream, now, all, w->n_shown, err);
+	/* The last of them may not have found room. */
+	say_store(w);
+	live_count_kept(w);
 	free(all);
 	return status;
 }

@@ -102,6 +102,16 @@ void live_count_show(struct live_worker *w)
 	live_gaps_note(w, live_now());
 }
 
+void live_count_kept(struct live_worker *w)
+{
+	size_t i;
+
+	pthread_mutex_lock(&w->r->lock);
+	for (i = 0; i < w->n_shown; i++)
+		show_kept(w, i, &w->shown[i]);
+	pthread_mutex_unlock(&w->r->lock);
+}
+
 /* Adds the numbers of 'from' to those of 'to'. */
 static void add(struct run_live_iface *to, const struct run_live_iface *from)
 {

@@ -104,6 +104,7 @@ struct run_live {
 /* live_count.c: the account. */
 int live_count_grow(struct live_worker *w); /* interfaces joined; 0 or -ENOMEM */
 void live_count_show(struct live_worker *w);
+void live_count_kept(struct live_worker *w); /* the same, but only what became of those it took */
 void live_count_sum(struct run_live *r);
 
 /* live_gaps.c: tells the store, and the flows' drops, what was lost since the last look;

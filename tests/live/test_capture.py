@@ -224,6 +224,19 @@ def test_hangup_that_is_ignored_stays_so(net, tmp_path):
     assert " 3 kept" in t.said
 
 
+def small_files():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+
+
+def test_largest_file_allowed(net, tmp_path):
+    """ulimit -f: what files may not hold is lost to the disk, and said."""
+    t = Trawl(net, TRAWL, "-i", "va", "--dir", tmp_path / "d", "udp port 2000", preexec_fn=small_files)
+    frames(*[eth(0x800, udp(bytes(1000)))] * 200)(net)
+    assert t.stop() == 3, t.said
+    m = re.search(r" = (\d+) kept(?:, \d+ filtered)?, (\d+) dropped \(ring 0, disk (\d+), limit 0\)", t.said)
+    assert m and int(m[1]) + int(m[2]) == 200 and int(m[2]) == int(m[3]) > 0, t.said
+
+
 def test_full_output_is_said(net):
     with open("/dev/full", "wb") as full:
         t = Trawl(net, TRAWL, "-i", "va", "udp port 2000", stdout=full)
