@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "bpf/bpf.h"
+#include "capture/ring.h"
 #include "filter/cbpf.h"
 #include "filter/ebpf.h"
 #include "filter/filter.h"
@@ -160,7 +161,8 @@ int live_prog_new(struct live_prog *ret, struct priv *priv, const struct live_jo
 	struct filter_kernel k = {0};
 	int r = -EOPNOTSUPP;
 
-	if (job->filter && !job->cooked) {
+	/* Of CAN frames it sees the identifier in another byte order than files have. */
+	if (job->filter && !job->cooked && job->linktype != RING_CAN) {
 		r = filter_kernel(&k, job->filter, job->linktype, job->snaplen, err);
 		if (r < 0 && r != -EOPNOTSUPP && r != -E2BIG)
 			return r;

@@ -1,9 +1,12 @@
 #include "capture/ring.h"
 
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <arpa/inet.h>
 
 #include "base/bytes.h"
 #include "capture/gso.h"
@@ -12,6 +15,11 @@
 #define SLL2_SIZE 20 /* tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html */
 #define TAG_SIZE  4  /* IEEE 802.1Q 9.3 */
 #define MACS_SIZE 12
+
+#define CAN_HDR_SIZE 8    /* of struct can_frame; the smallest of a CAN XL frame is 12 */
+#define CAN_FD       0x04 /* in the flags of CAN FD, byte 5 */
+#define CAN_XL       0x80 /* in the flags of CAN XL, byte 4 */
+#define ETH_P_CAN_XL 0x0e /* younger than the headers of Debian 12 */
 
 /* Where a record's packet can begin at the earliest: behind what the kernel says of it.
  * (The kernel's TPACKET3_HDRLEN and its copy of sockaddr_ll.) */
@@ -163,6 +171,28 @@ static enum verdict finish_frame(struct ring *r, const struct tpacket3_hdr *h, s
 	return GIVE;
 }
 
+/* tcpdump.org/linktypes/LINKTYPE_CAN_SOCKETCAN.html: the kernel keeps the identifier in its own
+ * byte order, files have the network's.  Which of the three kinds of frame it is the kernel knows
+ * by the protocol; in a file the bits tell that not all drivers set. */
+static void put_can(uint16_t protocol, uint8_t *data)
+{
+	uint32_t id;
+
+	memcpy(&id, data, sizeof(id));
+	be32_store(data, id);
+	switch (protocol) {
+	case ETH_P_CAN:
+		data[5] = 0; /* of no meaning there, and not always cleared */
+		break;
+	case ETH_P_CANFD:
+		data[5] |= CAN_FD;
+		break;
+	case ETH_P_CAN_XL:
+		data[4] |= CAN_XL;
+		break;
+	}
+}
+
 static enum verdict frame(struct ring *r, uint8_t *rec, struct pkt *p)
 {
 	const struct tpacket3_hdr *h = (const struct tpacket3_hdr *)rec;
@@ -202,13 +232,8 @@ static enum verdict frame(struct ring *r, uint8_t *rec, struct pkt *p)
 		put_tag(h, p, &data);
 		p->gso_hdr += gso.hdr ? TAG_SIZE : 0;
 	}
-	/* The kernel keeps the identifier in its own byte order, files have the network's. */
-	if (k->linktype == RING_CAN && p->caplen >= 4) {
-		uint32_t id;
-
-		memcpy(&id, data, 4);
-		be32_store(data, id);
-	}
+	if (k->linktype == RING_CAN && p->caplen >= CAN_HDR_SIZE)
+		put_can(ntohs(sll->sll_protocol), data);
 	p->data = data;
 	return finish_frame(r, h, p);
 }

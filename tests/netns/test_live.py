@@ -3,6 +3,7 @@
 What is captured is compared with what was sent, with what a tcpdump on the same interface
 wrote, and with the sender's count.  Nothing waits but for an event, each within LIMIT."""
 import collections
+import fcntl
 import json
 import os
 import select
@@ -709,13 +710,107 @@ def test_threads_follow_events(net, cap, tmp_path):
     assert len(w1) == 1 and w1[0]["given"] > 0
 
 
+class Typed:
+    """An interface of any hardware type, on which frames of any protocol come in: a tun device
+    that says it is another.  What it gives the kernel is what a driver of that type gives."""
+
+    def __init__(self, ns, hatype):
+        with Inside(ns):
+            self.fd = os.open("/dev/net/tun", os.O_RDWR)
+            fcntl.ioctl(self.fd, 0x400454ca, struct.pack("16sH", b"typed0", 0x0001))  # IFF_TUN
+            fcntl.ioctl(self.fd, 0x400454cd, hatype)  # TUNSETLINK
+        run("ip", "-n", ns, "link", "set", "typed0", "up")
+
+    def give(self, protocol, frame):
+        os.write(self.fd, struct.pack("!HH", 0, protocol) + frame)
+
+
+@pytest.fixture
+def typed(net):
+    made = []
+
+    def make(hatype):
+        made.append(Typed(net.b, hatype))
+        return made[-1]
+    yield make
+    for t in made:
+        os.close(t.fd)
+
+
+# linux/can.h: the identifier is in the host's byte order.
+CAN = [
+    (0x0c, struct.pack("=IBBBB8s", 0x123, 3, 0, 0, 0, b"abc")),
+    (0x0c, struct.pack("=IBBBB8s", 0x81234567, 8, 0, 0, 0, b"extended")),
+    (0x0d, struct.pack("=IBBBB64s", 0x456, 12, 5, 0, 0, b"fd, fast")),  # FDF, BRS
+    (0x0e, struct.pack("=IBBHI", 0x7ff | 5 << 16, 0x80, 3, 20, 0x11223344) + b"x" * 20),
+]
+
+
+def test_can_as_tcpdump(net, cap, typed, tmp_path):
+    dev = typed(280)  # ARPHRD_CAN
+    dump = Dump(net, net.b, "typed0")
+    c = cap("-w", tmp_path / "o.pcapng", f"netns:{net.b}/typed0")
+    for protocol, frame in CAN:
+        dev.give(protocol, frame)
+    dev.give(0x0e, struct.pack("=IBBHI", 1, 0x80, 0, 64, 0) + MARK)
+    c.until(len(CAN) + 1)
+    c.stop()
+    got = read(tmp_path / "o.pcapng")
+    assert got[2][0][5] == 5
+    got[2] = (got[2][0][:5] + b"\0" + got[2][0][6:], got[2][1])  # libpcap 1.10.3 clears those flags
+    assert got == dump.packets(tmp_path)
+    assert got[0][0][:4] == b"\0\0\x01\x23"  # the network's order, by the link type's page
+    assert run("capinfos", "-E", tmp_path / "o.pcapng").split()[-1] == "SocketCAN"
+
+
+def test_can_kinds_that_drivers_do_not_mark(net, cap, typed, tmp_path):
+    """tcpdump.org/linktypes/LINKTYPE_CAN_SOCKETCAN.html: FD and XL have their bit, classic none."""
+    dev = typed(280)
+    c = cap("-w", tmp_path / "o.pcapng", f"netns:{net.b}/typed0")
+    dev.give(0x0c, struct.pack("=IBBBB8s", 1, 8, 0xff, 0, 0, b"classic"))
+    dev.give(0x0d, struct.pack("=IBBBB64s", 2, 64, 1, 0, 0, b"fd"))
+    dev.give(0x0e, struct.pack("=IBBHI", 3, 0, 0, 20, 0) + b"x" * 20)
+    c.until(3)
+    c.stop()
+    assert [f[:6].hex() for f, _ in read(tmp_path / "o.pcapng")] == [
+        "000000010800", "000000024005", "000000038000"]
+
+
+def test_can_filter_as_on_the_file(net, cap, typed, tmp_path):
+    dev = typed(280)
+    c = cap("-f", "link[3] == 0x23", "-w", tmp_path / "o.pcapng", f"netns:{net.b}/typed0")
+    for protocol, frame in CAN:
+        dev.give(protocol, frame)
+    c.until(1)
+    i = c.stop()["ifaces"][0]
+    assert (i["seen"], i["given"], i["filtered"]) == (4, 1, 3)
+    assert read(tmp_path / "o.pcapng")[0][0][:4] == b"\0\0\x01\x23"
+
+
+def test_ppp_is_cooked(net, cap, typed, tmp_path):
+    """PPP's driver shows no link header: the protocol is the kernel's word, as tcpdump has it."""
+    dev = typed(512)  # ARPHRD_PPP
+    dump = Dump(net, net.b, "typed0")
+    c = cap("-w", tmp_path / "o.pcapng", f"netns:{net.b}/typed0")
+    dev.give(0x0800, raw(IP(src="10.1.1.1", dst="10.1.1.2") / UDP(sport=1, dport=2) / Raw(b"ppp")))
+    dev.give(0x86dd, raw(IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=1, dport=2)))
+    dev.give(0x0009, b"\xc0\x21\x01\x01\x00\x04")  # ETH_P_PPP_MP's number, LCP
+    dev.give(0x0800, raw(IP(src="10.1.1.1", dst="10.1.1.2") / UDP(sport=1, dport=2) / Raw(MARK)))
+    c.until(4)
+    c.stop()
+    got, ref = read(tmp_path / "o.pcapng"), dump.packets(tmp_path)
+    # LINKTYPE_LINUX_SLL2 begins with the protocol, LINKTYPE_LINUX_SLL ends with it.
+    assert [(f[:2], f[20:]) for f, _ in got] == [(f[14:16], f[16:]) for f, _ in ref]
+    assert {f[8:10] for f, _ in got} == {b"\x02\x00"}  # ARPHRD_PPP
+    assert run("tshark", "-r", tmp_path / "o.pcapng", "-Y", "udp", "-T", "fields", "-e",
+               "udp.dstport").split() == ["2"] * 3
+
+
 def test_tun_is_raw_ip(net, cap, tmp_path):
     run("ip", "-n", net.b, "tuntap", "add", "mode", "tun", "tun0")
     run("ip", "-n", net.b, "link", "set", "tun0", "up")
     run("ip", "-n", net.b, "addr", "add", "10.77.0.1/24", "dev", "tun0")
     with Inside(net.b):
-        import fcntl
-        import struct
         tun = os.open("/dev/net/tun", os.O_RDWR)
         fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH", b"tun0", 0x1001))  # IFF_TUN, no header
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
