@@ -225,7 +225,9 @@ void capture_print_ledger(const struct run_live_stats *s)
 	add_ledger(&b, &s->total);
 	if (s->flows)
 		buf_addf(&b, "; %" PRIu64 " flows", s->flows);
-	add_part(&b, s->evicted, "of them ended early for want of room");
+	add_part(&b, s->evicted,
+		 "of them ended early for want of room (--max-flows, --max-memory)");
+	add_part(&b, s->unfollowed, "times no memory for a flow's losses or names (--max-memory)");
 	add_part(&b, s->softnet, "packets lost by this host's CPUs before any capture");
 	buf_addch(&b, '\n');
 	for (i = 0; s->n_ifaces > 1 && i < s->n_ifaces; i++) {

@@ -134,6 +134,7 @@ struct capture {
 	struct priv_files *files;
 	struct sink *sink;
 	struct store *store;
+	struct own_watch *watch; /* who reads what we write; NULL: nobody could */
 	struct run_live *live;
 	struct capture_show show;
 	struct an_print_conf print;
@@ -249,7 +250,7 @@ static int open_output(struct capture *c, const char *path, struct err *err)
 	folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
 	if (!folder)
 		return err_set(err, -ENOMEM, "out of memory");
-	r = priv_dir_grant(c->priv, folder, &dir, err);
+	r = priv_dir_grant(c->priv, folder, false, &dir, err);
 	if (r == 0)
 		r = priv_create(c->priv, dir, slash ? slash + 1 : path,
 				O_WRONLY | O_CREAT | O_TRUNC, FILE_MODE, &fd, err);
@@ -262,6 +263,7 @@ static int open_sink(struct capture *c, struct err *err)
 		.format = (enum sink_format)c->opts->file_type,
 		.snaplen = (uint32_t)c->opts->snaplen,
 		.app = "trawl " TRAWL_VERSION,
+		.live = true,
 	};
 	char text[CLOCK_TEXT], comment[CLOCK_TEXT + 32];
 	struct clock_state clock;
@@ -298,7 +300,7 @@ static int open_store(struct capture *c, struct err *err)
 
 	r = raw_limit(c->opts, &conf.raw_limit, err);
 	if (r == 0)
-		r = priv_dir_grant(c->priv, c->opts->dir, &dir, err);
+		r = priv_dir_grant(c->priv, c->opts->dir, true, &dir, err);
 	if (r == 0 && priv_files_new(&c->files, c->priv, dir) < 0)
 		r = err_set(err, -ENOMEM, "out of memory");
 	if (r < 0)
@@ -324,6 +326,20 @@ static void say_start(const struct capture *c)
 	if (c->opts->write || c->opts->dir)
 		buf_addf(&b, ", to %s", c->opts->write ? c->opts->write : c->opts->dir);
 	cli_say(c->cli, "capturing on %s; Ctrl-C ends it", buf_str(&b));
+}
+
+/* What would be captured because it is captured. */
+static int find_own(struct capture *c, struct own *ret, struct err *err)
+{
+	bool writes = !c->opts->dir && (!c->opts->write || strcmp(c->opts->write, "-") == 0);
+	int r = 0;
+
+	own_find_ssh(ret);
+	own_add_socket(ret, STDOUT_FILENO);
+	if (writes)
+		r = own_watch_new(&c->watch, c->priv, STDOUT_FILENO, err);
+	own_watch_look(c->watch, ret);
+	return r;
 }
 
 static int open_live(struct capture *c, struct err *err)
@@ -366,8 +382,10 @@ static int open_live(struct capture *c, struct err *err)
 		conf.lines_end = write_lines;
 		conf.line_arg = c;
 	}
-	own_add_ssh(&conf.own, getenv("SSH_CONNECTION"));
-	own_add_socket(&conf.own, STDOUT_FILENO);
+	r = find_own(c, &conf.own, err);
+	if (r < 0)
+		return r;
+	conf.own_watch = c->watch;
 	c->print = (struct an_print_conf){.utc = o->utc, .ifaces = true};
 	return run_live_new(&c->live, c->priv, &conf, err);
 }
@@ -404,8 +422,11 @@ static int open_all(struct capture *c, const struct opt_list *operands, struct e
 	if (r == 0)
 		r = open_live(c, err);
 	/* Interfaces that join later may need more of the opener; namespaces never do. */
-	if (r == 0 && !names_netns(c->opts))
-		r = priv_forgo(c->priv, PRIV_NETNS, err);
+	if (r == 0)
+		r = priv_forgo(c->priv,
+			       PRIV_MARK | (names_netns(c->opts) ? 0 : PRIV_NETNS) |
+				       (c->watch ? 0 : PRIV_READERS),
+			       err);
 	/* From here no privilege: what follows looks into packets. */
 	if (r == 0)
 		r = priv_drop(c->priv, PRIV_PROFILE_CAPTURE, err);
@@ -415,6 +436,7 @@ static int open_all(struct capture *c, const struct opt_list *operands, struct e
 static void close_all(struct capture *c)
 {
 	run_live_free(c->live);
+	own_watch_free(c->watch);
 	sink_free(c->sink);
 	store_close(c->store);
 	priv_files_free(c->files);
@@ -428,7 +450,8 @@ static int report(struct capture *c, int status)
 {
 	const struct run_live_stats *s = run_live_stats(c->live);
 	const struct run_live_iface *t = &s->total;
-	uint64_t lost = t->dropped_ring + t->dropped_disk + t->dropped_limit;
+	bool lost = t->dropped_ring || t->dropped_disk || t->dropped_limit || s->evicted ||
+		    s->unfollowed;
 
 	cli_clear(c->cli);
 	if (!c->cli->quiet || lost)

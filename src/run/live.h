@@ -19,6 +19,7 @@
 #include "flow/flow.h"
 #include "net/dec.h"
 #include "run/own.h"
+#include "run/own_watch.h"
 
 struct priv;
 struct run_live;
@@ -56,6 +57,7 @@ struct run_live_stats {
 	const struct run_live_iface *ifaces;
 	size_t n_ifaces;
 	uint64_t flows, flows_live, evicted;
+	uint64_t unfollowed;      /* times that loss, name or the like of a flow found no room */
 	uint64_t softnet;         /* dropped by CPUs before any interface's hook, whole host */
 	int64_t start, now;       /* ns since the epoch */
 	struct clock_state clock; /* as last looked at, at most a second ago */
@@ -76,6 +78,7 @@ struct run_live_conf {
 	uint64_t max_packets; /* kept; 0: no limit */
 	int64_t duration;     /* ns; 0: no limit */
 	struct own own;
+	struct own_watch *own_watch; /* more of them come; borrowed, NULL: none do */
 
 	/* Where packets go; at most one of them, NULL or "": not there. */
 	struct sink *sink; /* borrowed; finished by the caller */

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "run/live_impl.h"
+#include "sink/sink.h"
 #include "store/store.h"
 
 static int grow(void *array, size_t each, size_t from, size_t to)
@@ -34,18 +35,21 @@ int live_count_grow(struct live_worker *w)
 	return 0;
 }
 
-/* What became of the packets that passed: the store knows of its own. */
+/* What became of the packets that passed: store and sink know of their own. */
 static void show_kept(const struct live_worker *w, size_t i, struct run_live_iface *to)
 {
 	const struct live_count *c = &w->count[i];
 	struct store_counts s = {0};
+	struct sink_counts k = {0};
 
 	if (w->stream)
 		s = store_counts(w->stream, w->to[i]);
-	to->kept = c->kept + s.kept;
-	to->kept_bytes = c->kept_bytes + s.kept_bytes;
+	if (w->r->conf.sink)
+		k = sink_counts(w->r->conf.sink, w->to[i]);
+	to->kept = c->kept + s.kept + k.kept;
+	to->kept_bytes = c->kept_bytes + s.kept_bytes + k.kept_bytes;
 	to->flow_only = s.raw_limited;
-	to->dropped_disk = c->dropped_disk + s.dropped_disk;
+	to->dropped_disk = c->dropped_disk + s.dropped_disk + k.lost;
 	to->dropped_limit = s.dropped_limit;
 }
 
@@ -98,6 +102,7 @@ void live_count_show(struct live_worker *w)
 	w->flows = t.flows;
 	w->flows_live = t.live;
 	w->evicted = t.evicted;
+	w->unfollowed = t.unfollowed;
 	pthread_mutex_unlock(&w->r->lock);
 	live_gaps_note(w, live_now());
 }
@@ -147,7 +152,7 @@ void live_count_sum(struct run_live *r)
 	    grow(&r->ifaces, sizeof(*r->ifaces), s->n_ifaces, r->workers[0].n_shown) == 0)
 		s->n_ifaces = r->workers[0].n_shown;
 	s->ifaces = r->ifaces;
-	s->flows = s->flows_live = s->evicted = 0;
+	s->flows = s->flows_live = s->evicted = s->unfollowed = 0;
 	for (k = 0; k < r->n_workers; k++) {
 		const struct live_worker *w = &r->workers[k];
 
@@ -160,6 +165,7 @@ void live_count_sum(struct run_live *r)
 		s->flows += w->flows;
 		s->flows_live += w->flows_live;
 		s->evicted += w->evicted;
+		s->unfollowed += w->unfollowed;
 	}
 	s->total = (struct run_live_iface){.seen_known = true};
 	for (i = 0; i < s->n_ifaces; i++)

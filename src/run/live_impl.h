@@ -20,7 +20,7 @@ struct store_stream;
 /* What a thread has done with the packets of one interface. */
 struct live_count {
 	uint64_t own;              /* by its connection */
-	uint64_t kept, kept_bytes; /* as struct run_live_iface, without what a store counts */
+	uint64_t kept, kept_bytes; /* as struct run_live_iface, without what store and sink count */
 	uint64_t dropped_disk;
 	uint64_t left; /* given by the source after the capture, or its reader, had enough */
 };
@@ -49,6 +49,12 @@ struct live_clock {
 	int64_t worst; /* largest error since then */
 };
 
+/* When to look for own connections again; the first worker's. */
+struct live_own {
+	uint64_t kept;       /* packets, when it was last looked */
+	unsigned wait, left; /* ticks between two looks, and until the next */
+};
+
 struct live_worker {
 	struct run_live *r;
 	unsigned number;
@@ -66,8 +72,10 @@ struct live_worker {
 	uint64_t softnet;       /* when last looked */
 	int64_t looked;         /* when, ns */
 	struct live_chunk chunk;
+	struct own own;   /* as last taken from the capture */
+	unsigned own_age; /* of it */
 	uint64_t notes;   /* of the source that were said */
-	int store_failed; /* what the store last said */
+	int store_failed; /* what the store or sink last said */
 	struct live_clock clock;
 	int gap_status; /* of telling it what the rings lost */
 	int64_t ticked; /* ns */
@@ -80,7 +88,7 @@ struct live_worker {
 	/* For the thread that shows them; under the capture's lock. */
 	struct run_live_iface *shown; /* owned */
 	size_t n_shown;
-	uint64_t flows, flows_live, evicted;
+	uint64_t flows, flows_live, evicted, unfollowed;
 };
 
 struct run_live {
@@ -95,6 +103,9 @@ struct run_live {
 	struct quota quota;             /* of packets: max_packets */
 	_Atomic unsigned stores_failed; /* workers whose store does not keep packets now */
 	atomic_bool over;
+	struct own own;           /* under 'lock' */
+	_Atomic unsigned own_age; /* goes up with each change of it */
+	struct live_own look;
 	char clock_source[32];
 	int64_t start, began; /* ns since the epoch; since the system's start */
 	struct run_live_stats stats;
@@ -111,6 +122,10 @@ void live_count_sum(struct run_live *r);
  * '_end' what is known only now. */
 void live_gaps_note(struct live_worker *w, int64_t now);
 void live_gaps_end(struct live_worker *w, int64_t now);
+
+/* live_own.c: the program's own connections. */
+void live_own_take(struct live_worker *w); /* what the capture knows now */
+void live_own_look(struct run_live *r);    /* once a second, first worker */
 
 /* live_clock.c: looks at it; tells the stream where something is new, or 'record'.  0 or
  * -errno with 'err' set. */

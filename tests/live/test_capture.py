@@ -347,6 +347,14 @@ def test_account_of_two_interfaces(net, tmp_path):
     assert int(m[1]) == 4000 + int(m[2] or 0)
 
 
+def test_too_many_flows_are_said(net, tmp_path):
+    """128 have room; each of the other 72 makes one end early, whose packets go on elsewhere."""
+    t = Trawl(net, TRAWL, "-i", "va", "--dir", tmp_path / "d", "--max-flows", 128, "udp port 2000")
+    frames(*[eth(0x800, udp(b"x", 3000 + i)) for i in range(200)])(net)
+    assert t.stop() == 3
+    assert "200 flows, 72 of them ended early for want of room" in t.said
+
+
 def test_process_has_no_privilege(net, tmp_path):
     t = Trawl(net, TRAWL, "-i", "va", "--dir", tmp_path / "d")
     status = pathlib.Path(f"/proc/{child_of(t)}/status").read_text()
