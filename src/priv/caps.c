@@ -30,6 +30,8 @@ static const struct need {
 	/* Folders under a parent that only root may enter. */
 	{PRIV_GRANT, .help = CAPS_BIT(CAP_DAC_OVERRIDE)},
 	{PRIV_FILES, .help = CAPS_BIT(CAP_DAC_OVERRIDE)},
+	/* proc(5): the folder /proc/PID/fd of other users, and its links. */
+	{PRIV_READERS, .help = CAPS_BIT(CAP_SYS_PTRACE) | CAPS_BIT(CAP_DAC_READ_SEARCH)},
 };
 
 #define N_NEEDS (sizeof(needs) / sizeof(needs[0]))
@@ -106,6 +108,10 @@ static const char *caps_name(unsigned cap)
 	switch (cap) {
 	case CAP_DAC_OVERRIDE:
 		return "CAP_DAC_OVERRIDE";
+	case CAP_DAC_READ_SEARCH:
+		return "CAP_DAC_READ_SEARCH";
+	case CAP_SYS_PTRACE:
+		return "CAP_SYS_PTRACE";
 	case CAP_NET_ADMIN:
 		return "CAP_NET_ADMIN";
 	case CAP_NET_RAW:

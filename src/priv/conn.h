@@ -22,6 +22,7 @@ struct priv {
 /* What came back. */
 struct priv_got {
 	uint32_t value[2];
+	char text[ORDER_TEXT_SIZE];
 	int fds[ORDER_FDS_MAX]; /* the caller's */
 };
 

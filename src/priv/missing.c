@@ -26,6 +26,8 @@ static const char *what(unsigned features)
 		return "counting filters in the kernel";
 	if (features & PRIV_MARK)
 		return "marking own connections";
+	if (features & PRIV_READERS)
+		return "finding the readers of a pipe";
 	return "creating files";
 }
 

@@ -17,14 +17,15 @@
 #include "priv/sandbox.h"
 
 static opener_do *const acts[ORDER_KINDS] = {
-	[ORDER_HELLO] = opener_hello,   [ORDER_FORGO] = opener_forgo,
-	[ORDER_SEAL] = opener_seal,     [ORDER_PACKET] = opener_packet,
-	[ORDER_ROUTE] = opener_route,   [ORDER_NETNS] = opener_netns,
-	[ORDER_BPF] = opener_bpf,       [ORDER_MARK] = opener_mark,
-	[ORDER_GRANT] = opener_grant,   [ORDER_MKDIR] = opener_mkdir,
-	[ORDER_DIR_FD] = opener_dir_fd, [ORDER_DIR_CLOSE] = opener_dir_close,
-	[ORDER_CREATE] = opener_create, [ORDER_RENAME] = opener_rename,
-	[ORDER_UNLINK] = opener_unlink, [ORDER_RMDIR] = opener_rmdir,
+	[ORDER_HELLO] = opener_hello,     [ORDER_FORGO] = opener_forgo,
+	[ORDER_SEAL] = opener_seal,       [ORDER_PACKET] = opener_packet,
+	[ORDER_ROUTE] = opener_route,     [ORDER_NETNS] = opener_netns,
+	[ORDER_BPF] = opener_bpf,         [ORDER_MARK] = opener_mark,
+	[ORDER_GRANT] = opener_grant,     [ORDER_MKDIR] = opener_mkdir,
+	[ORDER_DIR_FD] = opener_dir_fd,   [ORDER_DIR_CLOSE] = opener_dir_close,
+	[ORDER_CREATE] = opener_create,   [ORDER_RENAME] = opener_rename,
+	[ORDER_UNLINK] = opener_unlink,   [ORDER_RMDIR] = opener_rmdir,
+	[ORDER_READERS] = opener_readers,
 };
 
 struct opener *opener_raise(struct opener *o, unsigned features)
@@ -229,10 +230,12 @@ static int serve_one(struct opener *o)
 	close_all(fds, n_fds);
 
 	a.code = r;
-	if (r < 0)
+	if (r < 0) {
 		snprintf(a.text, sizeof(a.text), "%s", err.text);
-	else
+	} else {
 		memcpy(a.value, out.value, sizeof(a.value));
+		memcpy(a.text, out.text, sizeof(a.text));
+	}
 	r = send_answer(o->sock, &a, &out);
 	close_all(out.fds, out.n_fds);
 	return r < 0 ? r : 1;
@@ -246,6 +249,7 @@ int opener_serve(int sock)
 	if (!o)
 		return -ENOMEM;
 	o->sock = sock;
+	o->client = getppid();
 	o->own_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	o->gate.features = PRIV_ALL;
 	for (size_t i = 0; i < PRIV_DIRS_MAX; i++)

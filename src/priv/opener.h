@@ -18,6 +18,7 @@ struct opener_dir {
 
 struct opener {
 	int sock;      /* the peer */
+	pid_t client;  /* its process */
 	int own_netns; /* to return to; -1: unknown, so none is entered */
 	struct gate gate;
 	uint64_t caps; /* permitted; none is effective outside of the call that needs it */
@@ -28,6 +29,7 @@ struct opener {
 /* What goes back; descriptors are closed once sent. */
 struct outcome {
 	uint32_t value[2];
+	char text[ORDER_TEXT_SIZE]; /* "" or what the answer has as text */
 	int fds[ORDER_FDS_MAX];
 	size_t n_fds;
 };
@@ -39,7 +41,7 @@ typedef int opener_do(struct opener *o, const struct order_wire *w, const int *f
 
 opener_do opener_hello, opener_forgo, opener_seal;
 opener_do opener_packet, opener_route, opener_netns, opener_mark;
-opener_do opener_bpf;
+opener_do opener_bpf, opener_readers;
 opener_do opener_grant, opener_mkdir, opener_dir_fd, opener_dir_close;
 opener_do opener_create, opener_rename, opener_unlink, opener_rmdir;
 

@@ -77,12 +77,12 @@ static int may_write(struct opener *o, int fd, unsigned feature, bool may_overri
 }
 
 /* The folder at a path that the user gave: links in it are his. */
-static int path_open(const char *path)
+static int path_open(const char *path, bool make)
 {
 	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC};
 	int fd = open_how(AT_FDCWD, path, how);
 
-	if (fd != -ENOENT)
+	if (fd != -ENOENT || !make)
 		return fd;
 	if (mkdirat(AT_FDCWD, path, GRANT_MODE) < 0)
 		return -errno;
@@ -99,13 +99,17 @@ int opener_grant(struct opener *o, const struct order_wire *w, const int *fds, s
 
 	(void)fds;
 	/* First as the user: on some network file systems root is nobody. */
-	fd = path_open(w->text);
+	if (w->arg[0] > 1)
+		return err_set(err, -EINVAL, "a grant with flag %u", w->arg[0]);
+	fd = path_open(w->text, w->arg[0]);
 	if (fd == -EACCES && rooted) {
 		CLEANUP(opener_lower) struct opener *raised = opener_raise(o, PRIV_GRANT);
 
 		(void)raised;
-		fd = path_open(w->text);
+		fd = path_open(w->text, w->arg[0]);
 	}
+	if (fd == -ENOENT && !w->arg[0])
+		return err_set(err, fd, "there is no folder '%.255s'", w->text);
 	if (fd == -ENOENT)
 		return err_set(err, fd,
 			       "cannot create folder '%.255s': what it would be in does "

@@ -16,7 +16,7 @@ static const struct order_rule rules[ORDER_KINDS] = {
 	[ORDER_NETNS]     = {"netns",      PRIV_NETNS,           0,   0,  1,  TEXT_NONE,     TEXT_NONE, false},
 	[ORDER_BPF]       = {"bpf",        PRIV_BPF,             1,   1,  2,  TEXT_NONE,     TEXT_NONE, false},
 	[ORDER_MARK]      = {"mark",       PRIV_MARK,            1,   1,  0,  TEXT_NONE,     TEXT_NONE, false},
-	[ORDER_GRANT]     = {"grant",      PRIV_GRANT,           0,   0,  0,  TEXT_PATH,     TEXT_NONE, true},
+	[ORDER_GRANT]     = {"grant",      PRIV_GRANT,           1,   0,  0,  TEXT_PATH,     TEXT_NONE, true},
 	[ORDER_MKDIR]     = {"mkdir",      PRIV_FILES,           2,   0,  0,  TEXT_NAME,     TEXT_NONE, false},
 	[ORDER_DIR_FD]    = {"dir-fd",     PRIV_FILES,           1,   0,  1,  TEXT_NONE,     TEXT_NONE, false},
 	[ORDER_DIR_CLOSE] = {"dir-close",  PRIV_FILES,           1,   0,  0,  TEXT_NONE,     TEXT_NONE, false},
@@ -24,6 +24,7 @@ static const struct order_rule rules[ORDER_KINDS] = {
 	[ORDER_RENAME]    = {"rename",     PRIV_FILES,           1,   0,  0,  TEXT_NAME,     TEXT_NAME, false},
 	[ORDER_UNLINK]    = {"unlink",     PRIV_FILES,           1,   0,  0,  TEXT_NAME,     TEXT_NONE, false},
 	[ORDER_RMDIR]     = {"rmdir",      PRIV_FILES,           1,   0,  0,  TEXT_NAME,     TEXT_NONE, false},
+	[ORDER_READERS]   = {"readers",    PRIV_READERS,         1,   1,  0,  TEXT_NONE,     TEXT_NONE, false},
 };
 /* clang-format on */
 

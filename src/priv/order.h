@@ -20,6 +20,7 @@
 #define ORDER_PATH_SIZE 4096 /* with NUL, as PATH_MAX */
 #define ORDER_NAME_SIZE 256  /* with NUL, as NAME_MAX + 1 */
 #define ORDER_FDS_MAX   2    /* with a message, either way */
+#define ORDER_TEXT_SIZE 512  /* of an answer, with NUL */
 
 /* Numbers never change and are never used again. */
 enum order_kind {
@@ -31,7 +32,7 @@ enum order_kind {
 	ORDER_NETNS = 6,      /* the folder of the names */
 	ORDER_BPF = 7,        /* arg: instructions; fd: a file that holds them */
 	ORDER_MARK = 8,       /* arg: mark; fd: the socket */
-	ORDER_GRANT = 9,      /* text: path */
+	ORDER_GRANT = 9,      /* arg: make it; text: path */
 	ORDER_MKDIR = 10,     /* arg: folder, mode; text: name */
 	ORDER_DIR_FD = 11,    /* arg: folder */
 	ORDER_DIR_CLOSE = 12, /* arg: folder */
@@ -39,7 +40,8 @@ enum order_kind {
 	ORDER_RENAME = 14,    /* arg: folder; text: from; name: to */
 	ORDER_UNLINK = 15,    /* arg: folder; text: name */
 	ORDER_RMDIR = 16,     /* arg: folder; text: name */
-	ORDER_KINDS = 17,
+	ORDER_READERS = 17,   /* arg: inode of a socket, or 0; fd: a pipe or socket */
+	ORDER_KINDS = 18,
 };
 
 struct order_wire {
@@ -52,10 +54,10 @@ struct order_wire {
 
 struct answer_wire {
 	uint32_t magic;
-	uint32_t kind;     /* that of the request; 0 where it could not be read */
-	int32_t code;      /* 0 or negative errno */
-	uint32_t value[2]; /* HELLO: capabilities, low and high; GRANT, MKDIR: folder */
-	char text[512];    /* why 'code' is not 0 */
+	uint32_t kind;              /* that of the request; 0 where it could not be read */
+	int32_t code;               /* 0 or negative errno */
+	uint32_t value[2];          /* HELLO: capabilities, low and high; GRANT, MKDIR: folder */
+	char text[ORDER_TEXT_SIZE]; /* why 'code' is not 0; READERS: inodes, spaces between */
 };
 
 /* What may stand in a text. */

@@ -101,6 +101,7 @@ static int call_locked(struct priv *p, const struct order_wire *w, const int *fd
 		return r;
 	}
 	memcpy(ret->value, a.value, sizeof(ret->value));
+	memcpy(ret->text, a.text, sizeof(ret->text));
 	memcpy(ret->fds, got, n_got * sizeof(int));
 	return 0;
 }

@@ -42,14 +42,15 @@ struct priv;
 
 /* What can be asked for; each needs capabilities of its own, see docs/privileges.md. */
 enum priv_feature {
-	PRIV_PACKET = 1 << 0, /* packet sockets */
-	PRIV_ROUTE = 1 << 1,  /* route sockets */
-	PRIV_NETNS = 1 << 2,  /* both of them in named network namespaces */
-	PRIV_BPF = 1 << 3,    /* socket filters in eBPF */
-	PRIV_MARK = 1 << 4,   /* marks on sockets */
-	PRIV_GRANT = 1 << 5,  /* output folders, until priv_drop() */
-	PRIV_FILES = 1 << 6,  /* files in them */
-	PRIV_ALL = (1 << 7) - 1,
+	PRIV_PACKET = 1 << 0,  /* packet sockets */
+	PRIV_ROUTE = 1 << 1,   /* route sockets */
+	PRIV_NETNS = 1 << 2,   /* both of them in named network namespaces */
+	PRIV_BPF = 1 << 3,     /* socket filters in eBPF */
+	PRIV_MARK = 1 << 4,    /* marks on sockets */
+	PRIV_GRANT = 1 << 5,   /* output folders, until priv_drop() */
+	PRIV_FILES = 1 << 6,   /* files in them */
+	PRIV_READERS = 1 << 7, /* who reads a pipe */
+	PRIV_ALL = (1 << 8) - 1,
 };
 
 /* What the process may still do after priv_drop(); see docs/privileges.md. */
@@ -117,13 +118,23 @@ int priv_bpf_filter(struct priv *p, const struct bpf_insn *insns, size_t n, int 
 /* SO_MARK of a socket of ours. */
 int priv_mark(struct priv *p, int fd, uint32_t mark, struct err *err);
 
+/* Finds the sockets of the processes that read what is written to 'fd', and writes at
+ * most 'max' of their inode numbers to 'ret'.  'fd' is a pipe, or a local socket whose
+ * other end has the inode 'peer' (else 0).  Where such a process writes to a pipe itself
+ * (descriptor 1: "... | gzip | ssh host cat"), those who read that are meant as well.
+ * Processes of other users are seen under root and sudo only.  Returns the number found:
+ * 0 where there is none, or none that may be seen. */
+#define PRIV_SOCKETS_MAX 40
+int priv_readers(struct priv *p, int fd, uint32_t peer, uint32_t *ret, size_t max, struct err *err);
+
 /* Makes 'path' a folder in which files can be made, and returns its number (>= 0)
- * by 'ret_dir'.  It is created with mode 0700 if only its last part is missing.
+ * by 'ret_dir'.  With 'make' it is created, with mode 0700, if only its last part is
+ * missing; without, it must be there (-ENOENT).
  * Under root and sudo it may be where only root may go; where the user may not
  * write, only files that belong to him, or are new, are touched.  Not after
  * priv_drop().  At most PRIV_DIRS_MAX folders at a time. */
 #define PRIV_DIRS_MAX 2048
-int priv_dir_grant(struct priv *p, const char *path, int *ret_dir, struct err *err);
+int priv_dir_grant(struct priv *p, const char *path, bool make, int *ret_dir, struct err *err);
 
 /* A folder inside: created if it is missing ('mode' says how), and granted. */
 int priv_mkdir(struct priv *p, int dir, const char *name, mode_t mode, int *ret_dir,

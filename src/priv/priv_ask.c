@@ -209,6 +209,30 @@ int priv_mark(struct priv *p, int fd, uint32_t mark, struct err *err)
 	return priv_call(p, &w, &fd, 1, &got, err);
 }
 
+int priv_readers(struct priv *p, int fd, uint32_t peer, uint32_t *ret, size_t max, struct err *err)
+{
+	const uint32_t arg[3] = {peer};
+	struct priv_got got;
+	struct order_wire w;
+	char *at = got.text, *end;
+	size_t n = 0;
+	int r;
+
+	r = order_encode(&w, ORDER_READERS, arg, NULL, NULL, err);
+	if (r == 0)
+		r = priv_missing(p, PRIV_READERS, err);
+	if (r == 0)
+		r = priv_call(p, &w, &fd, 1, &got, err);
+	if (r < 0)
+		return r;
+	for (; n < max; n++, at = end) {
+		ret[n] = (uint32_t)strtoul(at, &end, 10);
+		if (end == at)
+			break;
+	}
+	return (int)n;
+}
+
 /* Requests that give a folder's number. */
 static int ask_dir(struct priv *p, unsigned feature, uint32_t kind, const uint32_t arg[3],
 		   const char *text, int *ret_dir, struct err *err)
@@ -221,9 +245,11 @@ static int ask_dir(struct priv *p, unsigned feature, uint32_t kind, const uint32
 	return r;
 }
 
-int priv_dir_grant(struct priv *p, const char *path, int *ret_dir, struct err *err)
+int priv_dir_grant(struct priv *p, const char *path, bool make, int *ret_dir, struct err *err)
 {
-	return ask_dir(p, PRIV_GRANT, ORDER_GRANT, no_arg, path, ret_dir, err);
+	const uint32_t arg[3] = {make};
+
+	return ask_dir(p, PRIV_GRANT, ORDER_GRANT, arg, path, ret_dir, err);
 }
 
 int priv_mkdir(struct priv *p, int dir, const char *name, mode_t mode, int *ret_dir,

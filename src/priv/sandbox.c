@@ -243,7 +243,7 @@ static const int opens[] = {
 	CALL(madvise),        CALL(brk),          CALL(futex),           CALL(futex_time64),
 	CALL(exit),           CALL(exit_group),   CALL(rt_sigreturn),    CALL(sigreturn),
 	CALL(rt_sigprocmask), CALL(rt_sigaction), CALL(restart_syscall), CALL(getpid),
-	CALL(gettid),         CALL(write),
+	CALL(gettid),         CALL(write),        CALL(getdents64),      CALL(readlinkat),
 };
 
 /* What ioctl() may ask of descriptors: it sets nothing. */

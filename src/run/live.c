@@ -1,6 +1,7 @@
 #include "run/live.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@
 
 #define TICK_NS INT64_C(250000000) /* expiry, writing */
 #define SHOW_NS INT64_C(1000000000)
+
+#define RUN_LIVE_TEXT 512 /* of why packets are not kept */
 
 static bool has_enough(const struct run_live *r)
 {
@@ -142,6 +145,7 @@ static int flush(struct live_worker *w, struct err *err)
 	const struct run_live_conf *conf = &w->r->conf;
 	struct live_chunk *c = &w->chunk;
 	uint32_t iface[FLOW_BATCH] = {0};
+	bool counted = false; /* by the sink, whatever became of them */
 	size_t i;
 	int r = 0;
 
@@ -157,11 +161,13 @@ static int flush(struct live_worker *w, struct err *err)
 			c->pkts[i].caplen = headers_of(c, i);
 		c->pkts[i].iface = w->to[iface[i]];
 	}
-	if (r == 0 && conf->sink)
+	if (r == 0 && conf->sink) {
 		r = sink_send(conf->sink, c->pkts, c->n, err);
-	else if (r == 0 && w->stream)
+		counted = true;
+	} else if (r == 0 && w->stream) {
 		r = to_store(w, c, err);
-	for (i = 0; i < c->n; i++) {
+	}
+	for (i = 0; i < c->n && !counted; i++) {
 		struct live_count *n = &w->count[iface[i]];
 
 		if (r == -EPIPE) {
@@ -180,16 +186,15 @@ static int flush(struct live_worker *w, struct err *err)
 /* Takes a packet into the chunk.  False: it is not to be kept. */
 static bool take(struct live_worker *w, const struct pkt *p)
 {
-	const struct run_live_conf *conf = &w->r->conf;
 	struct live_chunk *c = &w->chunk;
 	struct pkt *to = &c->pkts[c->n];
 	size_t n = 0, i;
 
 	*to = *p;
 	c->first[c->n] = c->n_dec;
-	if (w->r->decode) {
+	if (w->r->decode || w->own.n) {
 		n = dec_frame(to->linktype, to->data, to->caplen, to->len, c->dec + c->n_dec);
-		if (own_match(&conf->own, &c->dec[c->n_dec])) {
+		if (own_match(&w->own, &c->dec[c->n_dec], n)) {
 			w->count[p->iface].own++;
 			return false;
 		}
@@ -213,6 +218,7 @@ static int add_packets(struct live_worker *w, const struct pkt *pkts, size_t n, 
 	size_t i;
 	int status = 0;
 
+	live_own_take(w);
 	for (i = 0; i < n && status == 0 && !has_enough(r); i++) {
 		if (!take(w, &pkts[i]))
 			continue;
@@ -238,23 +244,35 @@ static void say_notes(struct live_worker *w)
 			w->r->conf.say(w->r->conf.say_arg, v[w->notes].text);
 }
 
+/* Why packets are not kept now, and in words; 0: they are. */
+static int trouble(const struct live_worker *w, char ret[RUN_LIVE_TEXT])
+{
+	struct store_stream_stats s = {0};
+	const char *text = s.text;
+
+	if (w->r->conf.sink)
+		s.failed = sink_trouble(w->r->conf.sink, &text);
+	else if (w->stream)
+		store_stream_stats(w->stream, &s);
+	snprintf(ret, RUN_LIVE_TEXT, "%s", text);
+	return s.failed;
+}
+
 /* That the disk is full, or is not any more: once for all workers. */
 static void say_store(struct live_worker *w)
 {
 	struct run_live *r = w->r;
-	struct store_stream_stats s;
+	char text[RUN_LIVE_TEXT];
+	int failed = trouble(w, text);
 	unsigned others;
 
-	if (!w->stream)
+	if (!failed == !w->store_failed)
 		return;
-	store_stream_stats(w->stream, &s);
-	if (!s.failed == !w->store_failed)
-		return;
-	w->store_failed = s.failed;
-	others = s.failed ? atomic_fetch_add(&r->stores_failed, 1)
-			  : atomic_fetch_sub(&r->stores_failed, 1) - 1;
+	w->store_failed = failed;
+	others = failed ? atomic_fetch_add(&r->stores_failed, 1)
+			: atomic_fetch_sub(&r->stores_failed, 1) - 1;
 	if (!others && r->conf.say)
-		r->conf.say(r->conf.say_arg, s.failed ? s.text : "packets are kept again");
+		r->conf.say(r->conf.say_arg, failed ? text : "packets are kept again");
 }
 
 /* What time asks for, not packets. */
@@ -284,6 +302,7 @@ static int tick(struct live_worker *w, struct err *err)
 		live_count_show(w);
 		if (w->number == 0) {
 			live_count_sum(r);
+			live_own_look(r);
 			if (r->conf.tick)
 				r->conf.tick(r->conf.tick_arg, &r->stats);
 		}
@@ -361,6 +380,8 @@ static int finish(struct live_worker *w, struct err *err)
 		if (r->conf.sink)
 			status = sink_stats(r->conf.sink, &all[i], err);
 	}
+	if (status == 0 && r->conf.sink)
+		status = sink_flush(r->conf.sink, err);
 	if (status == 0 && w->gap_status < 0)
 		status = err_set(err, w->gap_status, "cannot write what was lost: %s",
 				 strerror(-w->gap_status));
@@ -519,7 +540,10 @@ int run_live_new(struct run_live **ret, struct priv *priv, const struct run_live
 	r->quota.max = conf->max_packets;
 	r->priv = priv;
 	r->n_workers = conf->threads ? conf->threads : 1;
-	r->decode = conf->store || conf->line || conf->headers_only || conf->own.n;
+	r->decode = conf->store || conf->line || conf->headers_only;
+	r->own = conf->own;
+	r->own_age = 1; /* that of a worker is 0: it takes them at first */
+	r->look.left = 1;
 	r->start = live_now();
 	r->began = live_clock_boot();
 	clock_source(r->clock_source);

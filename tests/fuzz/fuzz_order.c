@@ -81,7 +81,7 @@ static const struct {
 	{6, 0, 0, "", PRIV_NETNS, false},
 	{7, 1, 1, "", PRIV_BPF, false},
 	{8, 1, 1, "", PRIV_MARK, false},
-	{9, 0, 0, "p", PRIV_GRANT, true},
+	{9, 1, 0, "p", PRIV_GRANT, true},
 	{10, 2, 0, "n", PRIV_FILES, false},
 	{11, 1, 0, "", PRIV_FILES, false},
 	{12, 1, 0, "", PRIV_FILES, false},
@@ -89,6 +89,7 @@ static const struct {
 	{14, 1, 0, "nn", PRIV_FILES, false},
 	{15, 1, 0, "n", PRIV_FILES, false},
 	{16, 1, 0, "n", PRIV_FILES, false},
+	{17, 1, 1, "", PRIV_READERS, false},
 };
 
 static bool text_listed(char rule, const char *p)

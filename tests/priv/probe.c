@@ -200,9 +200,23 @@ static int do_mark(struct probe *b, char **w)
 	return r;
 }
 
+/* Of a descriptor that was inherited; 2: standard error, a pipe. */
+static int do_readers(struct probe *b, char **w)
+{
+	uint32_t found[PRIV_SOCKETS_MAX];
+	int n = priv_readers(b->p, w[1] ? number(w[1]) : 2, (uint32_t)number(w[2]), found,
+			     PRIV_SOCKETS_MAX, &b->err);
+	size_t len = 0;
+
+	for (int i = 0; i < n; i++)
+		len += (size_t)snprintf(b->out + len, sizeof(b->out) - len, "%u ", found[i]);
+	return n < 0 ? n : 0;
+}
+
 static int do_grant(struct probe *b, char **w)
 {
-	int dir = -1, r = priv_dir_grant(b->p, w[1], &dir, &b->err);
+	bool make = !w[2] || strcmp(w[2], "there") != 0;
+	int dir = -1, r = priv_dir_grant(b->p, w[1], make, &dir, &b->err);
 
 	snprintf(b->out, sizeof(b->out), "%d", dir);
 	return r;
@@ -462,7 +476,7 @@ static const struct command {
 	{"dirfd", do_dirfd},   {"dirclose", do_dirclose},
 	{"drop", do_drop},     {"drop_threaded", do_drop_threaded},
 	{"try", do_try},       {"close", do_close},
-	{"rounds", do_rounds},
+	{"rounds", do_rounds}, {"readers", do_readers},
 };
 
 static int run_line(struct probe *b, char *line)

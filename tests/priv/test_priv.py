@@ -24,9 +24,10 @@ PROBE = pathlib.Path(os.environ["TRAWL_PROBE"])
 TRAWL = pathlib.Path(os.environ["TRAWL_BIN"])
 SANITIZED = os.environ.get("TRAWL_SANITIZE", "none") != "none"
 
-PACKET, ROUTE, NETNS, BPF, MARK, GRANT, FILES = (1 << i for i in range(7))
+PACKET, ROUTE, NETNS, BPF, MARK, GRANT, FILES, READERS = (1 << i for i in range(8))
 # linux/capability.h
-CAP = {"DAC_OVERRIDE": 1 << 1, "NET_ADMIN": 1 << 12, "NET_RAW": 1 << 13, "SYS_ADMIN": 1 << 21,
+CAP = {"DAC_OVERRIDE": 1 << 1, "DAC_READ_SEARCH": 1 << 2, "SYS_PTRACE": 1 << 19,
+       "NET_ADMIN": 1 << 12, "NET_RAW": 1 << 13, "SYS_ADMIN": 1 << 21,
        "BPF": 1 << 39}
 SOME_UID, SOME_GID = 4711, 4712  # nobody's here
 
@@ -67,13 +68,13 @@ class Refused(Exception):
 
 
 class Probe:
-    def __init__(self, *args, env=None, before=None, exe=PROBE, prefix=(), cwd=None):
+    def __init__(self, *args, env=None, before=None, exe=PROBE, prefix=(), cwd=None, keep=None):
         """args: of probe; without any it finds the opener itself."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith("SUDO_")}
         self.process = subprocess.Popen(
             [*prefix, str(exe), *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, env={**clean, **(env or {})}, preexec_fn=before,
-            cwd=cwd)
+            cwd=cwd, pass_fds=() if keep is None else (keep,))
         try:
             self.answer()
         except BaseException:
@@ -188,9 +189,10 @@ def test_dropped_process_is_not_dumpable():
 
 
 def test_opener_holds_only_its_table():
-    need_cap("NET_RAW", "SYS_ADMIN", "BPF", "DAC_OVERRIDE")
+    names = ("NET_RAW", "SYS_ADMIN", "BPF", "DAC_OVERRIDE", "DAC_READ_SEARCH", "SYS_PTRACE")
+    need_cap(*names)
     user = expected_user()
-    table = CAP["NET_RAW"] | CAP["SYS_ADMIN"] | CAP["BPF"] | CAP["DAC_OVERRIDE"]
+    table = sum(CAP[n] for n in names)
     with Probe(OPENER) as p:
         s = caps_of(p.opener())
         assert int(s["CapPrm"][0], 16) == table
@@ -209,6 +211,10 @@ def test_forgone_features_take_their_capabilities_along():
     held = lambda p: int(caps_of(p.opener())["CapPrm"][0], 16)
     with Probe(OPENER) as p:
         p.do("drop capture")
+        assert held(p) & CAP["SYS_PTRACE"] and held(p) & CAP["DAC_READ_SEARCH"]
+        p.do(f"forgo {READERS}")
+        assert not held(p) & (CAP["SYS_PTRACE"] | CAP["DAC_READ_SEARCH"])
+        refused(p, "readers", errno.EPERM)
         assert held(p) & CAP["SYS_ADMIN"]
         p.do(f"forgo {NETNS}")
         assert not held(p) & CAP["SYS_ADMIN"]
@@ -413,6 +419,8 @@ def test_grants_that_cannot_be(tmp_path, place):
     with Probe(OPENER) as p:
         refused(p, f"grant {tmp_path}/file", errno.ENOTDIR)
         refused(p, f"grant {tmp_path}/a/b", errno.ENOENT)
+        assert "there is no folder" in refused(p, f"grant {tmp_path}/a there", errno.ENOENT)
+        assert not (tmp_path / "a").exists()
         refused(p, "grant /proc/sys", errno.EACCES)
     with Probe(exe=place / "probe", before=as_user(SOME_UID, SOME_GID)) as p:
         refused(p, "grant /etc", errno.EACCES)
@@ -438,6 +446,63 @@ def test_many_folders(tmp_path):
         refused(p, "mkdir 0 more 0700", errno.EMFILE)
         p.do("dirclose 5")
         assert p.do("mkdir 0 more 0700") == "5"
+
+
+# Readers of a pipe
+
+def listening():
+    """A TCP server, and the inode of a socket that is connected to it."""
+    s = socket.create_server(("127.0.0.1", 0))
+    c = socket.create_connection(s.getsockname())
+    return s, c, os.fstat(c.fileno()).st_ino
+
+
+@pytest.mark.parametrize("user", ["root", "caller"])
+@pytest.mark.parametrize("way", ["pipe", "chain", "local"])
+def test_sockets_of_those_who_read(tmp_path, user, way):
+    """Of the process that reads, by its pipe or local socket, or behind one more pipe; a
+    process that merely holds the end to write has nothing to do with it."""
+    if user == "root":
+        need_cap("SYS_PTRACE", "DAC_READ_SEARCH")
+    before = as_user(SOME_UID, SOME_GID) if user == "caller" else None
+    env = {"SUDO_UID": str(SOME_UID), "SUDO_GID": str(SOME_GID)} if user == "caller" else {}
+    server, client, inode = listening()
+    other = socket.create_connection(server.getsockname())
+    if way == "local":
+        ours, theirs = socket.socketpair()
+        ours, theirs = ours.detach(), theirs.detach()
+        peer = os.fstat(theirs).st_ino
+    else:
+        theirs, ours = os.pipe()
+        peer = 0
+    os.set_inheritable(ours, True)
+    cmd = ["sleep", "60"]
+    started = []
+    if way == "chain":
+        between = os.pipe()
+        started.append(subprocess.Popen(cmd, stdin=theirs, stdout=between[1], preexec_fn=before))
+        started.append(subprocess.Popen(cmd, stdin=between[0], stdout=subprocess.DEVNULL,
+                                        pass_fds=[client.fileno()], preexec_fn=before))
+        os.close(between[0])
+        os.close(between[1])
+    else:
+        started.append(subprocess.Popen(cmd, stdin=theirs, stdout=subprocess.DEVNULL,
+                                        pass_fds=[client.fileno()], preexec_fn=before))
+    started.append(subprocess.Popen(cmd, pass_fds=[ours, other.fileno()], preexec_fn=before))
+    os.close(theirs)
+    try:
+        with Probe(OPENER, env=env, keep=ours) as p:
+            p.do("drop capture")
+            assert str(inode) in p.do(f"readers {ours} {peer}").split()
+            assert str(os.fstat(other.fileno()).st_ino) not in p.do(f"readers {ours} {peer}").split()
+            refused(p, f"readers {ours} {0 if peer else 1}", errno.EINVAL)
+    finally:
+        for x in started:
+            x.kill()
+            x.wait()
+        os.close(ours)
+        for s in (server, client, other):
+            s.close()
 
 
 # Sockets

@@ -35,7 +35,7 @@ static const struct good {
 	{ORDER_NETNS, {0}, NULL, NULL, 0, false, PRIV_NETNS},
 	{ORDER_BPF, {7}, NULL, NULL, 1, false, PRIV_BPF},
 	{ORDER_MARK, {7}, NULL, NULL, 1, false, PRIV_MARK},
-	{ORDER_GRANT, {0}, "/a/../b", NULL, 0, true, PRIV_GRANT},
+	{ORDER_GRANT, {1}, "/a/../b", NULL, 0, true, PRIV_GRANT},
 	{ORDER_MKDIR, {0, 0700}, "a", NULL, 0, false, PRIV_FILES},
 	{ORDER_DIR_FD, {3}, NULL, NULL, 0, false, PRIV_FILES},
 	{ORDER_DIR_CLOSE, {3}, NULL, NULL, 0, false, PRIV_FILES},
@@ -43,6 +43,7 @@ static const struct good {
 	{ORDER_RENAME, {3}, "a", "b", 0, false, PRIV_FILES},
 	{ORDER_UNLINK, {3}, "a", NULL, 0, false, PRIV_FILES},
 	{ORDER_RMDIR, {3}, "a", NULL, 0, false, PRIV_FILES},
+	{ORDER_READERS, {0}, NULL, NULL, 1, false, PRIV_READERS},
 };
 #define N_GOODS (sizeof(goods) / sizeof(goods[0]))
 
@@ -166,7 +167,7 @@ static void unused_arguments_must_be_zero(void **state)
 	static const size_t used[ORDER_KINDS] = {
 		[ORDER_FORGO] = 1,  [ORDER_BPF] = 1,       [ORDER_MARK] = 1,   [ORDER_MKDIR] = 2,
 		[ORDER_DIR_FD] = 1, [ORDER_DIR_CLOSE] = 1, [ORDER_CREATE] = 3, [ORDER_RENAME] = 1,
-		[ORDER_UNLINK] = 1, [ORDER_RMDIR] = 1};
+		[ORDER_UNLINK] = 1, [ORDER_RMDIR] = 1,     [ORDER_GRANT] = 1,  [ORDER_READERS] = 1};
 	struct order_wire w;
 
 	(void)state;

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,8 +23,7 @@ static bool match(const struct own *o, const uint8_t *frame, uint32_t len)
 {
 	struct dec d[DEC_LEVELS_MAX];
 
-	dec_frame(LINKTYPE_RAW, frame, len, len, d);
-	return own_match(o, &d[0]);
+	return own_match(o, d, dec_frame(LINKTYPE_RAW, frame, len, len, d));
 }
 
 static void ssh_sessions(void **state)
@@ -69,9 +69,46 @@ static void ssh_texts(void **state)
 	assert_true(own_add_ssh(&o, "fe80::1%eth0 50000 fe80::2%eth0 22"));
 	assert_true(own_add_ssh(&o, "::ffff:192.0.2.1 50000 ::ffff:192.0.2.2 22"));
 	assert_int_equal(o.conn[1].addr[0].family, ADDR_IP4);
-	while (o.n < OWN_MAX)
-		assert_true(own_add_ssh(&o, "192.0.2.1 50000 192.0.2.2 22"));
-	assert_false(own_add_ssh(&o, "192.0.2.1 50000 192.0.2.2 22"));
+}
+
+/* The oldest gives way: a reader that connects again and again has one at a time. */
+static void room_for_some(void **state)
+{
+	static const uint8_t first[] = {IP4(40, 6, 1, 2), TCP(1000, 22)};
+	static const uint8_t second[] = {IP4(40, 6, 1, 2), TCP(1001, 22)};
+	static const uint8_t last[] = {IP4(40, 6, 1, 2), TCP(1000 + OWN_MAX, 22)};
+	struct own o = {0};
+	char text[64];
+
+	(void)state;
+	for (unsigned i = 0; i <= OWN_MAX; i++) {
+		snprintf(text, sizeof(text), "192.0.2.1 %u 192.0.2.2 22", 1000 + i);
+		assert_true(own_add_ssh(&o, text));
+		if (i == 0)
+			assert_true(match(&o, first, sizeof(first)));
+	}
+	assert_int_equal(o.n, OWN_MAX);
+	assert_false(match(&o, first, sizeof(first)));
+	assert_true(match(&o, second, sizeof(second)));
+	assert_true(match(&o, last, sizeof(last)));
+	/* What is there takes no second place, from whichever end it is told. */
+	assert_true(own_add_ssh(&o, "192.0.2.1 1001 192.0.2.2 22"));
+	assert_true(own_add_ssh(&o, "192.0.2.2 22 192.0.2.1 1001"));
+	assert_true(match(&o, second, sizeof(second)));
+	assert_int_equal(o.next, 1);
+}
+
+/* IP in IP, RFC 2003. */
+static void in_tunnels(void **state)
+{
+	static const uint8_t inside[] = {IP4(60, 4, 8, 9), IP4(40, 6, 2, 1), TCP(22, 50000)};
+	static const uint8_t other[] = {IP4(60, 4, 8, 9), IP4(40, 6, 2, 1), TCP(23, 50000)};
+	struct own o = {0};
+
+	(void)state;
+	assert_true(own_add_ssh(&o, "192.0.2.1 50000 192.0.2.2 22"));
+	assert_true(match(&o, inside, sizeof(inside)));
+	assert_false(match(&o, other, sizeof(other)));
 }
 
 static void errors_that_quote(void **state)
@@ -125,10 +162,9 @@ static void sockets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ssh_sessions),
-		cmocka_unit_test(ssh_texts),
-		cmocka_unit_test(errors_that_quote),
-		cmocka_unit_test(sockets),
+		cmocka_unit_test(ssh_sessions),      cmocka_unit_test(ssh_texts),
+		cmocka_unit_test(room_for_some),     cmocka_unit_test(in_tunnels),
+		cmocka_unit_test(errors_that_quote), cmocka_unit_test(sockets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
