@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <arpa/inet.h>
-#include <dlfcn.h>
-#include <netdb.h>
-
 #include <pcap/pcap.h>
 
 #include "base/bytes.h"
@@ -19,12 +15,12 @@
 #include "filter/cbpf.h"
 #include "filter/filter.h"
 #include "filter/filter_lex.h"
+#include "../filter/no_lookups.h"
+#include "error_column.h"
 
 #define TEXT_MAX 600 /* longer ones only take longer */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static unsigned lookups;
 
 static void require(bool holds, const char *what, const char *expr)
 {
@@ -32,41 +28,6 @@ static void require(bool holds, const char *what, const char *expr)
 		return;
 	fprintf(stderr, "fuzz_filter: %s: '%s'\n", what, expr);
 	abort();
-}
-
-/* The resolver as libpcap sees it: services as usual, names of hosts never. */
-int getaddrinfo(const char *restrict node, const char *restrict service,
-		const struct addrinfo *restrict hints, struct addrinfo **restrict res)
-{
-	__typeof__(&getaddrinfo) real = (__typeof__(real))dlsym(RTLD_NEXT, "getaddrinfo");
-	unsigned char addr[16];
-
-	if (node && !(hints && hints->ai_flags & AI_NUMERICHOST) &&
-	    inet_pton(AF_INET, node, addr) != 1 && inet_pton(AF_INET6, node, addr) != 1) {
-		lookups++;
-		return EAI_NONAME;
-	}
-	return real(node, service, hints, res);
-}
-
-int getnetbyname_r(const char *restrict name, struct netent *restrict buf, char *restrict mem,
-		   size_t size, struct netent **restrict ret, int *restrict err)
-{
-	(void)name, (void)buf, (void)mem, (void)size;
-	lookups++;
-	*ret = NULL;
-	*err = HOST_NOT_FOUND;
-	return 0;
-}
-
-struct ether_addr;
-int ether_hostton(const char *name, struct ether_addr *ret);
-
-int ether_hostton(const char *name, struct ether_addr *ret)
-{
-	(void)name, (void)ret;
-	lookups++;
-	return -1;
 }
 
 /* Whether libpcap alone takes an expression for Ethernet frames of a file, and
@@ -89,20 +50,6 @@ static bool libpcap_takes(const char *expr)
 	taken = taken && lookups == 0;
 	lookups = 0;
 	return taken;
-}
-
-static void check_error(const char *expr, const struct err *err)
-{
-	const char *column = NULL, *p;
-	unsigned n;
-
-	require(err->text[0], "no error text", expr);
-	for (p = err->text; (p = strstr(p, "(column ")); p++) /* the text may quote another */
-		column = p;
-	if (!column)
-		return;
-	n = (unsigned)strtoul(column + 8, NULL, 10);
-	require(n >= 1 && n <= text_column(expr, strlen(expr)), "column outside of the text", expr);
 }
 
 static void run(struct filter *f, uint16_t linktype, const uint8_t *frame, uint32_t size)
@@ -140,7 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	taken = libpcap_takes(expr);
 	if (filter_new(&f, expr, &err) < 0) {
-		check_error(expr, &err);
+		require(error_is_sound(expr, &err),
+			"no error text, or a column outside of the text", expr);
 		/* these libpcap takes on a system without IPv6 only, or as false */
 		require(!taken || strstr(err.text, "match no packet") ||
 				strstr(err.text, "gateway") || strstr(err.text, "kernel knows") ||

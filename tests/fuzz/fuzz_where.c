@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "filter/filter_lex.h"
 #include "filter/where.h"
+#include "error_column.h"
 
 #define TEXT_MAX 2000
 #define ROWS     100
@@ -177,20 +178,6 @@ static void check_printed(const struct batch *b, struct where *w, const char *ex
 	require(same(&is, want), "printed means something else", expr);
 }
 
-static void check_error(const char *expr, const struct err *err)
-{
-	const char *column = NULL, *p;
-	unsigned n;
-
-	require(err->text[0], "no error text", expr);
-	for (p = err->text; (p = strstr(p, "(column ")); p++) /* the text may quote another */
-		column = p;
-	if (!column)
-		return;
-	n = (unsigned)strtoul(column + 8, NULL, 10);
-	require(n >= 1 && n <= text_column(expr, strlen(expr)), "column outside of the text", expr);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP(batch_freep) struct batch *b = NULL;
@@ -206,7 +193,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(expr, data, size);
 	expr[size] = '\0';
 	if (where_new(&w, expr, &schema, &err) < 0) {
-		check_error(expr, &err);
+		require(error_is_sound(expr, &err),
+			"no error text, or a column outside of the text", expr);
 		return 0;
 	}
 	blank = !expr[strspn(expr, " \t\r\n")];
@@ -217,7 +205,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	is = sel;
 	is.r = where_run(w, b, is.w, &err);
 	if (is.r < 0)
-		check_error(expr, &err);
+		require(error_is_sound(expr, &err),
+			"no error text, or a column outside of the text", expr);
 	for (i = 0; i < BATCH_ROWS / 64; i++)
 		require(!(is.w[i] & ~sel.w[i]), "chose rows by itself", expr);
 	require(is.w[1] >> (ROWS - 64) == 0 && !is.w[2], "chose rows that are not there", expr);

@@ -14,6 +14,7 @@
 
 #include "../fuzz/cbpf_mend.h"
 #include "filter/cbpf.h"
+#include "rnd.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -151,17 +152,6 @@ static void memory_begins_as_zeros(void **state)
 	assert_int_equal(cbpf_new(&b, p, COUNT(p), NULL), 0);
 	assert_int_equal(cbpf_run(b, NULL, 0, 0), 5);
 	cbpf_free(b);
-}
-
-static uint64_t rnd_state = 1;
-
-/* xorshift64*: the same programs in every run. */
-static uint32_t rnd(uint32_t below)
-{
-	rnd_state ^= rnd_state >> 12;
-	rnd_state ^= rnd_state << 25;
-	rnd_state ^= rnd_state >> 27;
-	return (uint32_t)(rnd_state * 0x2545f4914f6cdd1d >> 33) % below;
 }
 
 static uint32_t rnd_k(void)

@@ -14,8 +14,8 @@
 #include "base/cleanup.h"
 #include "filter/cbpf.h"
 #include "filter/ebpf.h"
-#include "../fuzz/cbpf_mend.h"
-#include "../fuzz/ebpf_vm.h"
+#include "cbpf_rnd.h"
+#include "ebpf_run.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -45,14 +45,7 @@ static struct program translate(const struct cbpf_insn *in, size_t n)
 
 static uint32_t run(struct ebpf_vm *m, const struct program *p, const void *frame, size_t len)
 {
-	uint32_t r;
-
-	m->frame = frame;
-	m->len = (uint32_t)len;
-	r = vm_run(m, p->p, p->n);
-	if (m->fault)
-		fail_msg("%s", m->fault);
-	return r;
+	return run_vm(m, p->p, p->n, frame, len);
 }
 
 static void refuses(void **state)
@@ -240,31 +233,6 @@ static void offsets_do_not_wrap(void **state)
 	assert_int_equal(rejected, COUNT(xs) * COUNT(xs) - 3); /* 0+0, 0+1, 1+0 */
 }
 
-static uint64_t rnd_state = 1;
-
-/* xorshift64*: the same programs in every run. */
-static uint32_t rnd(void)
-{
-	rnd_state ^= rnd_state >> 12;
-	rnd_state ^= rnd_state << 25;
-	rnd_state ^= rnd_state >> 27;
-	return (uint32_t)(rnd_state * 0x2545f4914f6cdd1d >> 32);
-}
-
-static size_t rnd_program(struct cbpf_insn *p, size_t max)
-{
-	size_t n = 2 + rnd() % (max - 2), i;
-
-	for (i = 0; i < n; i++) {
-		p[i] = (struct cbpf_insn){cbpf_codes[rnd() % CBPF_CODES], (uint8_t)(rnd() % 8),
-					  (uint8_t)(rnd() % 8), rnd() % 24};
-		if (rnd() % 8 == 0)
-			p[i].k = rnd();
-	}
-	cbpf_mend(p, n);
-	return n;
-}
-
 static void as_interpreted(void **state)
 {
 	unsigned round, passed = 0, total = 0;
@@ -281,7 +249,7 @@ static void as_interpreted(void **state)
 		size_t i;
 
 		for (i = 0; i < sizeof(frame); i++)
-			frame[i] = (uint8_t)(rnd() % 3 ? rnd() % 8 : rnd());
+			frame[i] = (uint8_t)(rnd_any() % 3 ? rnd_any() % 8 : rnd_any());
 		assert_int_equal(cbpf_new(&b, in, n, NULL), 0);
 		for (i = 0; i <= sizeof(frame); i++) {
 			bool own = cbpf_run(b, frame, (uint32_t)i, (uint32_t)i);

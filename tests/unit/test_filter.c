@@ -14,10 +14,6 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <dlfcn.h>
-#include <netdb.h>
-
 #include <pcap/pcap.h>
 
 #include "base/cleanup.h"
@@ -25,52 +21,10 @@
 #include "filter/filter.h"
 #include "../filter/accept.inc"
 #include "../filter/apply.inc"
+#include "../filter/no_lookups.h"
+#include "rnd.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static unsigned lookups;
-
-/* libpcap calls it for services, with NULL, and for addresses. */
-int getaddrinfo(const char *restrict node, const char *restrict service,
-		const struct addrinfo *restrict hints, struct addrinfo **restrict res)
-{
-	__typeof__(&getaddrinfo) real = (__typeof__(real))dlsym(RTLD_NEXT, "getaddrinfo");
-	unsigned char addr[16];
-
-	if (node && !(hints && hints->ai_flags & AI_NUMERICHOST) &&
-	    inet_pton(AF_INET, node, addr) != 1 && inet_pton(AF_INET6, node, addr) != 1) {
-		lookups++;
-		return EAI_NONAME;
-	}
-	return real(node, service, hints, res);
-}
-
-struct hostent *gethostbyname(const char *name)
-{
-	(void)name;
-	lookups++;
-	return NULL;
-}
-
-int getnetbyname_r(const char *restrict name, struct netent *restrict buf, char *restrict mem,
-		   size_t size, struct netent **restrict ret, int *restrict err)
-{
-	(void)name, (void)buf, (void)mem, (void)size;
-	lookups++;
-	*ret = NULL;
-	*err = HOST_NOT_FOUND;
-	return 0;
-}
-
-struct ether_addr;
-int ether_hostton(const char *name, struct ether_addr *ret);
-
-int ether_hostton(const char *name, struct ether_addr *ret)
-{
-	(void)name, (void)ret;
-	lookups++;
-	return -1;
-}
 
 static void rejects(void **state)
 {
@@ -432,17 +386,6 @@ static void applies(void **state)
 		}
 		assert_int_equal(strlen(a->pass), k);
 	}
-}
-
-static uint64_t rnd_state = 1;
-
-/* xorshift64*: the same texts in every run. */
-static uint32_t rnd(uint32_t below)
-{
-	rnd_state ^= rnd_state >> 12;
-	rnd_state ^= rnd_state << 25;
-	rnd_state ^= rnd_state >> 27;
-	return (uint32_t)(rnd_state * 0x2545f4914f6cdd1d >> 33) % below;
 }
 
 /* A chain of 'n' elements; some inherit the qualifiers of the one before. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "flow/flow_wheel.h"
+#include "rnd.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -211,17 +212,6 @@ static void order(void **state)
 	assert_int_equal(expire(&w, 200520), POOL_NONE);
 	assert_int_equal(expire(&w, 200700), (i + 1) % 3);
 	world_done(&w);
-}
-
-static uint64_t rnd_state = 1;
-
-/* xorshift64*: the same in every run. */
-static uint32_t rnd(uint32_t below)
-{
-	rnd_state ^= rnd_state >> 12;
-	rnd_state ^= rnd_state << 25;
-	rnd_state ^= rnd_state >> 27;
-	return (uint32_t)(rnd_state * 0x2545f4914f6cdd1d >> 33) % below;
 }
 
 /* No flow stays that is due for 1/256 time-out; none goes that is not due. */

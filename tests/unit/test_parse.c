@@ -17,6 +17,14 @@
 #define S             INT64_C(1000000000)
 #define UNTOUCHED     INT64_C(-4242)
 
+/* What a parser gave: its value, where it succeeded, else none, and the code twice. */
+static void check(const char *text, int r, int64_t v, const struct err *e, int64_t value, int code)
+{
+	if (r != code || v != (r ? UNTOUCHED : value))
+		fail_msg("'%s': %d, %" PRId64 " %s", text, r, v, e->text);
+	assert_int_equal(e->code, r);
+}
+
 static void numbers(void **state)
 {
 	static const struct {
@@ -53,12 +61,10 @@ static void numbers(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct err e = {0};
-		uint64_t v = 4242;
+		uint64_t v = (uint64_t)UNTOUCHED;
 		int r = parse_u64(rows[i].text, rows[i].min, rows[i].max, &v, &e);
 
-		if (r != rows[i].code || v != (r ? 4242 : rows[i].value))
-			fail_msg("'%s': %d, %" PRIu64, rows[i].text, r, v);
-		assert_int_equal(e.code, r);
+		check(rows[i].text, r, (int64_t)v, &e, (int64_t)rows[i].value, rows[i].code);
 		assert_int_equal(parse_u64(rows[i].text, rows[i].min, rows[i].max, &v, NULL), r);
 	}
 }
@@ -127,12 +133,10 @@ static void sizes(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct err e = {0};
-		uint64_t v = 4242;
+		uint64_t v = (uint64_t)UNTOUCHED;
 		int r = parse_size(rows[i].text, &v, &e);
 
-		if (r != rows[i].code || v != (r ? 4242 : rows[i].value))
-			fail_msg("'%s': %d, %" PRIu64, rows[i].text, r, v);
-		assert_int_equal(e.code, r);
+		check(rows[i].text, r, (int64_t)v, &e, (int64_t)rows[i].value, rows[i].code);
 	}
 }
 
@@ -191,9 +195,7 @@ static void durations(void **state)
 		int64_t v = UNTOUCHED;
 		int r = parse_duration(rows[i].text, &v, &e);
 
-		if (r != rows[i].code || v != (r ? UNTOUCHED : rows[i].value))
-			fail_msg("'%s': %d, %" PRId64, rows[i].text, r, v);
-		assert_int_equal(e.code, r);
+		check(rows[i].text, r, v, &e, rows[i].value, rows[i].code);
 	}
 }
 
@@ -205,9 +207,7 @@ static void check_times(int utc, const char *text, int64_t value, int code)
 	int64_t v = UNTOUCHED;
 	int r = parse_time(text, now, utc, &v, &e);
 
-	if (r != code || v != (r ? UNTOUCHED : value))
-		fail_msg("'%s': %d, %" PRId64, text, r, v);
-	assert_int_equal(e.code, r);
+	check(text, r, v, &e, value, code);
 }
 
 static void times(void **state)
@@ -302,9 +302,7 @@ static void check_slice(int utc, const char *text, int64_t base, int64_t value, 
 	int64_t v = UNTOUCHED;
 	int r = parse_slice_time(text, base, utc, &v, &e);
 
-	if (r != code || v != (r ? UNTOUCHED : value))
-		fail_msg("'%s': %d, %" PRId64 " %s", text, r, v, e.text);
-	assert_int_equal(e.code, r);
+	check(text, r, v, &e, value, code);
 }
 
 /* Values: 'tcpslice -d' 1.5 with TZ=UTC and a file whose first packet is at FIRST, or, behind

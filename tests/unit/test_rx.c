@@ -20,6 +20,7 @@
 #include "base/cleanup.h"
 
 #include "../filter/rx.inc"
+#include "rnd.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -309,17 +310,6 @@ static void threads(void **state)
 		pthread_join(ids[i], NULL);
 		assert_int_equal(jobs[i].wrong, 0);
 	}
-}
-
-static uint64_t rnd_state = 1;
-
-/* xorshift64*: the same texts in every run. */
-static uint32_t rnd(uint32_t below)
-{
-	rnd_state ^= rnd_state >> 12;
-	rnd_state ^= rnd_state << 25;
-	rnd_state ^= rnd_state >> 27;
-	return (uint32_t)(rnd_state * 0x2545f4914f6cdd1d >> 33) % below;
 }
 
 /* Expressions that mean the same in both languages: no '^' or '$' but at the
