@@ -201,7 +201,7 @@ int jrn_get_segment(const struct rec *r, struct jrn_segment *ret)
 	return done(&c);
 }
 
-void jrn_put_stats(struct buf *b, const struct jrn_stats *s)
+void jrn_put_stats(struct buf *b, const struct iface_stats *s)
 {
 	size_t at = rec_begin(b, JRN_STATS);
 
@@ -221,7 +221,7 @@ void jrn_put_stats(struct buf *b, const struct jrn_stats *s)
 	rec_end(b, at);
 }
 
-int jrn_get_stats(const struct rec *r, struct jrn_stats *ret)
+int jrn_get_stats(const struct rec *r, struct iface_stats *ret)
 {
 	struct cur c = rec_cur(r);
 	uint64_t has;

@@ -13,6 +13,7 @@
 #include "base/batch.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/iface_stats.h"
 #include "fmt/rec.h"
 
 enum jrn_type {
@@ -75,13 +76,6 @@ struct jrn_segment {
 	int64_t min, max; /* times of its packets */
 };
 
-struct jrn_stats {
-	uint32_t iface;
-	int64_t ts, start, end;
-	bool has_recv, has_ifdrop, has_accept, has_osdrop, has_deliv;
-	uint64_t recv, ifdrop, accept, osdrop, deliv;
-};
-
 struct jrn_end {
 	int64_t ts;
 	uint64_t kept, raw_limited, dropped, rows, rows_dropped;
@@ -98,7 +92,7 @@ void jrn_put_iface(struct buf *b, const struct jrn_iface *i);
 void jrn_put_gap(struct buf *b, const struct jrn_gap *g);
 void jrn_put_tick(struct buf *b, const struct jrn_tick *t);
 void jrn_put_segment(struct buf *b, const struct jrn_segment *s);
-void jrn_put_stats(struct buf *b, const struct jrn_stats *s);
+void jrn_put_stats(struct buf *b, const struct iface_stats *s);
 void jrn_put_end(struct buf *b, const struct jrn_end *e);
 void jrn_put_clock(struct buf *b, const struct jrn_clock *k);
 
@@ -120,7 +114,7 @@ int jrn_get_iface(const struct rec *r, struct jrn_iface *ret);
 int jrn_get_gap(const struct rec *r, struct jrn_gap *ret);
 int jrn_get_tick(const struct rec *r, struct jrn_tick *ret);
 int jrn_get_segment(const struct rec *r, struct jrn_segment *ret);
-int jrn_get_stats(const struct rec *r, struct jrn_stats *ret);
+int jrn_get_stats(const struct rec *r, struct iface_stats *ret);
 int jrn_get_end(const struct rec *r, struct jrn_end *ret);
 int jrn_get_clock(const struct rec *r, struct jrn_clock *ret);
 

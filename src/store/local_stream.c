@@ -428,25 +428,9 @@ static int stream_tick(struct store_stream *st, int64_t now, struct err *err)
 
 static void put_stats(struct stream *t, const struct iface_stats *s)
 {
-	const struct jrn_stats j = {
-		.iface = s->iface,
-		.ts = s->ts,
-		.start = s->start,
-		.end = s->end,
-		.has_recv = s->has_recv,
-		.has_ifdrop = s->has_ifdrop,
-		.has_accept = s->has_accept,
-		.has_osdrop = s->has_osdrop,
-		.has_deliv = s->has_deliv,
-		.recv = s->recv,
-		.ifdrop = s->ifdrop,
-		.accept = s->accept,
-		.osdrop = s->osdrop,
-		.deliv = s->deliv,
-	};
 	const struct pcapng_isb b = pcapng_isb_of(s);
 
-	jrn_put_stats(&t->jrn.buf, &j);
+	jrn_put_stats(&t->jrn.buf, s);
 	if (local_segment_is_open(&t->seg) && s->iface < t->st.n_ifaces) {
 		local_segment_head(&t->seg, &t->head);
 		pcapng_isb_write(&t->seg.file.buf, &b);

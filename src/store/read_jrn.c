@@ -111,30 +111,14 @@ static int gap(struct reading *g, const struct rec *rec)
 
 static int stats(struct reading *g, const struct rec *rec)
 {
-	struct jrn_stats j;
-	struct iface_stats *to;
+	struct iface_stats s, *to;
 
-	if (jrn_get_stats(rec, &j) < 0)
+	if (jrn_get_stats(rec, &s) < 0)
 		return -EBADMSG;
 	to = read_append((void **)&g->run->stats, &g->pub->n_stats, sizeof(*to));
 	if (!to)
 		return -ENOMEM;
-	*to = (struct iface_stats){
-		.iface = j.iface,
-		.ts = j.ts,
-		.start = j.start,
-		.end = j.end,
-		.has_recv = j.has_recv,
-		.has_ifdrop = j.has_ifdrop,
-		.has_accept = j.has_accept,
-		.has_osdrop = j.has_osdrop,
-		.has_deliv = j.has_deliv,
-		.recv = j.recv,
-		.ifdrop = j.ifdrop,
-		.accept = j.accept,
-		.osdrop = j.osdrop,
-		.deliv = j.deliv,
-	};
+	*to = s;
 	return 0;
 }
 

@@ -73,9 +73,9 @@ static void rows(const struct rec *rec, const struct jrn_schema *s)
 }
 
 /* Structs without texts are the same byte for byte once read again. */
-#define AGAIN(kind)                                                                                \
+#define AGAIN(kind, type)                                                                          \
 	do {                                                                                       \
-		struct jrn_##kind x, y;                                                            \
+		struct type x, y;                                                                  \
 		struct rec again;                                                                  \
                                                                                                    \
 		memset(&x, 0, sizeof(x));                                                          \
@@ -115,19 +115,19 @@ static void record(const struct rec *rec, struct jrn_schema *s)
 		rows(rec, s);
 		break;
 	case JRN_GAP:
-		AGAIN(gap);
+		AGAIN(gap, jrn_gap);
 		break;
 	case JRN_TICK:
-		AGAIN(tick);
+		AGAIN(tick, jrn_tick);
 		break;
 	case JRN_SEGMENT:
-		AGAIN(segment);
+		AGAIN(segment, jrn_segment);
 		break;
 	case JRN_STATS:
-		AGAIN(stats);
+		AGAIN(stats, iface_stats);
 		break;
 	case JRN_END:
-		AGAIN(end);
+		AGAIN(end, jrn_end);
 		break;
 	case JRN_CLOCK:
 		if (jrn_get_clock(rec, &k) == 0)

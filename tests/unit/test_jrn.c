@@ -200,14 +200,14 @@ static void put_all(struct buf *out)
 		.iface = UINT32_MAX, .from = -1, .to = INT64_MAX, .why = 3, .count = 99};
 	const struct jrn_tick t = {.ts = 5, .kept = 6, .raw_limited = 7};
 	const struct jrn_segment s = {.number = 1, .bytes = 2, .packets = 3, .min = -4, .max = 5};
-	const struct jrn_stats st = {.iface = 1,
-				     .ts = 2,
-				     .start = 3,
-				     .end = 4,
-				     .has_recv = true,
-				     .has_osdrop = true,
-				     .recv = 5,
-				     .osdrop = UINT64_MAX};
+	const struct iface_stats st = {.iface = 1,
+				       .ts = 2,
+				       .start = 3,
+				       .end = 4,
+				       .has_recv = true,
+				       .has_osdrop = true,
+				       .recv = 5,
+				       .osdrop = UINT64_MAX};
 	const struct jrn_end e = {
 		.ts = 1, .kept = 2, .raw_limited = 3, .dropped = 4, .rows = 5, .rows_dropped = 6};
 
@@ -233,7 +233,7 @@ static void check_record(const struct rec *r)
 {
 	struct jrn_segment s;
 	struct jrn_iface i;
-	struct jrn_stats st;
+	struct iface_stats st;
 	struct jrn_head h;
 	struct jrn_tick t;
 	struct jrn_gap g;
@@ -355,7 +355,7 @@ static void test_short_payloads(void **state)
 			struct jrn_gap g;
 			struct jrn_tick t;
 			struct jrn_segment s;
-			struct jrn_stats st;
+			struct iface_stats st;
 			struct jrn_end e;
 			struct jrn_clock k;
 			size_t begin;
