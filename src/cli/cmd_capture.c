@@ -446,12 +446,14 @@ static void close_all(struct capture *c)
 }
 
 /* The account, and whether something of the wanted is missing. */
-static int report(struct capture *c, int status)
+static int report(struct capture *c, int status, bool gone)
 {
 	const struct run_live_stats *s = run_live_stats(c->live);
 	const struct run_live_iface *t = &s->total;
-	bool lost = t->dropped_ring || t->dropped_disk || t->dropped_limit || s->evicted ||
-		    s->unfollowed;
+	bool lost = t->dropped_ring || t->dropped_limit || s->evicted || s->unfollowed;
+
+	/* What a reader that has gone left behind it did not want. */
+	lost |= t->dropped_disk && !gone;
 
 	cli_clear(c->cli);
 	if (!c->cli->quiet || lost)
@@ -513,7 +515,7 @@ static int capture_run(struct cli *cli, void *opts, const struct opt_list *opera
 			r = sink_finish(c.sink, &err);
 		if (r < 0 && r != -EPIPE)
 			status = cli_fail(&err);
-		status = report(&c, status);
+		status = report(&c, status, r == -EPIPE);
 	}
 	close_all(&c);
 	return status;

@@ -25,6 +25,7 @@ int sink_open(struct sink **ret, const char *spec, const struct sink_conf *conf,
 
 int sink_iface(struct sink *s, const struct sink_iface *i, struct err *err)
 {
+	struct sink_counts *counts;
 	uint16_t *types;
 	int r;
 
@@ -34,28 +35,56 @@ int sink_iface(struct sink *s, const struct sink_iface *i, struct err *err)
 	if (!types)
 		return err_set(err, -ENOMEM, "out of memory");
 	s->linktypes = types;
+	counts = reallocarray(s->counts, s->n_ifaces + 1, sizeof(*counts));
+	if (!counts)
+		return err_set(err, -ENOMEM, "out of memory");
+	s->counts = counts;
 	r = s->ops->iface(s, i, err);
 	if (r < 0)
 		return r;
 	s->linktypes[s->n_ifaces] = i->linktype;
+	s->counts[s->n_ifaces] = (struct sink_counts){0};
 	return (int)s->n_ifaces++;
 }
 
 int sink_send(struct sink *s, const struct pkt *pkts, size_t n, struct err *err)
 {
-	for (size_t i = 0; i < n; i++) {
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
 		const struct pkt *p = &pkts[i];
 
 		if (p->iface >= s->n_ifaces)
-			return err_set(err, -EINVAL,
-				       "a packet of interface %u, which is not described",
-				       p->iface);
-		if (p->linktype != s->linktypes[p->iface])
-			return err_set(err, -EINVAL,
-				       "a packet of link type %u on interface %u, which has %u",
-				       p->linktype, p->iface, s->linktypes[p->iface]);
+			r = err_set(err, -EINVAL,
+				    "a packet of interface %u, which is not described", p->iface);
+		else if (p->linktype != s->linktypes[p->iface])
+			r = err_set(err, -EINVAL,
+				    "a packet of link type %u on interface %u, which has %u",
+				    p->linktype, p->iface, s->linktypes[p->iface]);
 	}
-	return s->ops->send(s, pkts, n, err);
+	for (size_t i = 0; i < n; i++) {
+		struct sink_counts *c =
+			pkts[i].iface < s->n_ifaces ? &s->counts[pkts[i].iface] : NULL;
+
+		if (c && r < 0) {
+			c->lost++;
+		} else if (c) {
+			c->kept++;
+			c->kept_bytes += pkts[i].caplen;
+		}
+	}
+	return r < 0 ? r : s->ops->send(s, pkts, n, err);
+}
+
+struct sink_counts sink_counts(const struct sink *s, uint32_t iface)
+{
+	return iface < s->n_ifaces ? s->counts[iface] : (struct sink_counts){0};
+}
+
+int sink_trouble(const struct sink *s, const char **ret_text)
+{
+	*ret_text = "";
+	return s->ops->trouble ? s->ops->trouble(s, ret_text) : 0;
 }
 
 int sink_stats(struct sink *s, const struct iface_stats *st, struct err *err)
@@ -86,5 +115,6 @@ void sink_free(struct sink *s)
 	if (!s)
 		return;
 	free(s->linktypes);
+	free(s->counts);
 	s->ops->free(s);
 }

@@ -31,6 +31,10 @@ struct sink_conf {
 	uint32_t snaplen;  /* of every interface; 0: SINK_SNAPLEN_DEFAULT */
 	const char *app;   /* pcapng: who writes, "trawl 0.1.0"; NULL: not said */
 	const char *os, *hardware, *comment; /* pcapng, likewise */
+	/* For what does not wait, a running capture: a file that takes no more, a full disk,
+	 * is no error.  What it does not take is lost and counted, sink_trouble() says why,
+	 * and it is tried again with each sink_flush(). */
+	bool live;
 };
 
 /* Texts may be NULL: not known. */
@@ -63,17 +67,33 @@ int sink_iface(struct sink *s, const struct sink_iface *i, struct err *err);
 
 /* Writes 'n' packets (buffered).  0 or -errno with 'err' set; -EPIPE when the
  * reader has gone; -EINVAL when the format holds one link type and this is
- * another.  After a failure to write every later call fails likewise. */
+ * another.  After a failure to write every later call fails likewise.  Each
+ * packet is counted in any case. */
 int sink_send(struct sink *s, const struct pkt *pkts, size_t n, struct err *err);
+
+/* What became of the packets of one interface. */
+struct sink_counts {
+	uint64_t kept, kept_bytes; /* packets, and their bytes as far as they are kept */
+	uint64_t lost; /* not in the output, or not whole; may be found after they were 'kept',
+			  by any call until sink_finish() */
+};
+
+/* Zero for an interface that is not there. */
+struct sink_counts sink_counts(const struct sink *s, uint32_t iface);
+
+/* Why packets are lost now, as -errno, and in words, which are the sink's; 0: they are not. */
+int sink_trouble(const struct sink *s, const char **ret_text);
 
 /* Counters of an interface; formats that cannot hold them ignore them. */
 int sink_stats(struct sink *s, const struct iface_stats *st, struct err *err);
 
-/* Hands everything written so far to the system, the file header too. */
+/* Hands everything written so far to the system, the file header too.  A file that it
+ * fails for ends with a whole record; what is there of others counts where it is whole. */
 int sink_flush(struct sink *s, struct err *err);
 
 /* Finishes the output: a file without packets is a valid one.  To be called
- * before sink_free() unless the output is given up.  0 or -errno with 'err' set. */
+ * before sink_free() unless the output is given up.  0 or -errno with 'err' set:
+ * something is not there, packets that were counted as lost not included. */
 int sink_finish(struct sink *s, struct err *err);
 
 /* Packets whose time the format could not hold and that carry the nearest one:

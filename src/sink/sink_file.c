@@ -1,7 +1,9 @@
 /* Packets to a pcapng or pcap file, a pipe or standard output.
  *
  * The buffer always begins and ends between records, so that what a full disk
- * leaves behind can be cut back to whole ones. */
+ * leaves behind can be cut back to whole ones.  What it holds is known packet by
+ * packet, so that each can be counted as lost; descriptions of interfaces are
+ * never given up, since packets behind them need them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -22,11 +24,21 @@
 #define TICKS_US     1000000
 #define MODE         0666 /* less the umask */
 
+/* A packet in the buffer. */
+struct held {
+	size_t from, to; /* where its record begins and ends */
+	uint32_t iface, caplen;
+};
+
 struct file {
 	struct sink sink;
 	char *path; /* owned; for messages */
 	int fd;     /* owned unless it is standard output */
 	struct buf buf;
+	struct held *held; /* packets of the buffer, in its order; owned */
+	size_t n_held, size_held;
+	bool live;
+	bool regular; /* it can be cut */
 	bool ng;
 	bool started;      /* the file header is written */
 	bool nano;         /* pcap: ns */
@@ -36,7 +48,9 @@ struct file {
 	struct pcapng_shb shb; /* texts owned */
 	char *comment;         /* owned */
 	uint64_t written;      /* bytes that the system took */
-	struct err failed;     /* code 0: not yet */
+	struct err failed;     /* for good; code 0: not yet */
+	struct err trouble;    /* what the disk said to the last write; code 0: it took it */
+	bool trying;           /* in trouble: packets are let in, to see whether it does now */
 };
 
 static void file_free(struct sink *s)
@@ -46,6 +60,7 @@ static void file_free(struct sink *s)
 	if (f->fd >= 0 && f->fd != STDOUT_FILENO)
 		close(f->fd);
 	buf_done(&f->buf);
+	free(f->held);
 	free((void *)f->shb.app.p);
 	free((void *)f->shb.os.p);
 	free((void *)f->shb.hardware.p);
@@ -54,10 +69,14 @@ static void file_free(struct sink *s)
 	free(f);
 }
 
+static const char *name_of(const struct file *f)
+{
+	return f->fd == STDOUT_FILENO ? "standard output" : f->path;
+}
+
 static int fail(struct file *f, int code, struct err *err, const char *what)
 {
-	err_set(&f->failed, code, "%s '%s': %s", what,
-		f->fd == STDOUT_FILENO ? "standard output" : f->path, strerror(-code));
+	err_set(&f->failed, code, "%s '%s': %s", what, name_of(f), strerror(-code));
 	return err_set(err, code, "%s", f->failed.text);
 }
 
@@ -72,8 +91,11 @@ static size_t whole(const struct file *f, size_t n)
 	const uint8_t *p = (const uint8_t *)f->buf.p;
 	size_t at = 0;
 
-	if (!f->ng && !f->written && n >= PCAP_HDR_SIZE)
+	if (!f->ng && !f->written) {
+		if (n < PCAP_HDR_SIZE)
+			return 0;
 		at = PCAP_HDR_SIZE;
+	}
 	while (n - at >= PCAP_REC_SIZE) {
 		size_t size = f->ng ? le32_load(p + at + 4)
 				    : PCAP_REC_SIZE + (size_t)le32_load(p + at + 8);
@@ -85,41 +107,96 @@ static size_t whole(const struct file *f, size_t n)
 	return at;
 }
 
-/* The disk is full in the middle of a record: take its beginning back, where
- * the output can do that. */
-static void cut_back(struct file *f, size_t n)
+/* The disk is full in the middle of a record: take its 'torn' bytes back, which are the
+ * last of the output.  Where they are not, others write to it too. */
+static bool cut_back(struct file *f, size_t torn)
 {
 	struct stat st;
-	off_t end = (off_t)(f->written + whole(f, n));
+	off_t end;
 
-	if (fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size == (off_t)(f->written + n) && ftruncate(f->fd, end) == 0)
-		lseek(f->fd, end, SEEK_SET);
+	if (!torn)
+		return true;
+	end = lseek(f->fd, 0, SEEK_CUR);
+	return f->regular && end >= (off_t)torn && fstat(f->fd, &st) == 0 && st.st_size == end &&
+	       ftruncate(f->fd, end - (off_t)torn) == 0 &&
+	       lseek(f->fd, end - (off_t)torn, SEEK_SET) >= 0;
+}
+
+/* The first 'n' bytes of the buffer are in the output, the packets behind them are lost.
+ * Descriptions stay: later packets need them. */
+static void lose_held(struct file *f, size_t n)
+{
+	size_t from = n, to = 0, i;
+
+	for (i = 0; i < f->n_held; i++) {
+		const struct held *h = &f->held[i];
+
+		if (h->to <= n)
+			continue;
+		sink_lost(&f->sink, h->iface, h->caplen);
+		memmove(f->buf.p + to, f->buf.p + from, h->from - from);
+		to += h->from - from;
+		from = h->to;
+	}
+	memmove(f->buf.p + to, f->buf.p + from, f->buf.len - from);
+	f->buf.len = to + f->buf.len - from;
+	f->n_held = 0;
+	f->written += n;
+}
+
+static void set_trouble(struct file *f, int code)
+{
+	f->trying = false;
+	if (!f->trouble.code)
+		err_set(&f->trouble, code,
+			"cannot write '%s': %s: no packets are kept until that is mended",
+			name_of(f), strerror(-code));
+}
+
+/* What of the buffer is written; 0 or -errno. */
+static int write_all(struct file *f, size_t *ret_n)
+{
+	size_t at = 0;
+	int r = 0;
+
+	while (at < f->buf.len && r == 0) {
+		ssize_t n = write(f->fd, f->buf.p + at, f->buf.len - at);
+
+		if (n >= 0)
+			at += (size_t)n;
+		else if (errno != EINTR)
+			r = -errno;
+	}
+	*ret_n = at;
+	return r;
 }
 
 static int write_out(struct file *f, struct err *err)
 {
-	size_t at = 0;
+	bool packets = f->n_held > 0, good;
+	size_t n, done;
+	int r;
 
 	if (buf_err(&f->buf)) {
+		lose_held(f, 0);
 		buf_clear(&f->buf);
 		return fail(f, -ENOMEM, err, "cannot write");
 	}
-	while (at < f->buf.len) {
-		ssize_t n = write(f->fd, f->buf.p + at, f->buf.len - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			int code = -errno;
-
-			cut_back(f, at);
-			return fail(f, code, err, "cannot write");
-		}
-		at += (size_t)n;
+	r = write_all(f, &n);
+	if (r < 0) {
+		done = whole(f, n);
+		good = cut_back(f, n - done);
+		lose_held(f, done);
+		if (!f->live || !f->regular || !good)
+			return fail(f, r, err, "cannot write");
+		set_trouble(f, r);
+		return 0;
 	}
-	f->written += at;
+	f->written += n;
+	f->n_held = 0;
 	buf_clear(&f->buf);
+	if (packets)
+		f->trouble.code = 0;
 	return 0;
 }
 
@@ -182,7 +259,23 @@ static int file_iface(struct sink *s, const struct sink_iface *i, struct err *er
 	return f->buf.len >= FILE_BUFFER ? write_out(f, err) : 0;
 }
 
-static int pcap_send(struct file *f, const struct pkt *p, struct err *err)
+static int hold(struct file *f, const struct pkt *p, size_t from)
+{
+	size_t size = f->size_held ? 2 * f->size_held : 1024;
+	struct held *v;
+
+	if (f->n_held == f->size_held) {
+		v = reallocarray(f->held, size, sizeof(*v));
+		if (!v)
+			return -ENOMEM;
+		f->held = v;
+		f->size_held = size;
+	}
+	f->held[f->n_held++] = (struct held){from, f->buf.len, p->iface, p->caplen};
+	return 0;
+}
+
+static int pcap_begin(struct file *f, const struct pkt *p, struct err *err)
 {
 	if (f->started && p->linktype != f->linktype)
 		return other_linktype(f, p->linktype, err);
@@ -191,27 +284,47 @@ static int pcap_send(struct file *f, const struct pkt *p, struct err *err)
 		f->has_linktype = true;
 		start(f);
 	}
-	if (!pcap_rec_write(&f->buf, f->nano, p) || (!f->nano && p->ts % 1000))
-		f->sink.inexact++;
 	return 0;
+}
+
+/* One packet, which is counted as lost where it is. */
+static int add(struct file *f, const struct pkt *p, struct err *err)
+{
+	int r = f->ng ? 0 : pcap_begin(f, p, err);
+	size_t from = f->buf.len;
+	bool exact;
+
+	if (r < 0) {
+		sink_lost(&f->sink, p->iface, p->caplen);
+		return r;
+	}
+	if (f->ng)
+		pcapng_epb_write(&f->buf, p, p->iface);
+	exact = f->ng ? p->ts >= 0
+		      : pcap_rec_write(&f->buf, f->nano, p) && (f->nano || p->ts % 1000 == 0);
+	if (buf_err(&f->buf) || hold(f, p, from) < 0) {
+		f->buf.len = from;
+		sink_lost(&f->sink, p->iface, p->caplen);
+		lose_held(f, 0);
+		buf_clear(&f->buf);
+		return fail(f, -ENOMEM, err, "cannot write");
+	}
+	f->sink.inexact += !exact;
+	return f->buf.len >= FILE_BUFFER ? write_out(f, err) : 0;
 }
 
 static int file_send(struct sink *s, const struct pkt *pkts, size_t n, struct err *err)
 {
 	struct file *f = (struct file *)s;
-	int r = 0;
+	int r = f->failed.code ? failed(f, err) : 0;
 
-	if (f->failed.code)
-		return failed(f, err);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		if (f->ng) {
-			pcapng_epb_write(&f->buf, &pkts[i], pkts[i].iface);
-			s->inexact += pkts[i].ts < 0;
-		} else {
-			r = pcap_send(f, &pkts[i], err);
-		}
-		if (r == 0 && (f->buf.len >= FILE_BUFFER || buf_err(&f->buf)))
-			r = write_out(f, err);
+	for (size_t i = 0; i < n; i++) {
+		bool off = r < 0 || (f->trouble.code && !f->trying);
+
+		if (off)
+			sink_lost(s, pkts[i].iface, pkts[i].caplen);
+		else
+			r = add(f, &pkts[i], err);
 	}
 	return r;
 }
@@ -232,10 +345,16 @@ static int file_flush(struct sink *s, struct err *err)
 {
 	struct file *f = (struct file *)s;
 
+	bool again = f->trouble.code && !f->trying;
+	int r;
+
 	if (f->failed.code)
 		return failed(f, err);
 	start(f);
-	return write_out(f, err);
+	r = write_out(f, err);
+	if (again && r == 0)
+		f->trying = !f->buf.len;
+	return r;
 }
 
 static int file_finish(struct sink *s, struct err *err)
@@ -243,11 +362,22 @@ static int file_finish(struct sink *s, struct err *err)
 	struct file *f = (struct file *)s;
 	int r = file_flush(s, err);
 
+	if (r == 0 && f->buf.len)
+		r = fail(f, f->trouble.code, err, "cannot write all of");
 	if (r < 0 || f->fd == STDOUT_FILENO)
 		return r;
 	/* Network file systems report a full disk only here. */
 	r = close(TAKE_FD(f->fd));
 	return r < 0 && errno != EINTR ? fail(f, -errno, err, "cannot write") : 0;
+}
+
+static int file_trouble(const struct sink *s, const char **ret_text)
+{
+	const struct file *f = (const struct file *)s;
+
+	if (f->trouble.code)
+		*ret_text = f->trouble.text;
+	return f->trouble.code;
 }
 
 static bool ends_in(const char *name, const char *end)
@@ -290,6 +420,7 @@ static int file_new(struct sink **ret, int fd, const char *name, const struct si
 {
 	CLEANUP(sink_freep) struct sink *s = NULL;
 	struct file *f = calloc(1, sizeof(*f));
+	struct stat st;
 	int r;
 
 	if (!f) {
@@ -301,6 +432,8 @@ static int file_new(struct sink **ret, int fd, const char *name, const struct si
 	f->sink.ops = &sink_file;
 	s = &f->sink;
 
+	f->live = conf->live;
+	f->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	f->ng = is_ng(conf->format, name);
 	f->has_linktype = conf->has_linktype;
 	f->linktype = conf->linktype;
@@ -341,5 +474,6 @@ const struct sink_ops sink_file = {
 	.stats = file_stats,
 	.flush = file_flush,
 	.finish = file_finish,
+	.trouble = file_trouble,
 	.free = file_free,
 };

@@ -54,25 +54,34 @@ static int mem_iface(struct sink *s, const struct sink_iface *i, struct err *err
 	return 0;
 }
 
+static int mem_add(struct mem *m, const struct pkt *p, struct err *err)
+{
+	int r = mem_grow((void **)&m->pkts, &m->size, m->n, sizeof(*m->pkts), err);
+	uint8_t *data;
+
+	if (r < 0)
+		return r;
+	data = malloc(p->caplen ? p->caplen : 1);
+	if (!data)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (p->caplen)
+		memcpy(data, p->data, p->caplen);
+	m->pkts[m->n] = *p;
+	m->pkts[m->n++].data = data;
+	return 0;
+}
+
 static int mem_send(struct sink *s, const struct pkt *pkts, size_t n, struct err *err)
 {
-	struct mem *m = (struct mem *)s;
+	int r = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int r = mem_grow((void **)&m->pkts, &m->size, m->n, sizeof(*pkts), err);
-		uint8_t *data;
-
+		if (r == 0)
+			r = mem_add((struct mem *)s, &pkts[i], err);
 		if (r < 0)
-			return r;
-		data = malloc(pkts[i].caplen ? pkts[i].caplen : 1);
-		if (!data)
-			return err_set(err, -ENOMEM, "out of memory");
-		if (pkts[i].caplen)
-			memcpy(data, pkts[i].data, pkts[i].caplen);
-		m->pkts[m->n] = pkts[i];
-		m->pkts[m->n++].data = data;
+			sink_lost(s, pkts[i].iface, pkts[i].caplen);
 	}
-	return 0;
+	return r;
 }
 
 int sink_mem_new(struct sink **ret)

@@ -15,7 +15,8 @@ struct sink_ops {
 	int (*iface)(struct sink *s, const struct sink_iface *i, struct err *err);
 
 	/* As sink_send(); every 'iface' of the packets has been described, with the
-	 * packet's link type. */
+	 * packet's link type.  Each that is not taken, or is found lost later, by whatever
+	 * call, is told by sink_lost(). */
 	int (*send)(struct sink *s, const struct pkt *pkts, size_t n, struct err *err);
 
 	/* As sink_stats(); the interface has been described.  NULL: nowhere to put them. */
@@ -24,6 +25,9 @@ struct sink_ops {
 	/* As sink_flush() and sink_finish(), which may block.  NULL: nothing to do. */
 	int (*flush)(struct sink *s, struct err *err);
 	int (*finish)(struct sink *s, struct err *err);
+
+	/* As sink_trouble().  NULL: never any. */
+	int (*trouble)(const struct sink *s, const char **ret_text);
 
 	void (*free)(struct sink *s); /* never called with NULL */
 };
@@ -36,6 +40,16 @@ extern const struct sink_ops sink_mem;
 struct sink {
 	const struct sink_ops *ops;
 	uint32_t n_ifaces;
-	uint16_t *linktypes; /* of each interface; owned by sink.c */
+	uint16_t *linktypes;        /* of each interface; owned by sink.c, as is the next */
+	struct sink_counts *counts; /* likewise; what was not told lost is kept */
 	uint64_t inexact;
 };
+
+static inline void sink_lost(struct sink *s, uint32_t iface, uint32_t caplen)
+{
+	struct sink_counts *c = &s->counts[iface];
+
+	c->kept--;
+	c->kept_bytes -= caplen;
+	c->lost++;
+}

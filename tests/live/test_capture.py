@@ -355,6 +355,73 @@ def test_too_many_flows_are_said(net, tmp_path):
     assert "200 flows, 72 of them ended early for want of room" in t.said
 
 
+def account(said):
+    """(kept, dropped) of the account's line; only the disk may have dropped some."""
+    m = re.search(r"(\d+) seen = (\d+) kept(?:, (\d+) filtered)?(?:, (\d+) left when it ended)?, "
+                  r"(\d+) dropped(?: \(ring 0, disk (\d+), limit 0\))?$", said, re.M)
+    assert m, said
+    seen, kept, filtered, left, dropped, disk = (int(x or 0) for x in m.groups())
+    assert seen == kept + filtered + left + dropped and dropped == disk
+    return kept, dropped
+
+
+def packets_of(path):
+    """How many there are, as another reader finds it; it must find the file whole."""
+    p = subprocess.run(["capinfos", "-Mcr", path], capture_output=True, check=True, timeout=LIMIT)
+    assert b"cut short" not in p.stderr + p.stdout
+    return int(re.search(rb"Number of packets: +(\d+)", p.stdout)[1])
+
+
+@pytest.mark.parametrize("suffix", ["pcap", "pcapng"])
+def test_full_disk_for_a_while_with_a_file(net, small_disk, suffix):
+    """Kept is what is in the file, which goes on when there is room again."""
+    out, filler = small_disk / f"o.{suffix}", small_disk / "filler"
+    filler.write_bytes(bytes(3 << 20))
+    t = Trawl(net, TRAWL, "-i", "va", "-w", out, "udp port 2000")
+    sent = send_until_read(net, t, eth(0x800, udp(bytes(1000))), "no packets are kept")
+    filler.unlink()
+    sent += send_until_read(net, t, eth(0x800, udp(b"after")), "packets are kept again")
+    frames(*[eth(0x800, udp(b"last", 1001))] * 3)(net)
+    assert t.stop() == 3, t.said
+    assert t.said.count("No space left on device: no packets are kept until that is mended") == 1
+    assert t.said.count("packets are kept again") == 1
+    kept, dropped = account(t.said)
+    assert dropped > 0 and kept + dropped == sent + 3
+    assert packets_of(out) == kept
+    p = subprocess.run(["tcpdump", "-r", out, "-w", "-", "udp src port 1001"], capture_output=True, check=True,
+                       timeout=LIMIT)
+    assert len(read_pcap(p.stdout)) == 3
+
+
+@pytest.mark.parametrize("suffix", ["pcap", "pcapng"])
+def test_largest_file_allowed_with_a_file(net, tmp_path, suffix):
+    out = tmp_path / f"o.{suffix}"
+    t = Trawl(net, TRAWL, "-i", "va", "-w", out, "udp port 2000", preexec_fn=small_files)
+    frames(*[eth(0x800, udp(bytes(1000)))] * 200)(net)
+    assert t.stop() == 3, t.said
+    kept, dropped = account(t.said)
+    assert kept + dropped == 200 and kept == packets_of(out) > 0
+
+
+def test_full_device_keeps_nothing(net):
+    with open("/dev/full", "wb") as full:
+        t = Trawl(net, TRAWL, "-i", "va", "-w", "-", "udp port 2000", stdout=full)
+        frames(*[eth(0x800, udp(b"abc"))] * 4)(net)
+        assert t.wait() == 1
+    assert "trawl: cannot write 'standard output': No space left on device" in t.said
+    assert account(t.said)[0] == 0 and account(t.said)[1] > 0
+
+
+def test_reader_leaves(net):
+    """What the pipe did not take is not kept; that nobody wanted it is no failure."""
+    t = Trawl(net, TRAWL, "-i", "va", "-w", "-", "udp port 2000", stdout=subprocess.PIPE)
+    t.p.stdout.close()
+    t.p.stdout = None
+    frames(*[eth(0x800, udp(b"abc"))] * 4)(net)
+    assert t.wait() == 0, t.said
+    assert account(t.said)[0] == 0
+
+
 def test_process_has_no_privilege(net, tmp_path):
     t = Trawl(net, TRAWL, "-i", "va", "--dir", tmp_path / "d")
     status = pathlib.Path(f"/proc/{child_of(t)}/status").read_text()

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -251,9 +252,256 @@ static void test_full_device(void **state)
 	assert_int_equal(sink_send(s, &one, 1, &err), 0); /* still in the buffer */
 	assert_int_equal(sink_finish(s, &err), -ENOSPC);
 	assert_non_null(strstr(err.text, "'/dev/full'"));
-	/* It stays failed. */
+	/* It stays failed, and what is sent counts. */
 	assert_int_equal(sink_send(s, &one, 1, &err), -ENOSPC);
 	assert_int_equal(sink_flush(s, &err), -ENOSPC);
+	assert_int_equal(sink_counts(s, 0).kept, 0);
+	assert_int_equal(sink_counts(s, 0).kept_bytes, 0);
+	assert_int_equal(sink_counts(s, 0).lost, 2);
+	assert_int_equal(sink_counts(s, 1).lost, 0);
+}
+
+static const size_t heads[] = {24, 32 + 40}; /* pcapng, IDB: 16, name 8, if_tsresol 8, end 8 */
+static const size_t each[] = {16 + 5, 32 + 8};
+
+static void limit_files(rlim_t size)
+{
+	struct rlimit l;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &l), 0);
+	l.rlim_cur = size;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
+static size_t size_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return (size_t)st.st_size;
+}
+
+/* Of packets of two interfaces in turn, those whose records are in the file are kept. */
+static void test_counts(void **state)
+{
+	struct place *p = *state;
+	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+
+	for (int ng = 0; ng < 2; ng++) {
+		struct sink_conf conf = {.format = ng ? SINK_PCAPNG : SINK_PCAP};
+		CLEANUP(sink_freep) struct sink *s = opened(p->path, &conf);
+		size_t head = heads[ng] + (ng ? 40 : 0), in = (100000 - head) / each[ng];
+		struct err err = {0};
+
+		assert_int_equal(sink_iface(s, &eth, &err), 0);
+		assert_int_equal(sink_iface(s, &eth, &err), 1);
+		for (uint32_t i = 0; i < 10000; i++) {
+			struct pkt pkt = one;
+
+			pkt.iface = i % 2;
+			assert_int_equal(sink_send(s, &pkt, 1, &err), 0);
+		}
+		assert_int_equal(sink_counts(s, 1).kept, 5000);
+		limit_files(100000);
+		assert_int_equal(sink_flush(s, &err), -EFBIG);
+		limit_files(RLIM_INFINITY);
+		assert_int_equal(size_of(p->path), head + in * each[ng]);
+		for (uint32_t i = 0; i < 2; i++) {
+			uint64_t kept = (in + 1 - i) / 2;
+
+			assert_int_equal(sink_counts(s, i).kept, kept);
+			assert_int_equal(sink_counts(s, i).kept_bytes, 5 * kept);
+			assert_int_equal(sink_counts(s, i).lost, 5000 - kept);
+		}
+	}
+	signal(SIGXFSZ, handler);
+}
+
+/* A file header that does not fit leaves nothing, not something like it. */
+static void test_torn_header(void **state)
+{
+	struct place *p = *state;
+	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+
+	for (int ng = 0; ng < 2; ng++) {
+		struct sink_conf conf = {.format = ng ? SINK_PCAPNG : SINK_PCAP};
+		CLEANUP(sink_freep) struct sink *s = opened(p->path, &conf);
+		struct err err = {0};
+
+		assert_int_equal(sink_iface(s, &eth, &err), 0);
+		assert_int_equal(sink_send(s, &one, 1, &err), 0);
+		limit_files(20);
+		assert_int_equal(sink_finish(s, &err), -EFBIG);
+		limit_files(RLIM_INFINITY);
+		assert_int_equal(size_of(p->path), 0);
+		assert_int_equal(sink_counts(s, 0).lost, 1);
+	}
+	signal(SIGXFSZ, handler);
+}
+
+/* Behind what others wrote to the same file (>>). */
+static void test_cut_back_behind(void **state)
+{
+	static const char others[1000];
+	struct place *p = *state;
+	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+
+	for (int ng = 0; ng < 2; ng++) {
+		struct sink_conf conf = {.format = ng ? SINK_PCAPNG : SINK_PCAP};
+		CLEANUP(sink_freep) struct sink *s = NULL;
+		int fd = open(p->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		struct err err = {0};
+
+		assert_int_equal(write(fd, others, sizeof(others)), sizeof(others));
+		close(fd);
+		fd = open(p->path, O_WRONLY | O_APPEND | O_CLOEXEC);
+		assert_int_equal(sink_file_new(&s, fd, p->path, &conf, &err), 0);
+		assert_int_equal(sink_iface(s, &eth, &err), 0);
+		for (int i = 0; i < 10000; i++)
+			assert_int_equal(sink_send(s, &one, 1, &err), 0);
+		limit_files(100000);
+		assert_int_equal(sink_finish(s, &err), -EFBIG);
+		limit_files(RLIM_INFINITY);
+		assert_int_equal((size_of(p->path) - 1000 - heads[ng]) % each[ng], 0);
+		assert_in_range(size_of(p->path), 100000 - each[ng], 100000);
+	}
+	signal(SIGXFSZ, handler);
+}
+
+/* Packets of a file, whose records must be whole. */
+static size_t packets_of(const char *path, bool ng)
+{
+	static uint8_t got[1 << 20];
+	size_t n = slurp(path, got, sizeof(got)), at = ng ? 0 : 24, packets = 0;
+
+	while (at < n) {
+		assert_true(n - at >= 16);
+		packets += ng ? le32_load(got + at) == 6 : 1;
+		at += ng ? le32_load(got + at + 4) : 16 + le32_load(got + at + 8);
+	}
+	assert_int_equal(at, n);
+	return packets;
+}
+
+static void send_many(struct sink *s, uint32_t iface, int n)
+{
+	struct pkt p = one;
+	struct err err;
+
+	p.iface = iface;
+	while (n--)
+		assert_int_equal(sink_send(s, &p, 1, &err), 0);
+}
+
+/* A live capture goes on: lost is what came while there was no room, known is each interface. */
+static void test_room_again(void **state)
+{
+	struct place *p = *state;
+	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+
+	for (int ng = 0; ng < 2; ng++) {
+		struct sink_conf conf = {.format = ng ? SINK_PCAPNG : SINK_PCAP, .live = true};
+		CLEANUP(sink_freep) struct sink *s = opened(p->path, &conf);
+		struct err err = {0};
+		const char *text;
+		uint64_t kept;
+
+		assert_int_equal(sink_iface(s, &eth, &err), 0);
+		send_many(s, 0, 2000);
+		assert_int_equal(sink_flush(s, &err), 0);
+		assert_int_equal(sink_trouble(s, &text), 0);
+		assert_string_equal(text, "");
+		limit_files(100000);
+		send_many(s, 0, 10000);
+		assert_int_equal(sink_flush(s, &err), 0);
+		assert_int_equal(sink_trouble(s, &text), -EFBIG);
+		assert_non_null(strstr(text, p->path));
+		assert_non_null(strstr(text, "File too large"));
+		kept = (100000 - heads[ng]) / each[ng];
+		assert_int_equal(sink_counts(s, 0).kept, kept);
+		send_many(s, 0, 100); /* no room: not even asked */
+		assert_int_equal(sink_counts(s, 0).kept, kept);
+		assert_int_equal(sink_iface(s, &eth, &err), 1);
+		send_many(s, 1, 100);
+		for (int i = 0; i < 3; i++) { /* asked, in vain */
+			assert_int_equal(sink_flush(s, &err), 0);
+			send_many(s, 1, 10);
+		}
+		assert_int_equal(sink_flush(s, &err), 0);
+		assert_int_equal(sink_trouble(s, &text), -EFBIG);
+		limit_files(RLIM_INFINITY);
+		assert_int_equal(sink_flush(s, &err), 0);
+		assert_int_equal(sink_trouble(s, &text), -EFBIG); /* no packet has tried yet */
+		send_many(s, 1, 7);
+		assert_int_equal(sink_flush(s, &err), 0);
+		assert_int_equal(sink_trouble(s, &text), 0);
+		send_many(s, 1, 3);
+		assert_int_equal(sink_finish(s, &err), 0);
+		assert_int_equal(sink_counts(s, 0).kept, kept);
+		assert_int_equal(sink_counts(s, 0).lost, 12100 - kept);
+		assert_int_equal(sink_counts(s, 1).kept, 10);
+		assert_int_equal(sink_counts(s, 1).lost, 130);
+		assert_int_equal(packets_of(p->path, ng), kept + 10);
+	}
+	signal(SIGXFSZ, handler);
+}
+
+/* Nothing is lost, but what tells of it is not there. */
+static void test_no_room_for_the_end(void **state)
+{
+	struct place *p = *state;
+	struct sink_conf conf = {.format = SINK_PCAPNG, .live = true};
+	CLEANUP(sink_freep) struct sink *s = opened(p->path, &conf);
+	struct iface_stats st = {.ts = 5, .has_recv = true, .recv = 9};
+	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+	struct err err = {0};
+
+	assert_int_equal(sink_iface(s, &eth, &err), 0);
+	send_many(s, 0, 3);
+	assert_int_equal(sink_flush(s, &err), 0);
+	limit_files(size_of(p->path) + 10);
+	assert_int_equal(sink_stats(s, &st, &err), 0);
+	assert_int_equal(sink_finish(s, &err), -EFBIG);
+	limit_files(RLIM_INFINITY);
+	assert_non_null(strstr(err.text, "File too large"));
+	assert_int_equal(sink_counts(s, 0).kept, 3);
+	assert_int_equal(packets_of(p->path, true), 3);
+	signal(SIGXFSZ, handler);
+}
+
+/* Reads one byte, then goes: by then the pipe was filled. */
+static void *read_one(void *arg)
+{
+	int fd = *(int *)arg;
+	char c;
+
+	assert_int_equal(read(fd, &c, 1), 1);
+	close(fd);
+	return NULL;
+}
+
+/* What the pipe took whole is kept, the rest is not. */
+static void test_reader_leaves(void **state)
+{
+	struct sink_conf conf = {.format = SINK_PCAPNG, .live = true};
+	void (*handler)(int) = signal(SIGPIPE, SIG_IGN);
+	CLEANUP(sink_freep) struct sink *s = NULL;
+	struct err err = {0};
+	pthread_t reader;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(fcntl(fds[1], F_SETPIPE_SZ, 4096), 4096);
+	assert_int_equal(sink_file_new(&s, fds[1], "pipe", &conf, &err), 0);
+	assert_int_equal(sink_iface(s, &eth, &err), 0);
+	send_many(s, 0, 1000);
+	assert_int_equal(pthread_create(&reader, NULL, read_one, &fds[0]), 0);
+	assert_int_equal(sink_flush(s, &err), -EPIPE);
+	pthread_join(reader, NULL);
+	assert_int_equal(sink_counts(s, 0).kept, (4096 - heads[1]) / each[1]);
+	assert_int_equal(sink_counts(s, 0).lost, 1000 - (4096 - heads[1]) / each[1]);
+	signal(SIGPIPE, handler);
 }
 
 /* A file that may not grow further ends with a whole record. */
@@ -269,9 +517,6 @@ static void test_cut_back(void **state)
 	for (int ng = 0; ng < 2; ng++) {
 		struct sink_conf conf = {.format = ng ? SINK_PCAPNG : SINK_PCAP};
 		CLEANUP(sink_freep) struct sink *s = opened(p->path, &conf);
-		static const size_t heads[] = {24,
-					       32 + 40}; /* IDB: 16, name 8, if_tsresol 8, end 8 */
-		static const size_t each[] = {16 + 5, 32 + 8};
 		struct err err = {0};
 
 		assert_int_equal(sink_iface(s, &eth, &err), 0);
@@ -355,6 +600,12 @@ int main(void)
 		WITH_PLACE(test_wrong_iface),
 		cmocka_unit_test(test_full_device),
 		WITH_PLACE(test_cut_back),
+		WITH_PLACE(test_counts),
+		WITH_PLACE(test_torn_header),
+		WITH_PLACE(test_cut_back_behind),
+		WITH_PLACE(test_room_again),
+		WITH_PLACE(test_no_room_for_the_end),
+		cmocka_unit_test(test_reader_leaves),
 		cmocka_unit_test(test_broken_pipe),
 		cmocka_unit_test(test_no_folder),
 		cmocka_unit_test(test_mem),
