@@ -419,6 +419,7 @@ void live_tell(struct live *l, const struct live_order *o)
 		if (!copy)
 			continue; /* a name or a state is not known there; packets are */
 		*copy = *o;
+		copy->f.prog = (struct live_prog)LIVE_PROG_INIT; /* 0 is a descriptor */
 		post(l, i, copy);
 	}
 }

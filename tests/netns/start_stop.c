@@ -25,17 +25,21 @@
 
 #define ROUNDS 500
 
+static void set_lo(bool up)
+{
+	struct ifreq r = {.ifr_name = "lo", .ifr_flags = up ? IFF_UP : 0};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_true(fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &r) == 0);
+	close(fd);
+}
+
 /* Whether this process has a network of its own now. */
 static bool enter(void)
 {
-	struct ifreq r = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-	int fd;
-
 	if (unshare(CLONE_NEWNET) < 0)
 		return false;
-	fd = socket(AF_INET, SOCK_DGRAM, 0);
-	assert_true(fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &r) == 0);
-	close(fd);
+	set_lo(true);
 	return true;
 }
 
@@ -132,6 +136,37 @@ static void test_starts_and_stops_leave_nothing(void **state)
 	assert_true(allocated() <= before + 65536);
 }
 
+/* News of an interface that a thread never read are thrown away: they own nothing. */
+static void test_news_that_nobody_read(void **state)
+{
+	const char *const names[] = {"lo"};
+	const struct live_conf conf = {
+		.ifaces = names, .n = 1, .buffer_total = 1 << 20, .threads = 2, .poll_ms = 1};
+	struct live_ledger g = {0};
+	struct src *s[2] = {0};
+	struct err err = {0};
+	struct pkt pkts[8];
+	struct stop stop;
+	int fds;
+
+	(void)state;
+	if (!enter()) {
+		skip();
+	}
+	fds = count_fds();
+	assert_int_equal(stop_init(&stop), 0);
+	assert_int_equal(src_live_new(s, NULL, &conf, &stop, &err), 0);
+	set_lo(false);
+	while (g.state == LIVE_UP) {
+		assert_int_equal(src_recv(s[0], pkts, 8), -EAGAIN);
+		assert_int_equal(live_ledger(s[0], 0, &g), 0);
+	}
+	src_free(s[0]);
+	src_free(s[1]);
+	stop_done(&stop);
+	assert_int_equal(count_fds(), fds);
+}
+
 static void test_lists_the_loopback(void **state)
 {
 	struct links l = LINKS_INIT;
@@ -192,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_starts_and_stops_leave_nothing),
+		cmocka_unit_test(test_news_that_nobody_read),
 		cmocka_unit_test(test_lists_the_loopback),
 		cmocka_unit_test(test_names_that_are_not_there),
 	};
