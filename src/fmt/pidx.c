@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "fmt/bloom.h"
 #include "fmt/rec.h"
 
 #define MAGIC   "trawl-px"
@@ -23,8 +24,6 @@ enum {
 #define END_SIZE    64
 #define BLOOM_K     7
 #define BLOOM_BITS  10 /* for each flow at least: then under 1 % of questions are in vain */
-#define BLOOM_MIN   6  /* log2 of the fewest bits */
-#define BLOOM_MAX   26 /* and of the most: 8 MiB */
 #define BLOCK_BYTES 4096
 #define SPAN_LEAST  5 /* bytes that one takes in its record, at least */
 #define DIR_LEAST   2
@@ -69,20 +68,6 @@ void pidx_sort(struct pidx_ref *refs, struct pidx_ref *tmp, size_t n)
 		memcpy(refs, from, n * sizeof(*refs));
 }
 
-/* splitmix64: any bit of the serial moves every bit of the result. */
-static uint64_t mix(uint64_t v)
-{
-	v += UINT64_C(0x9e3779b97f4a7c15);
-	v = (v ^ v >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	v = (v ^ v >> 27) * UINT64_C(0x94d049bb133111eb);
-	return v ^ v >> 31;
-}
-
-static uint32_t bloom_bit(uint64_t hash, unsigned i, unsigned log2)
-{
-	return ((uint32_t)hash + i * ((uint32_t)(hash >> 32) | 1)) & ((1u << log2) - 1);
-}
-
 static void put_head(struct buf *b, const struct pidx_info *info)
 {
 	size_t at;
@@ -99,13 +84,10 @@ static void put_head(struct buf *b, const struct pidx_info *info)
 
 static int put_bloom(struct buf *b, const struct pidx_ref *refs, size_t n, uint64_t flows)
 {
-	unsigned log2 = BLOOM_MIN, k;
-	size_t at, i, bytes;
+	unsigned log2 = bloom_log2(flows, BLOOM_BITS);
+	size_t at, i, bytes = bloom_size(log2);
 	uint8_t *bits;
 
-	while (log2 < BLOOM_MAX && UINT64_C(1) << log2 < flows * BLOOM_BITS)
-		log2++;
-	bytes = (size_t)1 << (log2 - 3);
 	at = rec_begin(b, PIDX_BLOOM);
 	buf_addch(b, (char)log2);
 	buf_addch(b, BLOOM_K);
@@ -113,18 +95,9 @@ static int put_bloom(struct buf *b, const struct pidx_ref *refs, size_t n, uint6
 		return -ENOMEM;
 	bits = (uint8_t *)b->p + b->len;
 	memset(bits, 0, bytes);
-	for (i = 0; i < n; i++) {
-		uint64_t h;
-
-		if (i && refs[i].serial == refs[i - 1].serial)
-			continue;
-		h = mix(refs[i].serial);
-		for (k = 0; k < BLOOM_K; k++) {
-			uint32_t bit = bloom_bit(h, k, log2);
-
-			bits[bit / 8] |= (uint8_t)(1u << bit % 8);
-		}
-	}
+	for (i = 0; i < n; i++)
+		if (!i || refs[i].serial != refs[i - 1].serial)
+			bloom_add(bits, log2, BLOOM_K, bloom_hash(refs[i].serial));
 	b->len += bytes;
 	rec_end(b, at);
 	return 0;
@@ -400,20 +373,6 @@ void pidx_done(struct pidx *x)
 	*x = (struct pidx){0};
 }
 
-static bool bloom_has(const struct rec *rec, uint64_t serial)
-{
-	unsigned log2 = rec->p[0], k;
-	uint64_t h = mix(serial);
-
-	for (k = 0; k < rec->p[1]; k++) {
-		uint32_t bit = bloom_bit(h, k, log2);
-
-		if (!(rec->p[2 + bit / 8] >> bit % 8 & 1))
-			return false;
-	}
-	return true;
-}
-
 bool pidx_maybe(const uint8_t *p, size_t size, const uint64_t *serials, size_t n, size_t *ret_need)
 {
 	struct pidx_info info;
@@ -427,11 +386,11 @@ bool pidx_maybe(const uint8_t *p, size_t size, const uint64_t *serials, size_t n
 	r = read_at(p, size, (uint64_t)at, PIDX_BLOOM, &rec);
 	if (r == -ENODATA && ret_need && size - (size_t)at >= REC_HEAD)
 		*ret_need = (size_t)at + REC_HEAD + le32_load(p + at + 4);
-	if (r < 0 || rec.size < 2 || rec.p[0] < BLOOM_MIN || rec.p[0] > BLOOM_MAX ||
+	if (r < 0 || rec.size < 2 || rec.p[0] < BLOOM_LOG2_MIN || rec.p[0] > BLOOM_LOG2_MAX ||
 	    rec.size - 2 != UINT32_C(1) << (rec.p[0] - 3))
 		return true;
 	for (i = 0; i < n; i++)
-		if (bloom_has(&rec, serials[i]))
+		if (bloom_may(rec.p + 2, rec.p[0], rec.p[1], bloom_hash(serials[i])))
 			return true;
 	return false;
 }

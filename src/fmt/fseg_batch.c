@@ -1,0 +1,230 @@
+/* Flow segments, read: columns as a whole, and as batches. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/crc32c.h"
+#include "fmt/fseg_read.h"
+
+static void column_of(const struct fseg *f, size_t entry, struct fseg_column *ret)
+{
+	const struct fseg_entry *e = &f->entries[entry];
+	const struct fseg_slot *s = &f->slots[entry];
+
+	*ret = (struct fseg_column){.type = (enum val_type)e->type, .rows = f->head.rows};
+	ret->present = e->map ? f->slots[e->map - 1].words : NULL;
+	if (fseg_is_words(ret->type)) {
+		ret->words = s->words;
+		return;
+	}
+	ret->codes = s->codes;
+	ret->n = e->n;
+	ret->v.addr = s->values;
+}
+
+int fseg_column(struct fseg *f, size_t field, struct fseg_column *ret, struct err *err)
+{
+	int r;
+
+	if (!f->open || f->entry_of[field] < 0)
+		return err_set(err, -ENOENT, "the block has no such column");
+	r = fseg_decode(f, (size_t)f->entry_of[field], 0, err);
+	if (r == 0)
+		column_of(f, (size_t)f->entry_of[field], ret);
+	return r;
+}
+
+static int numbers(struct fseg *f, int entry, const char *what, const uint64_t **ret,
+		   struct err *err)
+{
+	int r;
+
+	if (!f->open || entry < 0)
+		return err_set(err, -EBADMSG, "the block has no %s", what);
+	if (f->entries[entry].map || f->entries[entry].type != VAL_U64)
+		return fseg_bad(f, &f->entries[entry], -EBADMSG, "not of all rows", err);
+	r = fseg_decode(f, (size_t)entry, 0, err);
+	if (r == 0)
+		*ret = f->slots[entry].words;
+	return r;
+}
+
+int fseg_serials(struct fseg *f, const uint64_t **ret, struct err *err)
+{
+	return numbers(f, f->serials, "serials", ret, err);
+}
+
+int fseg_versions(struct fseg *f, const uint64_t **ret, struct err *err)
+{
+	return numbers(f, f->versions, "versions", ret, err);
+}
+
+int fseg_verify(struct fseg *f, struct err *err)
+{
+	const uint64_t *v;
+	size_t i;
+	int r;
+
+	r = fseg_serials(f, &v, err);
+	if (r == 0)
+		r = fseg_versions(f, &v, err);
+	for (i = 0; r == 0 && i < f->n; i++) {
+		struct fseg_entry *e = &f->entries[i];
+
+		if (e->kind == FSEG_ADDR_BLOOM || e->kind == FSEG_TEXT_BLOOM)
+			r = fseg_decode_filter(f, i, err);
+		else
+			r = fseg_decode(f, i, 0, err);
+		/* what a later version wrote is no damage if it is what was written */
+		if (r == -EPROTO && fseg_entry_good(e))
+			r = 0;
+	}
+	return r;
+}
+
+/* ---- batches ---- */
+
+/* The next rows that are wanted, at most BATCH_ROWS; returns how many. */
+static size_t pick(const struct fseg *f, const uint64_t *rows, size_t *at, uint32_t *ret)
+{
+	size_t n = 0, i = *at;
+
+	for (; i < f->head.rows && n < BATCH_ROWS; i++) {
+		uint64_t left = rows ? rows[i / 64] >> i % 64 : 1;
+
+		if (!left) {
+			i |= 63;
+			continue;
+		}
+		if (left & 1)
+			ret[n++] = (uint32_t)i;
+		else
+			i += (size_t)__builtin_ctzll(left) - 1;
+	}
+	*at = i;
+	return n;
+}
+
+static void fill_present(struct col *to, const uint64_t *map, const uint32_t *rows, size_t n,
+			 bool run)
+{
+	size_t i, at = rows[0];
+
+	if (!map) {
+		memset(to->present, 0xff, n / 64 * 8);
+		if (n % 64)
+			to->present[n / 64] = (UINT64_C(1) << n % 64) - 1;
+		return;
+	}
+	if (run && at % 64 == 0) {
+		memcpy(to->present, map + at / 64, (n + 63) / 64 * 8);
+		if (n % 64)
+			to->present[n / 64] &= (UINT64_C(1) << n % 64) - 1;
+		return;
+	}
+	for (i = 0; i < n; i++)
+		if (map[rows[i] / 64] >> rows[i] % 64 & 1)
+			col_mark(to, i);
+}
+
+static void fill(struct col *to, const struct fseg_column *c, const uint32_t *rows, size_t n,
+		 bool run)
+{
+	size_t i;
+
+	fill_present(to, c->present, rows, n, run);
+	switch (c->type) {
+	case VAL_BOOL:
+		for (i = 0; i < n; i++)
+			to->v.b[i] = c->words[rows[i]] != 0;
+		break;
+	case VAL_ADDR:
+		for (i = 0; i < n; i++)
+			to->v.addr[i] = c->v.addr[c->codes[rows[i]]];
+		break;
+	case VAL_STR:
+		for (i = 0; i < n; i++)
+			to->v.str[i] = c->v.str[c->codes[rows[i]]];
+		break;
+	case VAL_ID:
+		for (i = 0; i < n; i++)
+			memcpy(to->v.id[i], c->v.id[c->codes[rows[i]]], 16);
+		break;
+	default:
+		if (run)
+			memcpy(to->v.u64, c->words + rows[0], n * sizeof(*c->words));
+		else
+			for (i = 0; i < n; i++)
+				to->v.u64[i] = c->words[rows[i]];
+	}
+}
+
+int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at,
+	       uint64_t *versions, struct err *err)
+{
+	uint32_t picked[BATCH_ROWS];
+	const uint64_t *serials, *v = NULL;
+	struct fseg_column c;
+	size_t i, n;
+	bool run;
+	int r;
+
+	batch_clear(b);
+	if (!f->open)
+		return 0;
+	n = pick(f, rows, at, picked);
+	if (!n)
+		return 0;
+	run = picked[n - 1] - picked[0] == n - 1;
+	r = fseg_serials(f, &serials, err);
+	if (r == 0 && versions)
+		r = fseg_versions(f, &v, err);
+	if (r < 0)
+		return r;
+	for (i = 0; i < n; i++) {
+		b->serial[i] = serials[picked[i]];
+		if (v)
+			versions[i] = v[picked[i]];
+	}
+	for (i = 0; i < f->schema->n; i++) {
+		if (!b->cols[i] || f->entry_of[i] < 0)
+			continue;
+		r = fseg_column(f, i, &c, err);
+		if (r < 0)
+			return r;
+		fill(b->cols[i], &c, picked, n, run);
+	}
+	b->n = n;
+	return (int)n;
+}
+
+int64_t fseg_select_text(struct fseg *f, size_t field, const char *p, size_t len, uint64_t *rows,
+			 struct err *err)
+{
+	uint32_t id = f->schema->fields[field].id, hash = crc32c(0, p, len);
+	size_t i, row, words = (f->head.rows + 63) / 64;
+	struct fseg_column c;
+	int64_t n = 0;
+	uint64_t mask;
+	int r;
+
+	for (i = 0; f->open && i < f->n; i++)
+		if (f->entries[i].kind == FSEG_HASHES && f->entries[i].id == id)
+			break;
+	if (!f->open || i == f->n || f->entries[i].type != VAL_U64)
+		return err_set(err, -ENOENT, "the block has no hashes of field %u", id);
+	r = fseg_decode(f, i, 0, err);
+	if (r < 0)
+		return r;
+	column_of(f, i, &c);
+	mask = f->entries[i].bits < 64 ? (UINT64_C(1) << f->entries[i].bits) - 1 : UINT64_MAX;
+	for (i = 0; i < words; i++) {
+		uint64_t same = 0;
+		size_t end = c.rows - 64 * i < 64 ? c.rows - 64 * i : 64;
+
+		for (row = 0; row < end; row++)
+			same |= (uint64_t)(c.words[64 * i + row] == (hash & mask)) << row;
+		rows[i] &= c.present ? same & c.present[i] : same;
+		n += __builtin_popcountll(rows[i]);
+	}
+	return n;
+}

@@ -1,0 +1,661 @@
+/* Flow segments, written: columns become one block here. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crc32c.h"
+#include "fmt/fseg_write.h"
+
+#define MAP_WORDS     (FSEG_ROWS / 64)
+#define NUMBERS_MAX   4096 /* different numbers that get a dictionary */
+#define NUMBERS_SLOTS 8192
+#define NEAR_BETTER   0.95 /* what being near to others must save: it costs time to read */
+#define BITS_DICT     4    /* bits a number, below which a dictionary is not tried */
+#define PLAIN_PART    0.7  /* different values in so many rows, and there is no dictionary */
+
+/* ---- the directory ---- */
+
+struct entry {
+	enum fseg_kind kind;
+	uint32_t id;
+	enum val_type type;
+	enum fseg_enc enc;
+	unsigned map;
+	uint32_t values, distinct;
+	size_t at; /* in w->data; all from there on is the column's */
+};
+
+static void note_size(struct fseg_writer *w, int field, const char *what, const char *how,
+		      size_t bytes)
+{
+	if (w->n_sizes == w->sizes_room) {
+		size_t room = w->sizes_room ? 2 * w->sizes_room : 128;
+		struct fseg_size *p = realloc(w->sizes, room * sizeof(*p));
+
+		if (!p) /* only numbers for people */
+			return;
+		w->sizes = p;
+		w->sizes_room = room;
+	}
+	w->sizes[w->n_sizes++] = (struct fseg_size){field, what, how, bytes};
+}
+
+/* Starts an entry in w->entry; what its kind adds follows, then entry_end(). */
+static void entry_begin(struct fseg_writer *w, const struct entry *e)
+{
+	struct buf *b = &w->entry;
+	size_t size = w->data.len - e->at;
+
+	buf_clear(b);
+	rec_put_int(b, e->kind);
+	rec_put_int(b, e->id);
+	rec_put_int(b, e->type);
+	rec_put_int(b, e->enc);
+	rec_put_int(b, e->map);
+	rec_put_int(b, e->values);
+	rec_put_int(b, e->distinct);
+	rec_put_int(b, e->at);
+	rec_put_int(b, size);
+	rec_put_u32(b, crc32c(0, size ? w->data.p + e->at : NULL, size));
+}
+
+static void entry_end(struct fseg_writer *w)
+{
+	rec_put_int(&w->dir, w->entry.len);
+	buf_add(&w->dir, w->entry.p, w->entry.len);
+	w->n_entries++;
+	if (buf_err(&w->entry))
+		w->dir.err = -ENOMEM;
+}
+
+static void put_bound(struct buf *b, enum val_type type, const union val *v)
+{
+	static const uint8_t size[] = {[ADDR_MAC] = 6, [ADDR_IP4] = 4, [ADDR_IP6] = 16};
+
+	switch (type) {
+	case VAL_U64:
+		rec_put_int(b, v->u64);
+		break;
+	case VAL_I64:
+	case VAL_TIME:
+	case VAL_DUR:
+		rec_put_sint(b, v->i64);
+		break;
+	case VAL_F64:
+		rec_put_u64(b, v->u64);
+		break;
+	case VAL_BOOL:
+		buf_addch(b, v->b);
+		break;
+	case VAL_ADDR:
+		buf_addch(b, (char)v->addr.family);
+		buf_add(b, v->addr.b, size[v->addr.family]);
+		break;
+	case VAL_STR:
+		rec_put_text(b, v->str.p,
+			     v->str.len < FSEG_BOUND_TEXT ? v->str.len : FSEG_BOUND_TEXT);
+		break;
+	case VAL_ID:
+		buf_add(b, v->id, sizeof(v->id));
+		break;
+	}
+}
+
+/* ---- smallest and largest ---- */
+
+static void bounds_words(const struct fseg_wcol *c, union val *min, union val *max)
+{
+	uint64_t lo = UINT64_MAX, hi = 0;
+	int64_t slo = INT64_MAX, shi = INT64_MIN;
+	union val v;
+	size_t i;
+
+	switch (c->type) {
+	case VAL_F64:
+		min->u64 = max->u64 = c->words[0];
+		for (i = 1; i < c->n; i++) {
+			v.u64 = c->words[i];
+			if (val_cmp(VAL_F64, &v, min) < 0)
+				*min = v;
+			if (val_cmp(VAL_F64, &v, max) > 0)
+				*max = v;
+		}
+		return;
+	case VAL_U64:
+	case VAL_BOOL:
+		for (i = 0; i < c->n; i++) {
+			lo = c->words[i] < lo ? c->words[i] : lo;
+			hi = c->words[i] > hi ? c->words[i] : hi;
+		}
+		min->u64 = lo;
+		max->u64 = hi;
+		if (c->type == VAL_BOOL) {
+			min->b = lo;
+			max->b = hi;
+		}
+		return;
+	default:
+		for (i = 0; i < c->n; i++) {
+			int64_t s = (int64_t)c->words[i];
+
+			slo = s < slo ? s : slo;
+			shi = s > shi ? s : shi;
+		}
+		min->i64 = slo;
+		max->i64 = shi;
+	}
+}
+
+static void bounds(const struct fseg_wcol *c, union val *min, union val *max)
+{
+	if (fseg_is_words(c->type)) {
+		bounds_words(c, min, max);
+		return;
+	}
+	fseg_dict_val(&c->dict, c->dict.order[0], min);
+	fseg_dict_val(&c->dict, c->dict.order[c->dict.n - 1], max);
+}
+
+/* ---- presence ---- */
+
+/* Numbers the maps; those that are the same share one. */
+static void put_maps(struct fseg_writer *w)
+{
+	unsigned n = 0;
+	size_t i, k, bytes = (w->rows + 7) / 8;
+	struct entry e = {.kind = FSEG_PRESENCE, .enc = FSEG_BITS};
+
+	for (i = 0; i < w->n_cols + w->o.n_hashes; i++) {
+		struct fseg_wcol *c = i < w->n_cols ? &w->cols[i] : &w->hashes[i - w->n_cols].col;
+
+		c->map = 0;
+		if (!c->present || !c->n)
+			continue;
+		for (k = 0; k < i && !c->map; k++) {
+			const struct fseg_wcol *o =
+				k < w->n_cols ? &w->cols[k] : &w->hashes[k - w->n_cols].col;
+
+			if (o->map && o->n == c->n && memcmp(o->present, c->present, bytes) == 0)
+				c->map = o->map;
+		}
+		if (c->map)
+			continue;
+		c->map = ++n;
+		e.id = n;
+		e.values = c->n;
+		e.at = w->data.len;
+		/* a row of bits is a number of bytes, in any byte order */
+		for (k = 0; k < bytes; k++)
+			w->num.bytes[k] = (uint8_t)(c->present[k / 8] >> 8 * (k % 8));
+		fseg_blob_put(&w->num, &w->data, w->num.bytes, bytes, true);
+		entry_begin(w, &e);
+		entry_end(w);
+		note_size(w, -1, "presence", "bits", w->data.len - e.at);
+	}
+}
+
+/* ---- numbers ---- */
+
+static const struct fseg_wcol *col_of(const struct fseg_writer *w, size_t field)
+{
+	return w->col_of[field] < 0 ? NULL : &w->cols[w->col_of[field]];
+}
+
+static const struct fseg_near *near_of(const struct fseg_writer *w, size_t field)
+{
+	size_t i;
+
+	for (i = 0; i < w->o.n_near; i++)
+		if (w->o.near[i].field == field)
+			return &w->o.near[i];
+	return NULL;
+}
+
+/* How many columns stand behind each other; circles are endless. */
+static unsigned depth(const struct fseg_writer *w, size_t field, unsigned so_far)
+{
+	const struct fseg_near *r = near_of(w, field);
+	unsigned k, d, most = so_far;
+
+	for (k = 0; r && k < 2 && so_far <= FSEG_DEPTH; k++) {
+		d = r->factor[k] ? depth(w, r->ref[k], so_far + 1) : 0;
+		most = d > most ? d : most;
+	}
+	return most;
+}
+
+static bool usable(const struct fseg_writer *w, size_t field)
+{
+	const struct fseg_wcol *c = col_of(w, field);
+
+	return c && c->n && fseg_is_number(c->type);
+}
+
+/* Adds a column times a factor, row by row; absent is 0. */
+static void add_rows(const struct fseg_writer *w, const struct fseg_wcol *c, int32_t factor,
+		     uint64_t *to)
+{
+	uint64_t f = (uint64_t)(int64_t)factor;
+	size_t i, k = 0;
+
+	if (c->n == w->rows)
+		for (i = 0; i < w->rows; i++)
+			to[i] += f * c->words[i];
+	else
+		for (i = 0; i < w->rows; i++)
+			if (c->present[i / 64] >> i % 64 & 1)
+				to[i] += f * c->words[k++];
+}
+
+/* Into w->rest: what is left of a column's numbers next to those it is near to. */
+static bool near_rest(struct fseg_writer *w, const struct fseg_wcol *c, const struct fseg_near *r)
+{
+	size_t i, k = 0;
+	bool any = false;
+
+	if (depth(w, c->field, 0) > FSEG_DEPTH)
+		return false;
+	memset(w->wide, 0, w->rows * sizeof(*w->wide));
+	for (i = 0; i < 2; i++)
+		if (r->factor[i] && usable(w, r->ref[i])) {
+			add_rows(w, col_of(w, r->ref[i]), r->factor[i], w->wide);
+			any = true;
+		}
+	if (!any)
+		return false;
+	for (i = 0; i < w->rows; i++)
+		if (c->n == w->rows || c->present[i / 64] >> i % 64 & 1) {
+			w->rest[k] = c->words[k] - w->wide[i];
+			k++;
+		}
+	return true;
+}
+
+static void put_near(struct fseg_writer *w, const struct fseg_near *r)
+{
+	struct buf *b = &w->data;
+	size_t i, n = 0;
+
+	for (i = 0; r && i < 2; i++)
+		n += r->factor[i] && usable(w, r->ref[i]);
+	rec_put_int(b, n);
+	for (i = 0; r && i < 2; i++)
+		if (r->factor[i] && usable(w, r->ref[i])) {
+			rec_put_int(b, w->o.schema->fields[r->ref[i]].id);
+			rec_put_sint(b, r->factor[i]);
+		}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+struct numbers {
+	size_t n;
+	uint64_t v[NUMBERS_MAX]; /* different ones, sorted in the end */
+	uint64_t slot[NUMBERS_SLOTS];
+	uint16_t used[NUMBERS_SLOTS]; /* number + 1, then place */
+};
+
+static size_t slot_of(const struct numbers *d, uint64_t v)
+{
+	size_t s = bloom_hash(v) % NUMBERS_SLOTS;
+
+	while (d->used[s] && d->slot[s] != v)
+		s = (s + 1) % NUMBERS_SLOTS;
+	return s;
+}
+
+/* Codes of a column's numbers into w->wide; false: too many different ones. */
+static bool number_codes(struct fseg_writer *w, const struct fseg_wcol *c, struct numbers *d)
+{
+	size_t i, s;
+
+	d->n = 0;
+	memset(d->used, 0, sizeof(d->used));
+	for (i = 0; i < c->n; i++) {
+		s = slot_of(d, c->words[i]);
+		if (!d->used[s]) {
+			if (d->n == NUMBERS_MAX)
+				return false;
+			d->used[s] = 1;
+			d->v[d->n++] = d->slot[s] = c->words[i];
+		}
+		w->wide[i] = s;
+	}
+	qsort(d->v, d->n, sizeof(d->v[0]), by_value);
+	for (i = 0; i < d->n; i++)
+		d->used[slot_of(d, d->v[i])] = (uint16_t)(i + 1);
+	for (i = 0; i < c->n; i++)
+		w->wide[i] = d->used[w->wide[i]] - 1u;
+	return true;
+}
+
+/* Tries a dictionary behind what w->data has, which begins at 'at'; keeps what is smaller. */
+static uint32_t try_numbers(struct fseg_writer *w, const struct fseg_wcol *c, size_t at)
+{
+	struct numbers *d = malloc(sizeof(*d));
+	struct fseg_plan plan;
+	uint32_t n = 0;
+
+	if (d && number_codes(w, c, d)) {
+		buf_clear(&w->trial);
+		rec_put_int(&w->trial, d->n);
+		fseg_num_write(&w->num, &w->trial, d->v, d->n);
+		fseg_num_plan(&w->num, w->wide, c->n, false, &plan);
+		fseg_num_put(&w->num, &w->trial, w->wide, c->n, &plan);
+		if (!buf_err(&w->trial) && w->trial.len < w->data.len - at) {
+			w->data.len = at;
+			buf_add(&w->data, w->trial.p, w->trial.len);
+			n = (uint32_t)d->n;
+		}
+	}
+	free(d);
+	return n;
+}
+
+static const char *encode_words(struct fseg_writer *w, const struct fseg_wcol *c, struct entry *e)
+{
+	const struct fseg_near *r = fseg_is_number(c->type) ? near_of(w, c->field) : NULL;
+	struct fseg_plan plan, rest;
+
+	e->enc = FSEG_NUMBERS;
+	fseg_num_plan(&w->num, c->words, c->n, fseg_is_number(c->type), &plan);
+	if (plan.bits > 0 && r && near_rest(w, c, r)) {
+		fseg_num_plan(&w->num, w->rest, c->n, true, &rest);
+		if (rest.bits < plan.bits * NEAR_BETTER) {
+			put_near(w, r);
+			fseg_num_put(&w->num, &w->data, w->rest, c->n, &rest);
+			return rest.how & FSEG_DELTA ? "near, deltas" : "near";
+		}
+	}
+	put_near(w, NULL);
+	fseg_num_put(&w->num, &w->data, c->words, c->n, &plan);
+	if (plan.few && plan.bits > BITS_DICT && !(plan.how & FSEG_DELTA)) {
+		e->distinct = try_numbers(w, c, e->at);
+		if (e->distinct) {
+			e->enc = FSEG_NUMBER_DICT;
+			return "dictionary of numbers";
+		}
+	}
+	return plan.bits == 0 ? "constant" : plan.how & FSEG_DELTA ? "deltas" : "numbers";
+}
+
+/* ---- values with numbers ---- */
+
+static bool plain_fits(const struct fseg_wcol *c)
+{
+	size_t i, sum = 0;
+
+	if (c->type == VAL_ADDR || c->dict.n < PLAIN_PART * c->n)
+		return false;
+	for (i = 0; c->type == VAL_STR && i < c->n; i++)
+		sum += c->dict.v.str[c->codes[i]].len;
+	return sum <= FSEG_TEXT_MAX;
+}
+
+static const char *encode_codes(struct fseg_writer *w, struct fseg_wcol *c, struct entry *e)
+{
+	struct fseg_plan plan;
+	size_t i;
+
+	e->distinct = c->dict.n;
+	if (plain_fits(c)) {
+		e->enc = FSEG_PLAIN;
+		fseg_dict_put(&c->dict, &w->num, &w->data, c->codes, c->n);
+		return "plain";
+	}
+	e->enc = FSEG_DICT;
+	rec_put_int(&w->data, c->dict.n);
+	fseg_dict_put(&c->dict, &w->num, &w->data, c->dict.order, c->dict.n);
+	for (i = 0; i < c->n; i++)
+		w->wide[i] = c->dict.rank[c->codes[i]];
+	fseg_num_plan(&w->num, w->wide, c->n, false, &plan);
+	plan.how = 0; /* readers take them in 32 bits */
+	fseg_num_put(&w->num, &w->data, w->wide, c->n, &plan);
+	return "dictionary";
+}
+
+static int put_column(struct fseg_writer *w, struct fseg_wcol *c)
+{
+	const struct field *f = &w->o.schema->fields[c->field];
+	struct entry e = {.kind = FSEG_FIELD,
+			  .id = f->id,
+			  .type = c->type,
+			  .map = c->map,
+			  .values = c->n,
+			  .at = w->data.len};
+	union val min, max;
+	const char *how;
+
+	if (!c->n)
+		return 0;
+	if (!fseg_is_words(c->type) && fseg_dict_sort(&c->dict) < 0)
+		return -ENOMEM;
+	bounds(c, &min, &max);
+	how = fseg_is_words(c->type) ? encode_words(w, c, &e) : encode_codes(w, c, &e);
+	entry_begin(w, &e);
+	buf_addch(&w->entry, 1);
+	put_bound(&w->entry, c->type, &min);
+	put_bound(&w->entry, c->type, &max);
+	entry_end(w);
+	note_size(w, (int)c->field, "column", how, w->data.len - e.at);
+	return 0;
+}
+
+/* 'bits': of each hash. */
+static void put_plain(struct fseg_writer *w, struct fseg_wcol *c, enum fseg_kind kind,
+		      const char *what, unsigned bits)
+{
+	struct entry e = {.kind = kind,
+			  .enc = FSEG_NUMBERS,
+			  .id = kind == FSEG_HASHES ? w->o.schema->fields[c->field].id : 0,
+			  .map = c->map,
+			  .values = c->n,
+			  .at = w->data.len};
+
+	put_near(w, NULL);
+	fseg_num_write(&w->num, &w->data, c->words, c->n);
+	entry_begin(w, &e);
+	if (kind == FSEG_HASHES)
+		buf_addch(&w->entry, (char)bits);
+	entry_end(w);
+	note_size(w, kind == FSEG_HASHES ? (int)c->field : -1, what, "numbers", w->data.len - e.at);
+}
+
+/* ---- filters ---- */
+
+#define BLOOM_BITS  8 /* a thing */
+#define BLOOM_LEAST 4 /* with fewer a filter says yes too often to be worth its room */
+#define BLOOM_ROW   8 /* bits a row that a filter may take */
+
+/* The most hashes that a filter of 2^log2 bits for 'n' things is good with: bits / n * ln 2. */
+static unsigned bloom_k(unsigned log2, uint64_t n)
+{
+	uint64_t k = n ? ((UINT64_C(1) << log2) * 7 / 10 + n / 2) / n : 1;
+
+	return k < 1 ? 1 : k > 8 ? 8 : (unsigned)k;
+}
+
+static void put_bloom(struct fseg_writer *w, const struct entry *e, const uint8_t *bits,
+		      unsigned log2, unsigned k)
+{
+	struct entry f = *e;
+
+	f.at = w->data.len;
+	fseg_blob_put(&w->num, &w->data, bits, bloom_size(log2), false);
+	entry_begin(w, &f);
+	buf_addch(&w->entry, (char)log2);
+	buf_addch(&w->entry, (char)k);
+}
+
+/* Prefixes of one length of all addresses of the filter, which are sorted: adds them to 'bits'
+ * unless that is NULL.  Returns how many. */
+static uint64_t each_prefix(const struct fseg_writer *w, unsigned level, uint8_t *bits,
+			    unsigned log2, unsigned k)
+{
+	const struct addr *a, *before;
+	uint64_t n = 0;
+	unsigned len;
+	size_t f, i;
+
+	for (f = 0; f < w->o.n_bloom; f++) {
+		const struct fseg_wcol *c = col_of(w, w->o.bloom[f]);
+
+		before = NULL;
+		for (i = 0; c->n && i < c->dict.n; i++, before = a) {
+			a = &c->dict.v.addr[c->dict.order[i]];
+			len = fseg_level_bits(a->family, level);
+			if (!len || (level && before && addr_in(a, before, len)))
+				continue;
+			n++;
+			if (bits)
+				bloom_add(bits, log2, k, bloom_hash_addr(a, len));
+		}
+	}
+	return n;
+}
+
+/* Whole addresses first; prefixes as far as there is room, the short ones, which
+ * are few, before the long ones. */
+static int put_addr_bloom(struct fseg_writer *w)
+{
+	static const uint8_t turn[FSEG_LEVELS] = {0, 2, 1};
+	unsigned log2 = bloom_log2(w->rows, BLOOM_ROW), i, k, levels = 0;
+	struct entry e = {.kind = FSEG_ADDR_BLOOM, .enc = FSEG_BITS};
+	uint64_t n = 0, more;
+	uint8_t *bits;
+
+	for (i = 0; w->o.n_bloom && i < FSEG_LEVELS; i++) {
+		more = each_prefix(w, turn[i], NULL, 0, 0);
+		if ((n + more) * BLOOM_LEAST > UINT64_C(1) << log2)
+			continue;
+		n += more;
+		levels |= 1u << turn[i];
+	}
+	if (!n)
+		return 0;
+	i = bloom_log2(n, BLOOM_BITS);
+	log2 = i < log2 ? i : log2;
+	k = bloom_k(log2, n);
+	bits = calloc(1, bloom_size(log2));
+	if (!bits)
+		return -ENOMEM;
+	for (i = 0; i < FSEG_LEVELS; i++)
+		if (levels >> i & 1)
+			each_prefix(w, i, bits, log2, k);
+	e.values = (uint32_t)n;
+	put_bloom(w, &e, bits, log2, k);
+	rec_put_int(&w->entry, levels);
+	rec_put_int(&w->entry, w->o.n_bloom);
+	for (i = 0; i < w->o.n_bloom; i++)
+		rec_put_int(&w->entry, w->o.schema->fields[w->o.bloom[i]].id);
+	entry_end(w);
+	note_size(w, -1, "filter", "addresses", bloom_size(log2) + 1);
+	free(bits);
+	return 0;
+}
+
+static int put_text_bloom(struct fseg_writer *w, const struct fseg_whash *h)
+{
+	const struct fseg_wcol *c = &h->col;
+	unsigned log2 = bloom_log2(c->n, BLOOM_BITS), k = bloom_k(log2, c->n);
+	struct entry e = {.kind = FSEG_TEXT_BLOOM,
+			  .enc = FSEG_BITS,
+			  .id = w->o.schema->fields[c->field].id,
+			  .values = c->n};
+	uint8_t *bits = calloc(1, bloom_size(log2));
+	size_t i;
+
+	if (!bits)
+		return -ENOMEM;
+	for (i = 0; i < c->n; i++)
+		bloom_add(bits, log2, k, bloom_hash(c->words[i]));
+	put_bloom(w, &e, bits, log2, k);
+	entry_end(w);
+	note_size(w, (int)c->field, "filter", "texts", bloom_size(log2) + 1);
+	free(bits);
+	return 0;
+}
+
+/* Filters have all bits of the hashes, so they come first. */
+static int put_hashes(struct fseg_writer *w)
+{
+	size_t i, k;
+	int r;
+
+	for (i = 0; i < w->o.n_hashes; i++) {
+		struct fseg_whash *h = &w->hashes[i];
+		uint64_t mask = (UINT64_C(1) << h->opts.bits) - 1;
+
+		if (!h->col.n)
+			continue;
+		r = h->opts.bloom ? put_text_bloom(w, h) : 0;
+		if (r < 0)
+			return r;
+		if (!h->opts.bits)
+			continue;
+		for (k = 0; k < h->col.n; k++)
+			h->col.words[k] &= mask;
+		put_plain(w, &h->col, FSEG_HASHES, "hash", h->opts.bits);
+	}
+	return 0;
+}
+
+/* ---- the block ---- */
+
+/* docs/formats.md, "Flow segment" */
+static int put_block(struct fseg_writer *w, struct buf *b)
+{
+	uint64_t size = (uint64_t)FSEG_HEAD + w->dir.len + w->data.len;
+	uint8_t h[FSEG_HEAD] = {0};
+
+	if (buf_err(&w->dir) || buf_err(&w->data))
+		return -ENOMEM;
+	if (size > FSEG_BLOCK_MAX || w->n_entries > FSEG_COLUMNS_MAX)
+		return -E2BIG;
+	le32_store(h, FSEG_BLOCK_MAGIC);
+	le16_store(h + 4, FSEG_VERSION);
+	le16_store(h + 6, (uint16_t)w->n_entries);
+	le32_store(h + 8, (uint32_t)size);
+	le32_store(h + 12, (uint32_t)w->dir.len);
+	le32_store(h + 16, w->rows);
+	le32_store(h + 20, crc32c(0, w->dir.p, w->dir.len));
+	le64_store(h + 24, (uint64_t)w->start);
+	le64_store(h + 32, (uint64_t)w->last);
+	le32_store(h + 44, crc32c(0, h, 44));
+	if (buf_reserve(b, size) < 0)
+		return -ENOMEM;
+	buf_add(b, h, sizeof(h));
+	buf_add(b, w->dir.p, w->dir.len);
+	buf_add(b, w->data.p, w->data.len);
+	return 0;
+}
+
+int fseg_encode(struct fseg_writer *w, struct buf *b)
+{
+	size_t i;
+	int r;
+
+	buf_clear(&w->dir);
+	buf_clear(&w->data);
+	w->n_entries = 0;
+	w->n_sizes = 0;
+	put_maps(w);
+	for (i = 0; i < w->n_cols; i++) {
+		r = put_column(w, &w->cols[i]);
+		if (r < 0)
+			return r;
+	}
+	put_plain(w, &w->serials, FSEG_SERIAL, "serial", 0);
+	put_plain(w, &w->versions, FSEG_ROW_VERSION, "version", 0);
+	r = put_hashes(w);
+	if (r == 0)
+		r = put_addr_bloom(w);
+	note_size(w, -1, "head", "", FSEG_HEAD + w->dir.len);
+	return r < 0 ? r : put_block(w, b);
+}

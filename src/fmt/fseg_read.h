@@ -1,0 +1,62 @@
+/* What the parts of fseg's reader share. */
+#pragma once
+
+#include "fmt/fseg_impl.h"
+
+enum fseg_state { FSEG_UNREAD, FSEG_BUSY, FSEG_READ };
+
+/* An entry of the directory, and what was decoded of it. */
+struct fseg_entry {
+	uint8_t kind, type, enc;
+	uint8_t state; /* enum fseg_state */
+	bool checked;  /* its checksum is right */
+	bool bounds;
+	uint8_t log2, k, levels; /* of filters */
+	uint8_t bits;            /* of a hash */
+	uint16_t map;            /* entry of its presence + 1; 0: all rows */
+	uint32_t id, values, distinct;
+	const uint8_t *p; /* the column's bytes */
+	uint32_t size, crc;
+	union val min, max;
+	struct cur ids; /* of the fields of a filter */
+	const uint8_t *filter;
+	uint32_t n; /* different values that were read */
+};
+
+/* Memory of the entry at the same place, used again from block to block. */
+struct fseg_slot {
+	uint64_t *words;
+	size_t n_words;
+	uint32_t *codes;
+	size_t n_codes;
+	void *values;
+	size_t values_size;
+	uint8_t *text;
+	size_t text_size;
+};
+
+struct fseg {
+	const struct schema *schema;
+	bool open;
+	struct fseg_head head;
+	struct fseg_entry *entries; /* FSEG_COLUMNS_MAX */
+	struct fseg_slot *slots;
+	size_t n, n_slots;
+	int16_t *entry_of;     /* of each field of the schema; -1: none */
+	int serials, versions; /* entries; -1: none */
+	struct fseg_unnum unnum;
+	uint64_t *wide; /* FSEG_ROWS */
+};
+
+/* What an entry is about, for messages. */
+int fseg_bad(const struct fseg *f, const struct fseg_entry *e, int code, const char *what,
+	     struct err *err);
+
+/* Whether its bytes are what was written. */
+bool fseg_entry_good(struct fseg_entry *e);
+
+/* fseg_decode.c: so that slots[].words, codes, values have it.  0, -EBADMSG, -EPROTO, -ENOMEM. */
+int fseg_decode(struct fseg *f, size_t entry, unsigned deep, struct err *err);
+
+/* A filter's bits into 'filter'. */
+int fseg_decode_filter(struct fseg *f, size_t entry, struct err *err);

@@ -1,0 +1,243 @@
+/* Numbers, read. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fmt/fseg_impl.h"
+
+int fseg_unnum_init(struct fseg_unnum *d)
+{
+	d->zstd = ZSTD_createDCtx();
+	d->bytes = malloc(8 * (size_t)FSEG_ROWS);
+	if (!d->zstd || !d->bytes) {
+		fseg_unnum_done(d);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void fseg_unnum_done(struct fseg_unnum *d)
+{
+	ZSTD_freeDCtx(d->zstd);
+	free(d->bytes);
+	*d = (struct fseg_unnum){0};
+}
+
+int fseg_blob_get(struct fseg_unnum *d, struct cur *c, size_t n, uint8_t *room, const uint8_t **ret)
+{
+	unsigned method = cur_u8(c);
+	const uint8_t *p;
+	uint32_t size;
+
+	if (!cur_ok(c) || n > UINT32_MAX)
+		return -EBADMSG;
+	switch (method) {
+	case FSEG_RAW:
+		p = cur_take(c, (uint32_t)n);
+		if (!p)
+			return -EBADMSG;
+		*ret = p;
+		return 0;
+	case FSEG_SAME:
+		memset(room, cur_u8(c), n);
+		break;
+	case FSEG_ZSTD:
+		size = cur_le32(c);
+		p = cur_take(c, size);
+		if (!p || ZSTD_decompressDCtx(d->zstd, room, n, p, size) != n)
+			return -EBADMSG;
+		break;
+	default:
+		return -EPROTO;
+	}
+	*ret = room;
+	return cur_ok(c) ? 0 : -EBADMSG;
+}
+
+/* What stands before the digits. */
+struct head {
+	unsigned how, width;
+	uint64_t first, base, factor;
+};
+
+static int get_head(struct cur *c, struct head *ret)
+{
+	ret->how = cur_u8(c);
+	if (ret->how & ~(unsigned)(FSEG_PLANES | FSEG_DELTA | FSEG_ZIGZAG))
+		return -EPROTO;
+	ret->first = ret->how & FSEG_DELTA ? (uint64_t)rec_get_sint(c) : 0;
+	ret->base = (uint64_t)rec_get_sint(c);
+	ret->factor = rec_get_int(c);
+	ret->width = cur_u8(c);
+	if (!cur_ok(c) || ret->width > 64)
+		return -EBADMSG;
+	if (!(ret->how & FSEG_PLANES) && ret->width &&
+	    (ret->width > FSEG_BITS_MAX || ret->width == 3))
+		return -EBADMSG;
+	return 0;
+}
+
+/* Loops that the compiler can turn into vector code: one for each number of planes. */
+#define PLANE_1 p[0][i]
+#define PLANE_2 (PLANE_1 | (uint32_t)p[1][i] << 8)
+#define PLANE_3 (PLANE_2 | (uint32_t)p[2][i] << 16)
+#define PLANE_4 (PLANE_3 | (uint32_t)p[3][i] << 24)
+#define PLANE_5 ((uint64_t)(PLANE_4) | (uint64_t)p[4][i] << 32)
+#define PLANE_6 (PLANE_5 | (uint64_t)p[5][i] << 40)
+#define PLANE_7 (PLANE_6 | (uint64_t)p[6][i] << 48)
+#define PLANE_8 (PLANE_7 | (uint64_t)p[7][i] << 56)
+
+#define JOIN(n_planes, word)                                                                       \
+	case n_planes:                                                                             \
+		for (i = 0; i < n; i++)                                                            \
+			v[i] = (word)(PLANE_##n_planes);                                           \
+		break
+
+static void join64(uint64_t *restrict v, size_t n, const uint8_t *const *p, unsigned planes)
+{
+	size_t i;
+
+	switch (planes) {
+		JOIN(1, uint64_t);
+		JOIN(2, uint64_t);
+		JOIN(3, uint64_t);
+		JOIN(4, uint64_t);
+		JOIN(5, uint64_t);
+		JOIN(6, uint64_t);
+		JOIN(7, uint64_t);
+		JOIN(8, uint64_t);
+	default:
+		memset(v, 0, n * sizeof(*v));
+	}
+}
+
+static void join32(uint32_t *restrict v, size_t n, const uint8_t *const *p, unsigned planes)
+{
+	size_t i;
+
+	switch (planes) {
+		JOIN(1, uint32_t);
+		JOIN(2, uint32_t);
+		JOIN(3, uint32_t);
+		JOIN(4, uint32_t);
+	default:
+		memset(v, 0, n * sizeof(*v));
+	}
+}
+
+static int get_planes(struct fseg_unnum *d, struct cur *c, size_t n, unsigned width,
+		      const uint8_t **ret)
+{
+	unsigned p;
+	int r;
+
+	for (p = 0; p < (width + 7) / 8; p++) {
+		r = fseg_blob_get(d, c, n, d->bytes + p * (size_t)FSEG_ROWS, &ret[p]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+#define SPREAD(word)                                                                               \
+	do {                                                                                       \
+		for (i = 0; i < n; i++)                                                            \
+			ret[i] = (word)(p[i / per] >> i % per * width & mask);                     \
+	} while (0)
+
+static void spread64(uint64_t *restrict ret, size_t n, const uint8_t *p, unsigned width)
+{
+	unsigned per = 8 / width, mask = (1u << width) - 1;
+	size_t i;
+
+	if (width == 1)
+		for (i = 0; i < n; i++)
+			ret[i] = p[i / 8] >> i % 8 & 1;
+	else
+		SPREAD(uint64_t);
+}
+
+static void spread32(uint32_t *restrict ret, size_t n, const uint8_t *p, unsigned width)
+{
+	unsigned per = 8 / width, mask = (1u << width) - 1;
+	size_t i;
+
+	SPREAD(uint32_t);
+}
+
+static void finish(uint64_t *v, size_t n, const struct head *h)
+{
+	uint64_t sum = h->first;
+	size_t i;
+
+	if (h->factor != 1)
+		for (i = 0; i < n; i++)
+			v[i] *= h->factor;
+	if (h->base)
+		for (i = 0; i < n; i++)
+			v[i] += h->base;
+	if (h->how & FSEG_ZIGZAG)
+		for (i = 0; i < n; i++)
+			v[i] = v[i] >> 1 ^ (0 - (v[i] & 1));
+	if (h->how & FSEG_DELTA)
+		for (i = 0; i < n; i++)
+			v[i] = sum += v[i];
+}
+
+int fseg_num_get(struct fseg_unnum *d, struct cur *c, size_t n, uint64_t *ret)
+{
+	const uint8_t *p[8];
+	struct head h;
+	int r;
+
+	r = n > FSEG_ROWS ? -EBADMSG : get_head(c, &h);
+	if (r < 0)
+		return r;
+	if (h.how & FSEG_PLANES) {
+		r = get_planes(d, c, n, h.width, p);
+		if (r < 0)
+			return r;
+		join64(ret, n, p, (h.width + 7) / 8);
+	} else if (h.width) {
+		r = fseg_blob_get(d, c, (n * h.width + 7) / 8, d->bytes, &p[0]);
+		if (r < 0)
+			return r;
+		spread64(ret, n, p[0], h.width);
+	} else {
+		memset(ret, 0, n * sizeof(*ret));
+	}
+	finish(ret, n, &h);
+	return 0;
+}
+
+int fseg_num_get32(struct fseg_unnum *d, struct cur *c, size_t n, uint32_t *ret)
+{
+	const uint8_t *p[8];
+	struct head h;
+	size_t i;
+	int r;
+
+	r = n > FSEG_ROWS ? -EBADMSG : get_head(c, &h);
+	if (r < 0)
+		return r;
+	if (h.how & ~(unsigned)FSEG_PLANES || h.width > 32 || h.base > UINT32_MAX ||
+	    h.factor > UINT32_MAX)
+		return -EBADMSG;
+	if (h.how & FSEG_PLANES) {
+		r = get_planes(d, c, n, h.width, p);
+		if (r < 0)
+			return r;
+		join32(ret, n, p, (h.width + 7) / 8);
+	} else if (h.width) {
+		r = fseg_blob_get(d, c, (n * h.width + 7) / 8, d->bytes, &p[0]);
+		if (r < 0)
+			return r;
+		spread32(ret, n, p[0], h.width);
+	} else {
+		memset(ret, 0, n * sizeof(*ret));
+	}
+	if (h.factor != 1 || h.base)
+		for (i = 0; i < n; i++)
+			ret[i] = ret[i] * (uint32_t)h.factor + (uint32_t)h.base;
+	return 0;
+}

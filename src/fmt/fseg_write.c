@@ -1,0 +1,441 @@
+/* Flow segments, written: rows are taken apart into columns here. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crc32c.h"
+#include "fmt/fseg_write.h"
+
+#define MAP_WORDS (FSEG_ROWS / 64)
+
+void fseg_put_magic(struct buf *b)
+{
+	buf_add(b, FSEG_FILE_MAGIC, FSEG_MAGIC);
+}
+
+static void col_init(struct fseg_wcol *c, size_t field, enum val_type type)
+{
+	*c = (struct fseg_wcol){.field = field, .type = type};
+	fseg_dict_init(&c->dict, type);
+}
+
+static void col_done(struct fseg_wcol *c)
+{
+	free(c->words);
+	free(c->codes);
+	free(c->present_room);
+	fseg_dict_done(&c->dict);
+}
+
+static void col_clear(struct fseg_wcol *c)
+{
+	c->n = 0;
+	c->present = NULL;
+	if (!fseg_is_words(c->type))
+		fseg_dict_clear(&c->dict);
+}
+
+static size_t col_memory(const struct fseg_wcol *c)
+{
+	return c->room * (fseg_is_words(c->type) ? sizeof(*c->words) : sizeof(*c->codes)) +
+	       (c->present_room ? MAP_WORDS * sizeof(*c->present) : 0) + fseg_dict_memory(&c->dict);
+}
+
+static bool opts_ok(const struct fseg_opts *o)
+{
+	const struct schema *s = o->schema;
+	size_t i, k;
+
+	if (s->n > SCHEMA_FIELDS_MAX || o->n_bloom > FSEG_BLOOM_MAX || o->start >= s->n ||
+	    o->last >= s->n || s->fields[o->start].type != VAL_TIME ||
+	    s->fields[o->last].type != VAL_TIME)
+		return false;
+	for (i = 0; i < o->n_bloom; i++)
+		if (o->bloom[i] >= s->n || s->fields[o->bloom[i]].type != VAL_ADDR ||
+		    !field_set_has(&o->fields, o->bloom[i]))
+			return false;
+	for (i = 0; i < o->n_hashes; i++)
+		if (o->hashes[i].field >= s->n || s->fields[o->hashes[i].field].type != VAL_STR ||
+		    o->hashes[i].bits > 32)
+			return false;
+	for (i = 0; i < o->n_near; i++)
+		for (k = 0; k < 2; k++)
+			if (o->near[i].field >= s->n || o->near[i].ref[k] >= s->n)
+				return false;
+	return true;
+}
+
+static int writer_fill(struct fseg_writer *w)
+{
+	const struct schema *s = w->o.schema;
+	size_t i;
+
+	w->cols = calloc(s->n ? s->n : 1, sizeof(*w->cols));
+	w->col_of = calloc(s->n ? s->n : 1, sizeof(*w->col_of));
+	w->hashes = calloc(w->o.n_hashes ? w->o.n_hashes : 1, sizeof(*w->hashes));
+	w->wide = calloc(FSEG_ROWS, sizeof(*w->wide));
+	w->rest = calloc(FSEG_ROWS, sizeof(*w->rest));
+	if (!w->cols || !w->col_of || !w->hashes || !w->wide || !w->rest)
+		return -ENOMEM;
+	for (i = 0; i < s->n; i++) {
+		w->col_of[i] = -1;
+		if (!field_set_has(&w->o.fields, i) || !s->fields[i].id)
+			continue;
+		w->col_of[i] = (int16_t)w->n_cols;
+		col_init(&w->cols[w->n_cols++], i, s->fields[i].type);
+	}
+	for (i = 0; i < w->o.n_hashes; i++) {
+		w->hashes[i].opts = w->o.hashes[i];
+		col_init(&w->hashes[i].col, w->o.hashes[i].field, VAL_U64);
+	}
+	col_init(&w->serials, 0, VAL_U64);
+	col_init(&w->versions, 0, VAL_U64);
+	return fseg_num_init(&w->num);
+}
+
+static void writer_clear(struct fseg_writer *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->n_cols; i++)
+		col_clear(&w->cols[i]);
+	for (i = 0; i < w->o.n_hashes; i++)
+		col_clear(&w->hashes[i].col);
+	col_clear(&w->serials);
+	col_clear(&w->versions);
+	w->rows = 0;
+	w->start = INT64_MAX;
+	w->last = INT64_MIN;
+}
+
+int fseg_writer_new(struct fseg_writer **ret, const struct fseg_opts *o)
+{
+	struct fseg_writer *w;
+	int r;
+
+	if (!opts_ok(o))
+		return -EINVAL;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	w->o = *o;
+	r = writer_fill(w);
+	if (r < 0) {
+		fseg_writer_free(w);
+		return r;
+	}
+	writer_clear(w);
+	*ret = w;
+	return 0;
+}
+
+void fseg_writer_free(struct fseg_writer *w)
+{
+	size_t i;
+
+	if (!w)
+		return;
+	for (i = 0; i < w->n_cols; i++)
+		col_done(&w->cols[i]);
+	for (i = 0; w->hashes && i < w->o.n_hashes; i++)
+		col_done(&w->hashes[i].col);
+	col_done(&w->serials);
+	col_done(&w->versions);
+	free(w->cols);
+	free(w->col_of);
+	free(w->hashes);
+	free(w->wide);
+	free(w->rest);
+	free(w->sizes);
+	fseg_num_done(&w->num);
+	buf_done(&w->dir);
+	buf_done(&w->data);
+	buf_done(&w->entry);
+	buf_done(&w->trial);
+	free(w);
+}
+
+size_t fseg_rows(const struct fseg_writer *w)
+{
+	return w->rows;
+}
+
+size_t fseg_memory(const struct fseg_writer *w)
+{
+	size_t i, sum = sizeof(*w) + 4 * sizeof(uint64_t) * FSEG_ROWS + w->dir.size + w->data.size +
+			w->entry.size + w->trial.size;
+
+	for (i = 0; i < w->n_cols; i++)
+		sum += col_memory(&w->cols[i]);
+	for (i = 0; i < w->o.n_hashes; i++)
+		sum += col_memory(&w->hashes[i].col);
+	return sum + col_memory(&w->serials) + col_memory(&w->versions);
+}
+
+size_t fseg_sizes(const struct fseg_writer *w, const struct fseg_size **ret)
+{
+	*ret = w->sizes;
+	return w->n_sizes;
+}
+
+/* ---- taking rows ---- */
+
+static int col_room(struct fseg_wcol *c, uint32_t more)
+{
+	uint32_t room = c->room ? c->room : BATCH_ROWS;
+	size_t each = fseg_is_words(c->type) ? sizeof(*c->words) : sizeof(*c->codes);
+	void *p;
+
+	if (c->n + more <= c->room)
+		return 0;
+	while (room < c->n + more)
+		room *= 2;
+	p = realloc(fseg_is_words(c->type) ? (void *)c->words : (void *)c->codes, room * each);
+	if (!p)
+		return -ENOMEM;
+	if (fseg_is_words(c->type))
+		c->words = p;
+	else
+		c->codes = p;
+	c->room = room;
+	return 0;
+}
+
+/* 64 bits of a map from bit 'at' on; what is behind its end is not looked at. */
+static uint64_t bits_at(const uint64_t *map, size_t at, size_t end)
+{
+	uint64_t v = map[at / 64] >> at % 64;
+
+	if (at % 64 && (at / 64 + 1) * 64 < end)
+		v |= map[at / 64 + 1] << (64 - at % 64);
+	return end - at < 64 ? v & ((UINT64_C(1) << (end - at)) - 1) : v;
+}
+
+static void bits_put(uint64_t *map, size_t at, uint64_t v)
+{
+	map[at / 64] |= v << at % 64;
+	if (at % 64 && v >> (64 - at % 64))
+		map[at / 64 + 1] |= v >> (64 - at % 64);
+}
+
+/* Notes which of 'n' rows behind 'row' have a value: all (map NULL), or by the bits of 'map' from
+ * 'at' on.  Returns how many, or -ENOMEM. */
+static int64_t col_present(struct fseg_wcol *c, uint32_t row, const uint64_t *map, size_t at,
+			   size_t n)
+{
+	size_t i, has = 0;
+
+	for (i = 0; map && i < n; i += 64)
+		has += (size_t)__builtin_popcountll(bits_at(map, at + i, at + n));
+	if (has == n && !c->present)
+		return (int64_t)n;
+	if (!c->present) {
+		if (!c->present_room)
+			c->present_room = malloc(MAP_WORDS * sizeof(*c->present));
+		if (!c->present_room)
+			return -ENOMEM;
+		c->present = c->present_room;
+		memset(c->present, 0, MAP_WORDS * sizeof(*c->present));
+		memset(c->present, 0xff, row / 64 * sizeof(*c->present));
+		if (row % 64)
+			c->present[row / 64] = (UINT64_C(1) << row % 64) - 1;
+	}
+	for (i = 0; map && i < n; i += 64)
+		bits_put(c->present, row + i, bits_at(map, at + i, at + n));
+	return (int64_t)has;
+}
+
+#define EACH(what)                                                                                 \
+	do {                                                                                       \
+		if (all)                                                                           \
+			for (i = at; i < at + n; i++)                                              \
+				what;                                                              \
+		else                                                                               \
+			for (i = at; i < at + n; i++)                                              \
+				if (col_has(from, i))                                              \
+					what;                                                      \
+	} while (0)
+
+/* What is no address, and what stands behind the bytes of one, is not kept. */
+static uint32_t code_of_addr(struct fseg_dict *d, const struct addr *a)
+{
+	static const uint8_t size[] = {[ADDR_MAC] = 6, [ADDR_IP4] = 4, [ADDR_IP6] = 16};
+	struct addr clean = {0};
+
+	if (a->family == ADDR_IP6)
+		return fseg_dict_addr(d, a);
+	if (a->family == ADDR_IP4 || a->family == ADDR_MAC) {
+		clean.family = a->family;
+		memcpy(clean.b, a->b, size[a->family]);
+	}
+	return fseg_dict_addr(d, &clean);
+}
+
+static int take_codes(struct fseg_wcol *c, const struct col *from, size_t at, size_t n, bool all)
+{
+	uint32_t *to = c->codes + c->n;
+	struct fseg_dict *d = &c->dict;
+	const struct val_str *s = from->v.str;
+	size_t i, k, had = c->n;
+
+	if (c->type == VAL_ADDR)
+		EACH(*to++ = code_of_addr(d, &from->v.addr[i]));
+	else if (c->type == VAL_ID)
+		EACH(*to++ = fseg_dict_id(d, from->v.id[i]));
+	else
+		EACH(*to++ = fseg_dict_str(d, s[i].p,
+					   s[i].len < FSEG_STR_MAX ? s[i].len : FSEG_STR_MAX));
+	k = (size_t)(to - c->codes);
+	for (i = had; i < k; i++)
+		if (c->codes[i] == UINT32_MAX)
+			return -ENOMEM;
+	return 0;
+}
+
+static int col_take(struct fseg_wcol *c, uint32_t row, const struct col *from, size_t at, size_t n)
+{
+	int64_t has = col_present(c, row, from ? from->present : NULL, at, n);
+	bool all = has == (int64_t)n;
+	uint64_t *to;
+	size_t i;
+
+	if (has <= 0)
+		return (int)has;
+	if (col_room(c, (uint32_t)has) < 0)
+		return -ENOMEM;
+	if (!fseg_is_words(c->type)) {
+		if (take_codes(c, from, at, n, all) < 0)
+			return -ENOMEM;
+	} else {
+		to = c->words + c->n;
+		if (c->type == VAL_BOOL)
+			EACH(*to++ = from->v.b[i]);
+		else if (all)
+			memcpy(to, from->v.u64 + at, n * sizeof(*to));
+		else
+			EACH(*to++ = from->v.u64[i]);
+	}
+	c->n += (uint32_t)has;
+	return 0;
+}
+
+static int hash_take(struct fseg_whash *h, uint32_t row, const struct col *from, size_t at,
+		     size_t n)
+{
+	struct fseg_wcol *c = &h->col;
+	int64_t has = col_present(c, row, from ? from->present : NULL, at, n);
+	size_t i;
+
+	if (has <= 0)
+		return (int)has;
+	if (col_room(c, (uint32_t)has) < 0)
+		return -ENOMEM;
+	for (i = at; i < at + n; i++)
+		if (col_has(from, i))
+			c->words[c->n++] = crc32c(0, from->v.str[i].p, from->v.str[i].len);
+	return 0;
+}
+
+static int plain_take(struct fseg_wcol *c, const uint64_t *v, const uint32_t *v32, size_t n)
+{
+	size_t i;
+
+	if (col_room(c, (uint32_t)n) < 0)
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		c->words[c->n + i] = v ? v[i] : v32 ? v32[i] : 0;
+	c->n += (uint32_t)n;
+	return 0;
+}
+
+/* How many rows from 'at' on have texts for which there is room, each column's for itself. */
+static size_t text_fits(const struct fseg_writer *w, const struct batch *b, size_t at, size_t n)
+{
+	size_t k, i;
+
+	for (k = 0; k < w->n_cols; k++) {
+		const struct fseg_wcol *c = &w->cols[k];
+		const struct col *from = b->cols[c->field];
+		size_t sum = c->dict.text_len, len;
+
+		if (c->type != VAL_STR || !from)
+			continue;
+		for (i = at; i < at + n; i++) {
+			if (!col_has(from, i))
+				continue;
+			len = from->v.str[i].len;
+			sum += len < FSEG_STR_MAX ? len : FSEG_STR_MAX;
+			if (sum > FSEG_TEXT_MAX)
+				break;
+		}
+		n = i - at;
+	}
+	return n;
+}
+
+/* Rows without times are of any time. */
+static void window(struct fseg_writer *w, const struct batch *b, size_t at, size_t n)
+{
+	const struct col *start = b->cols[w->o.start], *last = b->cols[w->o.last];
+	size_t i;
+
+	for (i = at; i < at + n; i++) {
+		int64_t from = start && col_has(start, i) ? start->v.i64[i] : INT64_MIN;
+		int64_t to = last && col_has(last, i) ? last->v.i64[i] : INT64_MAX;
+
+		w->start = from < w->start ? from : w->start;
+		w->last = to > w->last ? to : w->last;
+	}
+}
+
+static int take(struct fseg_writer *w, const struct batch *b, size_t at, size_t n,
+		const uint32_t *versions)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < w->n_cols; i++) {
+		r = col_take(&w->cols[i], w->rows, b->cols[w->cols[i].field], at, n);
+		if (r < 0)
+			return r;
+	}
+	for (i = 0; i < w->o.n_hashes; i++) {
+		r = hash_take(&w->hashes[i], w->rows, b->cols[w->hashes[i].col.field], at, n);
+		if (r < 0)
+			return r;
+	}
+	r = plain_take(&w->serials, b->serial + at, NULL, n);
+	if (r == 0)
+		r = plain_take(&w->versions, NULL, versions ? versions + at : NULL, n);
+	return r;
+}
+
+int64_t fseg_add(struct fseg_writer *w, const struct batch *b, size_t at, const uint32_t *versions)
+{
+	size_t n = at < b->n ? b->n - at : 0;
+
+	if (n > FSEG_ROWS - w->rows)
+		n = FSEG_ROWS - w->rows;
+	n = text_fits(w, b, at, n);
+	if (!n)
+		return 0;
+	if (take(w, b, at, n, versions) < 0) {
+		writer_clear(w);
+		return -ENOMEM;
+	}
+	window(w, b, at, n);
+	w->rows += (uint32_t)n;
+	return (int64_t)n;
+}
+
+int fseg_end(struct fseg_writer *w, struct buf *b)
+{
+	int r = 0;
+
+	if (buf_err(b))
+		return buf_err(b);
+	if (w->rows)
+		r = fseg_encode(w, b);
+	writer_clear(w);
+	return r;
+}
