@@ -448,14 +448,16 @@ static bool is_crowded(struct live_if *f)
 	return froze || ring_fill(&s->ring) >= (s->size.n_blocks + 1) / 2;
 }
 
-/* Takes room for a ring, at most twice as large; 0: there is none that is worth it. */
+/* Takes room for a ring twice as large, or of all that is left where it could not grow once more
+ * after that: old and new are there together for a while.  0: there is none that is worth it. */
 static uint64_t reserve(struct live_hub *h, uint64_t now, uint32_t frame_max, struct live_size *ret)
 {
 	uint64_t used = h->ring_bytes, left, want;
 
 	do {
 		left = h->conf.buffer_total > used ? h->conf.buffer_total - used : 0;
-		*ret = live_size(2 * now < left ? 2 * now : left, frame_max);
+		/* Then 'left + now - 2 * now' will be left, for one of '2 * now' times 3/2. */
+		*ret = live_size(left >= 4 * now ? 2 * now : left, frame_max);
 		want = live_size_bytes(*ret);
 		if (want > left || want < now + now / 2)
 			return 0;
