@@ -386,11 +386,9 @@ int64_t pcapng_ts_any(const struct pcapng_clock *c, uint64_t ticks, bool *ret_ba
 
 struct pcapng_text pcapng_text(const char *s)
 {
-	struct pcapng_text t = {s, 0};
+	size_t len = s ? strlen(s) : 0;
 
-	if (s)
-		t.len = (uint16_t)strnlen(s, UINT16_MAX);
-	return t;
+	return (struct pcapng_text){s, (uint16_t)(len < UINT16_MAX ? len : UINT16_MAX)};
 }
 
 static void put16(struct buf *b, uint16_t v)

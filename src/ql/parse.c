@@ -302,7 +302,7 @@ static int parse_query(struct parser *p)
 int ql_parse(struct ql **ret, const char *text, struct err *err)
 {
 	CLEANUP(ql_freep) struct ql *q = NULL;
-	size_t len = strnlen(text, QL_TEXT_MAX + 1);
+	size_t len = strlen(text);
 	struct parser p = {.err = err};
 	int r;
 
