@@ -283,12 +283,11 @@ static void add_near(const struct fseg *f, const struct fseg_entry *e, struct fs
 	for (k = 0; k < near->n; k++) {
 		v = f->slots[near->entry[k]].words;
 		factor = near->factor[k];
-		if (!map && factor == 1)
-			for (i = 0; i < f->head.rows; i++)
-				s->words[i] += v[i];
+		if (!map)
+			f->unnum.loops->add(s->words, v, f->head.rows, factor);
 		else
 			for (i = 0; i < f->head.rows; i++)
-				if (!map || map[i / 64] >> i % 64 & 1)
+				if (map[i / 64] >> i % 64 & 1)
 					s->words[i] += factor * v[i];
 	}
 }

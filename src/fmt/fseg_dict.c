@@ -118,23 +118,69 @@ static int grow(struct fseg_dict *d)
 	return 0;
 }
 
-uint32_t fseg_dict_addr(struct fseg_dict *d, const struct addr *a)
+static bool same_addr(const struct addr *a, const struct addr *b)
+{
+	return a->family == b->family && load64(a->b) == load64(b->b) &&
+	       load64(a->b + 8) == load64(b->b + 8);
+}
+
+static uint32_t find_addr(struct fseg_dict *d, const struct addr *a, uint64_t hash)
 {
 	uint32_t s;
 
 	if (d->n == d->room && grow(d) < 0)
 		return NONE;
-	for (s = (uint32_t)hash_addr(a);; s++) {
+	for (s = (uint32_t)hash;; s++) {
 		uint32_t k = d->slots[s &= d->n_slots - 1];
 
 		if (!k)
 			break;
-		if (memcmp(&d->v.addr[k - 1], a, sizeof(*a)) == 0)
+		if (same_addr(&d->v.addr[k - 1], a))
 			return k - 1;
 	}
 	d->v.addr[d->n] = *a;
 	d->slots[s] = ++d->n;
 	return d->n - 1;
+}
+
+#define AHEAD 16 /* addresses that are looked up together, so that memory is asked for them all */
+
+/* What is no address, and what stands behind the bytes of one, is not kept. */
+static void clean_addr(struct addr *a)
+{
+	static const uint8_t size[] = {[ADDR_MAC] = 6, [ADDR_IP4] = 4, [ADDR_IP6] = 16};
+	unsigned n = a->family < sizeof(size) ? size[a->family] : 0;
+
+	if (!n)
+		a->family = ADDR_NONE;
+	memset(a->b + n, 0, sizeof(a->b) - n);
+}
+
+bool fseg_dict_addrs(struct fseg_dict *d, const struct addr *a, size_t n, uint32_t *ret)
+{
+	struct addr part[AHEAD];
+	uint64_t hash[AHEAD];
+	size_t i, k, m;
+
+	for (i = 0; i < n; i += m) {
+		m = n - i < AHEAD ? n - i : AHEAD;
+		for (k = 0; k < m; k++) {
+			part[k] = a[i + k];
+			clean_addr(&part[k]);
+			hash[k] = hash_addr(&part[k]);
+			if (d->n_slots)
+				__builtin_prefetch(&d->slots[(uint32_t)hash[k] & (d->n_slots - 1)]);
+		}
+		for (k = 0; k < m; k++) {
+			if (i + k && same_addr(&part[k], k ? &part[k - 1] : &d->v.addr[ret[i - 1]]))
+				ret[i + k] = ret[i + k - 1];
+			else
+				ret[i + k] = find_addr(d, &part[k], hash[k]);
+			if (ret[i + k] == NONE)
+				return false;
+		}
+	}
+	return true;
 }
 
 uint32_t fseg_dict_id(struct fseg_dict *d, const uint8_t id[16])

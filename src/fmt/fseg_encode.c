@@ -104,57 +104,47 @@ static void put_bound(struct buf *b, enum val_type type, const union val *v)
 
 /* ---- smallest and largest ---- */
 
-static void bounds_words(const struct fseg_wcol *c, union val *min, union val *max)
+/* NaN is behind all numbers. */
+static void bounds_floats(const struct fseg_wcol *c, union val *min, union val *max)
 {
-	uint64_t lo = UINT64_MAX, hi = 0;
-	int64_t slo = INT64_MAX, shi = INT64_MIN;
+	size_t i, n = c->same ? 1 : c->n;
 	union val v;
-	size_t i;
 
-	switch (c->type) {
-	case VAL_F64:
-		min->u64 = max->u64 = c->words[0];
-		for (i = 1; i < c->n; i++) {
-			v.u64 = c->words[i];
-			if (val_cmp(VAL_F64, &v, min) < 0)
-				*min = v;
-			if (val_cmp(VAL_F64, &v, max) > 0)
-				*max = v;
-		}
-		return;
-	case VAL_U64:
-	case VAL_BOOL:
-		for (i = 0; i < c->n; i++) {
-			lo = c->words[i] < lo ? c->words[i] : lo;
-			hi = c->words[i] > hi ? c->words[i] : hi;
-		}
-		min->u64 = lo;
-		max->u64 = hi;
-		if (c->type == VAL_BOOL) {
-			min->b = lo;
-			max->b = hi;
-		}
-		return;
-	default:
-		for (i = 0; i < c->n; i++) {
-			int64_t s = (int64_t)c->words[i];
-
-			slo = s < slo ? s : slo;
-			shi = s > shi ? s : shi;
-		}
-		min->i64 = slo;
-		max->i64 = shi;
+	min->u64 = max->u64 = c->words[0];
+	for (i = 1; i < n; i++) {
+		v.u64 = c->words[i];
+		if (val_cmp(VAL_F64, &v, min) < 0)
+			*min = v;
+		if (val_cmp(VAL_F64, &v, max) > 0)
+			*max = v;
 	}
 }
 
-static void bounds(const struct fseg_wcol *c, union val *min, union val *max)
+static void bounds(const struct fseg_wcol *c, const struct fseg_range *r, union val *min,
+		   union val *max)
 {
-	if (fseg_is_words(c->type)) {
-		bounds_words(c, min, max);
-		return;
+	switch (c->type) {
+	case VAL_F64:
+		bounds_floats(c, min, max);
+		break;
+	case VAL_U64:
+		min->u64 = r->min;
+		max->u64 = r->max;
+		break;
+	case VAL_BOOL:
+		min->b = r->min;
+		max->b = r->max;
+		break;
+	case VAL_I64:
+	case VAL_TIME:
+	case VAL_DUR:
+		min->i64 = r->smin;
+		max->i64 = r->smax;
+		break;
+	default:
+		fseg_dict_val(&c->dict, c->dict.order[0], min);
+		fseg_dict_val(&c->dict, c->dict.order[c->dict.n - 1], max);
 	}
-	fseg_dict_val(&c->dict, c->dict.order[0], min);
-	fseg_dict_val(&c->dict, c->dict.order[c->dict.n - 1], max);
 }
 
 /* ---- presence ---- */
@@ -197,7 +187,7 @@ static void put_maps(struct fseg_writer *w)
 
 /* ---- numbers ---- */
 
-static const struct fseg_wcol *col_of(const struct fseg_writer *w, size_t field)
+static struct fseg_wcol *col_of(const struct fseg_writer *w, size_t field)
 {
 	return w->col_of[field] < 0 ? NULL : &w->cols[w->col_of[field]];
 }
@@ -232,44 +222,63 @@ static bool usable(const struct fseg_writer *w, size_t field)
 	return c && c->n && fseg_is_number(c->type);
 }
 
-/* Adds a column times a factor, row by row; absent is 0. */
-static void add_rows(const struct fseg_writer *w, const struct fseg_wcol *c, int32_t factor,
-		     uint64_t *to)
+/* A column with one entry per row, 0 where it is absent. */
+static void widen(const struct fseg_writer *w, const struct fseg_wcol *c, uint64_t *to)
 {
-	uint64_t f = (uint64_t)(int64_t)factor;
 	size_t i, k = 0;
 
-	if (c->n == w->rows)
-		for (i = 0; i < w->rows; i++)
-			to[i] += f * c->words[i];
-	else
-		for (i = 0; i < w->rows; i++)
-			if (c->present[i / 64] >> i % 64 & 1)
-				to[i] += f * c->words[k++];
+	for (i = 0; i < w->rows; i++)
+		to[i] = c->present[i / 64] >> i % 64 & 1 ? c->words[k++] : 0;
+}
+
+/* What a column has in the rows that another has. */
+static void narrow(const struct fseg_writer *w, const struct fseg_wcol *c, uint64_t *v)
+{
+	size_t i, k = 0;
+
+	for (i = 0; i < w->rows; i += 64) {
+		uint64_t has = c->present[i / 64];
+
+		for (; has; has &= has - 1)
+			v[k++] = v[i + (size_t)__builtin_ctzll(has)];
+	}
 }
 
 /* Into w->rest: what is left of a column's numbers next to those it is near to. */
-static bool near_rest(struct fseg_writer *w, const struct fseg_wcol *c, const struct fseg_near *r)
+static bool near_rest(struct fseg_writer *w, struct fseg_wcol *c, const struct fseg_near *r)
 {
-	size_t i, k = 0;
+	const uint64_t *v;
 	bool any = false;
+	unsigned k;
 
-	if (depth(w, c->field, 0) > FSEG_DEPTH)
+	if (depth(w, c->field, 0) > FSEG_DEPTH || fseg_wcol_full(c) < 0)
 		return false;
-	memset(w->wide, 0, w->rows * sizeof(*w->wide));
-	for (i = 0; i < 2; i++)
-		if (r->factor[i] && usable(w, r->ref[i])) {
-			add_rows(w, col_of(w, r->ref[i]), r->factor[i], w->wide);
-			any = true;
+	for (k = 0; k < 2; k++) {
+		struct fseg_wcol *ref = col_of(w, r->ref[k]);
+
+		if (!r->factor[k] || !usable(w, r->ref[k]))
+			continue;
+		if (fseg_wcol_full(ref) < 0)
+			return false;
+		v = ref->words;
+		if (ref->map != c->map) {
+			if (ref->map) {
+				widen(w, ref, w->wide);
+				v = w->wide;
+			}
+			if (c->map) {
+				if (v != w->wide)
+					memcpy(w->wide, v, w->rows * sizeof(*v));
+				v = w->wide;
+				narrow(w, c, w->wide);
+			}
 		}
-	if (!any)
-		return false;
-	for (i = 0; i < w->rows; i++)
-		if (c->n == w->rows || c->present[i / 64] >> i % 64 & 1) {
-			w->rest[k] = c->words[k] - w->wide[i];
-			k++;
-		}
-	return true;
+		if (!any)
+			memcpy(w->rest, c->words, c->n * sizeof(*w->rest));
+		w->num.loops->add(w->rest, v, c->n, 0 - (uint64_t)(int64_t)r->factor[k]);
+		any = true;
+	}
+	return any;
 }
 
 static void put_near(struct fseg_writer *w, const struct fseg_near *r)
@@ -346,7 +355,7 @@ static uint32_t try_numbers(struct fseg_writer *w, const struct fseg_wcol *c, si
 		buf_clear(&w->trial);
 		rec_put_int(&w->trial, d->n);
 		fseg_num_write(&w->num, &w->trial, d->v, d->n);
-		fseg_num_plan(&w->num, w->wide, c->n, false, &plan);
+		fseg_num_plan(&w->num, w->wide, c->n, NULL, false, &plan);
 		fseg_num_put(&w->num, &w->trial, w->wide, c->n, &plan);
 		if (!buf_err(&w->trial) && w->trial.len < w->data.len - at) {
 			w->data.len = at;
@@ -358,15 +367,21 @@ static uint32_t try_numbers(struct fseg_writer *w, const struct fseg_wcol *c, si
 	return n;
 }
 
-static const char *encode_words(struct fseg_writer *w, const struct fseg_wcol *c, struct entry *e)
+static const char *encode_words(struct fseg_writer *w, struct fseg_wcol *c,
+				const struct fseg_range *range, struct entry *e)
 {
 	const struct fseg_near *r = fseg_is_number(c->type) ? near_of(w, c->field) : NULL;
 	struct fseg_plan plan, rest;
 
 	e->enc = FSEG_NUMBERS;
-	fseg_num_plan(&w->num, c->words, c->n, fseg_is_number(c->type), &plan);
-	if (plan.bits > 0 && r && near_rest(w, c, r)) {
-		fseg_num_plan(&w->num, w->rest, c->n, true, &rest);
+	if (c->same) {
+		put_near(w, NULL);
+		fseg_num_put_same(&w->data, c->words[0]);
+		return "constant";
+	}
+	fseg_num_plan(&w->num, c->words, c->n, range, fseg_is_number(c->type), &plan);
+	if (r && near_rest(w, c, r)) {
+		fseg_num_plan(&w->num, w->rest, c->n, NULL, true, &rest);
 		if (rest.bits < plan.bits * NEAR_BETTER) {
 			put_near(w, r);
 			fseg_num_put(&w->num, &w->data, w->rest, c->n, &rest);
@@ -382,7 +397,7 @@ static const char *encode_words(struct fseg_writer *w, const struct fseg_wcol *c
 			return "dictionary of numbers";
 		}
 	}
-	return plan.bits == 0 ? "constant" : plan.how & FSEG_DELTA ? "deltas" : "numbers";
+	return plan.how & FSEG_DELTA ? "deltas" : "numbers";
 }
 
 /* ---- values with numbers ---- */
@@ -414,8 +429,7 @@ static const char *encode_codes(struct fseg_writer *w, struct fseg_wcol *c, stru
 	fseg_dict_put(&c->dict, &w->num, &w->data, c->dict.order, c->dict.n);
 	for (i = 0; i < c->n; i++)
 		w->wide[i] = c->dict.rank[c->codes[i]];
-	fseg_num_plan(&w->num, w->wide, c->n, false, &plan);
-	plan.how = 0; /* readers take them in 32 bits */
+	fseg_num_plan(&w->num, w->wide, c->n, NULL, false, &plan);
 	fseg_num_put(&w->num, &w->data, w->wide, c->n, &plan);
 	return "dictionary";
 }
@@ -429,6 +443,7 @@ static int put_column(struct fseg_writer *w, struct fseg_wcol *c)
 			  .map = c->map,
 			  .values = c->n,
 			  .at = w->data.len};
+	struct fseg_range range = {0};
 	union val min, max;
 	const char *how;
 
@@ -436,8 +451,10 @@ static int put_column(struct fseg_writer *w, struct fseg_wcol *c)
 		return 0;
 	if (!fseg_is_words(c->type) && fseg_dict_sort(&c->dict) < 0)
 		return -ENOMEM;
-	bounds(c, &min, &max);
-	how = fseg_is_words(c->type) ? encode_words(w, c, &e) : encode_codes(w, c, &e);
+	if (fseg_is_words(c->type))
+		w->num.loops->range(c->words, c->same ? 1 : c->n, &range);
+	bounds(c, &range, &min, &max);
+	how = fseg_is_words(c->type) ? encode_words(w, c, &range, &e) : encode_codes(w, c, &e);
 	entry_begin(w, &e);
 	buf_addch(&w->entry, 1);
 	put_bound(&w->entry, c->type, &min);
@@ -459,7 +476,10 @@ static void put_plain(struct fseg_writer *w, struct fseg_wcol *c, enum fseg_kind
 			  .at = w->data.len};
 
 	put_near(w, NULL);
-	fseg_num_write(&w->num, &w->data, c->words, c->n);
+	if (c->same)
+		fseg_num_put_same(&w->data, c->words[0]);
+	else
+		fseg_num_write(&w->num, &w->data, c->words, c->n);
 	entry_begin(w, &e);
 	if (kind == FSEG_HASHES)
 		buf_addch(&w->entry, (char)bits);

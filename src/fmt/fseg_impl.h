@@ -6,6 +6,7 @@
 
 #include "fmt/bloom.h"
 #include "fmt/fseg.h"
+#include "fmt/fseg_loops.h"
 #include "fmt/rec.h"
 
 #define FSEG_FILE_MAGIC  "trawl-fs"
@@ -87,6 +88,7 @@ static inline unsigned fseg_width(uint64_t max)
 #define FSEG_SAMPLE 1024u
 
 struct fseg_num {
+	const struct fseg_loops *loops;
 	ZSTD_CCtx *zstd;
 	uint64_t *t;    /* FSEG_ROWS numbers on their way */
 	uint8_t *bytes; /* FSEG_ROWS of a plane */
@@ -101,15 +103,19 @@ void fseg_num_done(struct fseg_num *e);
 /* What looking at a sample says of writing numbers. */
 struct fseg_plan {
 	unsigned how;
-	double bits;   /* about, for each number */
-	uint8_t noisy; /* bit p: plane p does not compress */
-	bool few;      /* different values are few */
+	double bits;    /* about, for each number; 0: all are the same */
+	uint8_t noisy;  /* bit p: plane p does not compress */
+	bool few;       /* different values are few */
+	uint64_t base;  /* where the numbers themselves are to be written: less this, */
+	uint64_t range; /* they are at most that */
 };
 
-void fseg_num_plan(struct fseg_num *e, const uint64_t *v, size_t n, bool delta,
-		   struct fseg_plan *ret);
+/* 'range' is that of the numbers; NULL: not known.  'delta': differences may be taken. */
+void fseg_num_plan(struct fseg_num *e, const uint64_t *v, size_t n, const struct fseg_range *range,
+		   bool delta, struct fseg_plan *ret);
 void fseg_num_put(struct fseg_num *e, struct buf *b, const uint64_t *v, size_t n,
 		  const struct fseg_plan *plan);
+void fseg_num_put_same(struct buf *b, uint64_t v); /* numbers that are all 'v' */
 /* Plans and puts. */
 void fseg_num_write(struct fseg_num *e, struct buf *b, const uint64_t *v, size_t n);
 void fseg_blob_put(struct fseg_num *e, struct buf *b, const uint8_t *p, size_t n, bool squeeze);
@@ -117,6 +123,7 @@ void fseg_blob_put(struct fseg_num *e, struct buf *b, const uint8_t *p, size_t n
 /* ---- and read (fseg_unnum.c) ---- */
 
 struct fseg_unnum {
+	const struct fseg_loops *loops;
 	ZSTD_DCtx *zstd;
 	uint8_t *bytes; /* room for eight planes */
 };
@@ -163,9 +170,11 @@ void fseg_dict_clear(struct fseg_dict *d);
 size_t fseg_dict_memory(const struct fseg_dict *d);
 
 /* The number of a value that is in there from now on; UINT32_MAX: no memory. */
-uint32_t fseg_dict_addr(struct fseg_dict *d, const struct addr *a);
 uint32_t fseg_dict_id(struct fseg_dict *d, const uint8_t id[16]);
 uint32_t fseg_dict_str(struct fseg_dict *d, const char *p, size_t len);
+
+/* The same for 'n' addresses; false: no memory. */
+bool fseg_dict_addrs(struct fseg_dict *d, const struct addr *a, size_t n, uint32_t *ret);
 
 /* Puts the values in order.  0 or -ENOMEM. */
 int fseg_dict_sort(struct fseg_dict *d);

@@ -20,6 +20,7 @@ int fseg_num_init(struct fseg_num *e)
 {
 	unsigned i;
 
+	e->loops = fseg_loops();
 	e->zstd = ZSTD_createCCtx();
 	e->t = malloc(FSEG_ROWS * sizeof(*e->t));
 	e->bytes = malloc(FSEG_ROWS);
@@ -92,26 +93,14 @@ static size_t take_sample(struct fseg_num *e, const uint64_t *v, size_t n, uint6
 }
 
 /* The smallest number, read as signed or unsigned, whichever makes the others less far. */
-static uint64_t base_of(const uint64_t *v, size_t n, uint64_t *ret_range)
+static uint64_t base_of(const struct fseg_range *r, uint64_t *ret_range)
 {
-	uint64_t min = UINT64_MAX, max = 0;
-	int64_t smin = INT64_MAX, smax = INT64_MIN;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		int64_t s = (int64_t)v[i];
-
-		min = v[i] < min ? v[i] : min;
-		max = v[i] > max ? v[i] : max;
-		smin = s < smin ? s : smin;
-		smax = s > smax ? s : smax;
+	if ((uint64_t)r->smax - (uint64_t)r->smin < r->max - r->min) {
+		*ret_range = (uint64_t)r->smax - (uint64_t)r->smin;
+		return (uint64_t)r->smin;
 	}
-	if ((uint64_t)smax - (uint64_t)smin < max - min) {
-		*ret_range = (uint64_t)smax - (uint64_t)smin;
-		return (uint64_t)smin;
-	}
-	*ret_range = max - min;
-	return min;
+	*ret_range = r->max - r->min;
+	return r->min;
 }
 
 static bool is_few(struct fseg_num *e, size_t n)
@@ -134,10 +123,10 @@ static bool is_few(struct fseg_num *e, size_t n)
 	return true;
 }
 
-void fseg_num_plan(struct fseg_num *e, const uint64_t *v, size_t n, bool delta,
-		   struct fseg_plan *ret)
+void fseg_num_plan(struct fseg_num *e, const uint64_t *v, size_t n, const struct fseg_range *range,
+		   bool delta, struct fseg_plan *ret)
 {
-	uint64_t range, base;
+	struct fseg_range own;
 	size_t i, m;
 	double bits;
 	uint8_t noisy;
@@ -145,8 +134,12 @@ void fseg_num_plan(struct fseg_num *e, const uint64_t *v, size_t n, bool delta,
 	*ret = (struct fseg_plan){.how = 0};
 	if (!n)
 		return;
-	base = base_of(v, n, &range);
-	if (!range)
+	if (!range) {
+		e->loops->range(v, n, &own);
+		range = &own;
+	}
+	ret->base = base_of(range, &ret->range);
+	if (!ret->range)
 		return;
 	m = take_sample(e, v, n, e->work);
 	if (delta) {
@@ -154,23 +147,26 @@ void fseg_num_plan(struct fseg_num *e, const uint64_t *v, size_t n, bool delta,
 		ret->how = FSEG_DELTA | FSEG_ZIGZAG;
 	}
 	for (i = 0; i < m; i++)
-		e->work[i] = e->sample[i] - base;
+		e->work[i] = e->sample[i] - ret->base;
 	bits = entropy(e, e->work, m, &noisy);
 	if (!delta || bits * BETTER <= ret->bits) {
 		ret->bits = bits;
 		ret->noisy = noisy;
 		ret->how = 0;
 	}
-	for (i = 0; i < m; i++)
-		e->work[i] = rec_zigzag((int64_t)e->sample[i]);
-	bits = (int64_t)base < 0 ? entropy(e, e->work, m, &noisy) : ret->bits;
-	if (bits < ret->bits) {
-		ret->bits = bits;
-		ret->noisy = noisy;
-		ret->how = FSEG_ZIGZAG;
+	if (range->smin < 0 && ret->base == (uint64_t)range->smin) {
+		for (i = 0; i < m; i++)
+			e->work[i] = rec_zigzag((int64_t)e->sample[i]);
+		bits = entropy(e, e->work, m, &noisy);
+		if (bits < ret->bits) {
+			ret->bits = bits;
+			ret->noisy = noisy;
+			ret->how = FSEG_ZIGZAG;
+		}
 	}
-	ret->few = fseg_width(range) > 8 && is_few(e, m);
-	ret->bits /= (double)m;
+	ret->few = fseg_width(ret->range) > 8 && is_few(e, m);
+	/* a sample in which all are the same does not say that the others are */
+	ret->bits = ret->bits > 0 ? ret->bits / (double)m : 1.0 / FSEG_SAMPLE;
 }
 
 static uint64_t gcd(uint64_t a, uint64_t b)
@@ -278,60 +274,70 @@ static void put_planes(struct fseg_num *e, struct buf *b, const uint64_t *t, siz
 		       unsigned width, uint8_t noisy)
 {
 	unsigned p;
-	size_t i;
 
 	for (p = 0; p < (width + 7) / 8; p++) {
-		for (i = 0; i < n; i++)
-			e->bytes[i] = (uint8_t)(t[i] >> 8 * p);
+		e->loops->split(e->bytes, t, n, p);
 		fseg_blob_put(e, b, e->bytes, n, !(noisy >> p & 1));
 	}
 }
 
-/* Into e->t: what is left of the numbers when the first one is known. */
-static void transform(uint64_t *t, const uint64_t *v, size_t n, unsigned how)
+void fseg_num_put_same(struct buf *b, uint64_t v)
 {
-	size_t i;
+	buf_addch(b, 0);
+	rec_put_sint(b, (int64_t)v);
+	rec_put_int(b, 1);
+	buf_addch(b, 0);
+}
 
-	if (how & FSEG_DELTA) {
-		t[0] = 0;
-		for (i = 1; i < n; i++)
-			t[i] = v[i] - v[i - 1];
-	} else if (t != v) {
-		memcpy(t, v, n * sizeof(*t));
+/* What of the numbers is written, into e->t; returns the largest of it. */
+static uint64_t transform(struct fseg_num *e, const uint64_t *v, size_t n,
+			  const struct fseg_plan *plan, uint64_t *ret_base)
+{
+	struct fseg_range r;
+	uint64_t range;
+
+	if (!plan->how) {
+		e->loops->minus(e->t, v, n, plan->base);
+		*ret_base = plan->base;
+		return plan->range;
 	}
-	if (how & FSEG_ZIGZAG)
-		for (i = 0; i < n; i++)
-			t[i] = rec_zigzag((int64_t)t[i]);
+	if (plan->how & FSEG_DELTA)
+		e->loops->differences(e->t, v, n);
+	else
+		e->loops->zigzag(e->t, v, n);
+	e->loops->range(e->t, n, &r);
+	*ret_base = r.min;
+	range = r.max - r.min;
+	if (r.min && range)
+		e->loops->minus(e->t, e->t, n, r.min);
+	return range;
 }
 
 /* docs/formats.md, "Numbers" */
 void fseg_num_put(struct fseg_num *e, struct buf *b, const uint64_t *v, size_t n,
 		  const struct fseg_plan *plan)
 {
-	uint64_t base = 0, range = 0, factor = 1, first = n ? v[0] : 0;
-	unsigned width, how = plan->how, i;
+	unsigned width, how = plan->how;
+	uint64_t base, range, factor = 1;
 	uint8_t noisy = plan->noisy;
-	size_t k;
 
-	transform(e->t, v, n, how);
-	if (n)
-		base = base_of(e->t, n, &range);
-	for (k = 0; range && k < n; k++)
-		e->t[k] -= base;
+	if (!plan->range) {
+		fseg_num_put_same(b, plan->base);
+		return;
+	}
+	range = transform(e, v, n, plan, &base);
 	if (range > 1)
 		factor = divide(e->t, n);
 	if (factor > 1) /* other bytes than those that were looked at */
 		noisy = 0;
 	width = fseg_width(range / factor);
-	for (i = 1; i < width && width <= FSEG_BITS_MAX; i *= 2)
-		;
-	if (width && width <= FSEG_BITS_MAX)
-		width = i;
+	if (width == 3)
+		width = 4;
 	if (width > FSEG_BITS_MAX)
 		how |= FSEG_PLANES;
 	buf_addch(b, (char)how);
 	if (how & FSEG_DELTA)
-		rec_put_sint(b, (int64_t)first);
+		rec_put_sint(b, (int64_t)v[0]);
 	rec_put_sint(b, (int64_t)base);
 	rec_put_int(b, factor);
 	buf_addch(b, (char)width);
@@ -345,6 +351,6 @@ void fseg_num_write(struct fseg_num *e, struct buf *b, const uint64_t *v, size_t
 {
 	struct fseg_plan plan;
 
-	fseg_num_plan(e, v, n, true, &plan);
+	fseg_num_plan(e, v, n, NULL, true, &plan);
 	fseg_num_put(e, b, v, n, &plan);
 }

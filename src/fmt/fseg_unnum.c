@@ -7,6 +7,7 @@
 
 int fseg_unnum_init(struct fseg_unnum *d)
 {
+	d->loops = fseg_loops();
 	d->zstd = ZSTD_createDCtx();
 	d->bytes = malloc(8 * (size_t)FSEG_ROWS);
 	if (!d->zstd || !d->bytes) {
@@ -71,58 +72,11 @@ static int get_head(struct cur *c, struct head *ret)
 	ret->width = cur_u8(c);
 	if (!cur_ok(c) || ret->width > 64)
 		return -EBADMSG;
-	if (!(ret->how & FSEG_PLANES) && ret->width &&
-	    (ret->width > FSEG_BITS_MAX || ret->width == 3))
+	if (ret->how & FSEG_PLANES)
+		return ret->width ? 0 : -EBADMSG;
+	if (ret->width > FSEG_BITS_MAX || ret->width == 3)
 		return -EBADMSG;
 	return 0;
-}
-
-/* Loops that the compiler can turn into vector code: one for each number of planes. */
-#define PLANE_1 p[0][i]
-#define PLANE_2 (PLANE_1 | (uint32_t)p[1][i] << 8)
-#define PLANE_3 (PLANE_2 | (uint32_t)p[2][i] << 16)
-#define PLANE_4 (PLANE_3 | (uint32_t)p[3][i] << 24)
-#define PLANE_5 ((uint64_t)(PLANE_4) | (uint64_t)p[4][i] << 32)
-#define PLANE_6 (PLANE_5 | (uint64_t)p[5][i] << 40)
-#define PLANE_7 (PLANE_6 | (uint64_t)p[6][i] << 48)
-#define PLANE_8 (PLANE_7 | (uint64_t)p[7][i] << 56)
-
-#define JOIN(n_planes, word)                                                                       \
-	case n_planes:                                                                             \
-		for (i = 0; i < n; i++)                                                            \
-			v[i] = (word)(PLANE_##n_planes);                                           \
-		break
-
-static void join64(uint64_t *restrict v, size_t n, const uint8_t *const *p, unsigned planes)
-{
-	size_t i;
-
-	switch (planes) {
-		JOIN(1, uint64_t);
-		JOIN(2, uint64_t);
-		JOIN(3, uint64_t);
-		JOIN(4, uint64_t);
-		JOIN(5, uint64_t);
-		JOIN(6, uint64_t);
-		JOIN(7, uint64_t);
-		JOIN(8, uint64_t);
-	default:
-		memset(v, 0, n * sizeof(*v));
-	}
-}
-
-static void join32(uint32_t *restrict v, size_t n, const uint8_t *const *p, unsigned planes)
-{
-	size_t i;
-
-	switch (planes) {
-		JOIN(1, uint32_t);
-		JOIN(2, uint32_t);
-		JOIN(3, uint32_t);
-		JOIN(4, uint32_t);
-	default:
-		memset(v, 0, n * sizeof(*v));
-	}
 }
 
 static int get_planes(struct fseg_unnum *d, struct cur *c, size_t n, unsigned width,
@@ -165,25 +119,6 @@ static void spread32(uint32_t *restrict ret, size_t n, const uint8_t *p, unsigne
 	SPREAD(uint32_t);
 }
 
-static void finish(uint64_t *v, size_t n, const struct head *h)
-{
-	uint64_t sum = h->first;
-	size_t i;
-
-	if (h->factor != 1)
-		for (i = 0; i < n; i++)
-			v[i] *= h->factor;
-	if (h->base)
-		for (i = 0; i < n; i++)
-			v[i] += h->base;
-	if (h->how & FSEG_ZIGZAG)
-		for (i = 0; i < n; i++)
-			v[i] = v[i] >> 1 ^ (0 - (v[i] & 1));
-	if (h->how & FSEG_DELTA)
-		for (i = 0; i < n; i++)
-			v[i] = sum += v[i];
-}
-
 int fseg_num_get(struct fseg_unnum *d, struct cur *c, size_t n, uint64_t *ret)
 {
 	const uint8_t *p[8];
@@ -197,7 +132,7 @@ int fseg_num_get(struct fseg_unnum *d, struct cur *c, size_t n, uint64_t *ret)
 		r = get_planes(d, c, n, h.width, p);
 		if (r < 0)
 			return r;
-		join64(ret, n, p, (h.width + 7) / 8);
+		d->loops->join64(ret, n, p, (h.width + 7) / 8);
 	} else if (h.width) {
 		r = fseg_blob_get(d, c, (n * h.width + 7) / 8, d->bytes, &p[0]);
 		if (r < 0)
@@ -206,7 +141,11 @@ int fseg_num_get(struct fseg_unnum *d, struct cur *c, size_t n, uint64_t *ret)
 	} else {
 		memset(ret, 0, n * sizeof(*ret));
 	}
-	finish(ret, n, &h);
+	d->loops->scale(ret, n, h.factor, h.base);
+	if (h.how & FSEG_ZIGZAG)
+		d->loops->unzigzag(ret, n);
+	if (h.how & FSEG_DELTA)
+		d->loops->sums(ret, n, h.first);
 	return 0;
 }
 
@@ -227,7 +166,7 @@ int fseg_num_get32(struct fseg_unnum *d, struct cur *c, size_t n, uint32_t *ret)
 		r = get_planes(d, c, n, h.width, p);
 		if (r < 0)
 			return r;
-		join32(ret, n, p, (h.width + 7) / 8);
+		d->loops->join32(ret, n, p, (h.width + 7) / 8);
 	} else if (h.width) {
 		r = fseg_blob_get(d, c, (n * h.width + 7) / 8, d->bytes, &p[0]);
 		if (r < 0)

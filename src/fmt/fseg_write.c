@@ -31,6 +31,7 @@ static void col_clear(struct fseg_wcol *c)
 {
 	c->n = 0;
 	c->present = NULL;
+	c->same = false;
 	if (!fseg_is_words(c->type))
 		fseg_dict_clear(&c->dict);
 }
@@ -180,7 +181,7 @@ size_t fseg_sizes(const struct fseg_writer *w, const struct fseg_size **ret)
 
 /* ---- taking rows ---- */
 
-static int col_room(struct fseg_wcol *c, uint32_t more)
+int fseg_wcol_room(struct fseg_wcol *c, uint32_t more)
 {
 	uint32_t room = c->room ? c->room : BATCH_ROWS;
 	size_t each = fseg_is_words(c->type) ? sizeof(*c->words) : sizeof(*c->codes);
@@ -225,8 +226,11 @@ static int64_t col_present(struct fseg_wcol *c, uint32_t row, const uint64_t *ma
 {
 	size_t i, has = 0;
 
-	for (i = 0; map && i < n; i += 64)
-		has += (size_t)__builtin_popcountll(bits_at(map, at + i, at + n));
+	for (i = 0; map && i < n; i += 64) {
+		uint64_t bits = bits_at(map, at + i, at + n);
+
+		has += bits == UINT64_MAX ? 64 : (size_t)__builtin_popcountll(bits);
+	}
 	if (has == n && !c->present)
 		return (int64_t)n;
 	if (!c->present) {
@@ -256,19 +260,19 @@ static int64_t col_present(struct fseg_wcol *c, uint32_t row, const uint64_t *ma
 					what;                                                      \
 	} while (0)
 
-/* What is no address, and what stands behind the bytes of one, is not kept. */
-static uint32_t code_of_addr(struct fseg_dict *d, const struct addr *a)
+/* Of rows that have one. */
+static int take_addrs(struct fseg_wcol *c, const struct col *from, size_t at, size_t n, bool all)
 {
-	static const uint8_t size[] = {[ADDR_MAC] = 6, [ADDR_IP4] = 4, [ADDR_IP6] = 16};
-	struct addr clean = {0};
+	struct addr some[BATCH_ROWS];
+	const struct addr *a = from->v.addr + at;
+	size_t i, k = 0;
 
-	if (a->family == ADDR_IP6)
-		return fseg_dict_addr(d, a);
-	if (a->family == ADDR_IP4 || a->family == ADDR_MAC) {
-		clean.family = a->family;
-		memcpy(clean.b, a->b, size[a->family]);
-	}
-	return fseg_dict_addr(d, &clean);
+	for (i = at; !all && i < at + n; i++)
+		if (col_has(from, i))
+			some[k++] = from->v.addr[i];
+	if (!fseg_dict_addrs(&c->dict, all ? a : some, all ? n : k, c->codes + c->n))
+		return -ENOMEM;
+	return 0;
 }
 
 static int take_codes(struct fseg_wcol *c, const struct col *from, size_t at, size_t n, bool all)
@@ -279,8 +283,8 @@ static int take_codes(struct fseg_wcol *c, const struct col *from, size_t at, si
 	size_t i, k, had = c->n;
 
 	if (c->type == VAL_ADDR)
-		EACH(*to++ = code_of_addr(d, &from->v.addr[i]));
-	else if (c->type == VAL_ID)
+		return take_addrs(c, from, at, n, all);
+	if (c->type == VAL_ID)
 		EACH(*to++ = fseg_dict_id(d, from->v.id[i]));
 	else
 		EACH(*to++ = fseg_dict_str(d, s[i].p,
@@ -292,31 +296,88 @@ static int take_codes(struct fseg_wcol *c, const struct col *from, size_t at, si
 	return 0;
 }
 
-static int col_take(struct fseg_wcol *c, uint32_t row, const struct col *from, size_t at, size_t n)
+int fseg_wcol_full(struct fseg_wcol *c)
 {
-	int64_t has = col_present(c, row, from ? from->present : NULL, at, n);
+	uint64_t v;
+	uint32_t i;
+
+	if (!c->same)
+		return 0;
+	if (fseg_wcol_room(c, 0) < 0)
+		return -ENOMEM;
+	v = c->words[0];
+	for (i = 1; i < c->n; i++)
+		c->words[i] = v;
+	c->same = false;
+	return 0;
+}
+
+/* Adds words; as long as all are the same there is one. */
+static int take_words(const struct fseg_writer *w, struct fseg_wcol *c, const uint64_t *v, size_t n)
+{
+	uint32_t had = c->n;
+
+	if (!n)
+		return 0;
+	if ((!had || c->same) && !w->num.loops->differ(v, n, had ? c->words[0] : v[0])) {
+		if (!had && fseg_wcol_room(c, 1) < 0)
+			return -ENOMEM;
+		c->words[0] = v[0];
+		c->same = true;
+		c->n += (uint32_t)n;
+		return 0;
+	}
+	if (fseg_wcol_full(c) < 0 || fseg_wcol_room(c, (uint32_t)n) < 0)
+		return -ENOMEM;
+	memcpy(c->words + had, v, n * sizeof(*v));
+	c->n += (uint32_t)n;
+	return 0;
+}
+
+/* The words of those rows that have one, without gaps. */
+static size_t gather(const struct col *from, size_t at, size_t n, uint64_t *ret)
+{
+	size_t i, k = 0, end = at + n;
+
+	for (i = at; i < end; i += 64) {
+		uint64_t has = bits_at(from->present, i, end);
+
+		if (has == UINT64_MAX) {
+			memcpy(ret + k, from->v.u64 + i, 64 * sizeof(*ret));
+			k += 64;
+		} else {
+			for (; has; has &= has - 1)
+				ret[k++] = from->v.u64[i + (size_t)__builtin_ctzll(has)];
+		}
+	}
+	return k;
+}
+
+static int col_take(const struct fseg_writer *w, struct fseg_wcol *c, const struct col *from,
+		    size_t at, size_t n)
+{
+	int64_t has = col_present(c, w->rows, from ? from->present : NULL, at, n);
 	bool all = has == (int64_t)n;
-	uint64_t *to;
+	uint64_t words[BATCH_ROWS], *to = words;
 	size_t i;
+	int r;
 
 	if (has <= 0)
 		return (int)has;
-	if (col_room(c, (uint32_t)has) < 0)
-		return -ENOMEM;
 	if (!fseg_is_words(c->type)) {
-		if (take_codes(c, from, at, n, all) < 0)
+		if (fseg_wcol_room(c, (uint32_t)has) < 0)
 			return -ENOMEM;
-	} else {
-		to = c->words + c->n;
-		if (c->type == VAL_BOOL)
-			EACH(*to++ = from->v.b[i]);
-		else if (all)
-			memcpy(to, from->v.u64 + at, n * sizeof(*to));
-		else
-			EACH(*to++ = from->v.u64[i]);
+		r = take_codes(c, from, at, n, all);
+		c->n += r == 0 ? (uint32_t)has : 0;
+		return r;
 	}
-	c->n += (uint32_t)has;
-	return 0;
+	if (c->type == VAL_BOOL)
+		EACH(*to++ = from->v.b[i]);
+	else if (all)
+		return take_words(w, c, from->v.u64 + at, n);
+	else
+		gather(from, at, n, words);
+	return take_words(w, c, words, (size_t)has);
 }
 
 static int hash_take(struct fseg_whash *h, uint32_t row, const struct col *from, size_t at,
@@ -328,7 +389,7 @@ static int hash_take(struct fseg_whash *h, uint32_t row, const struct col *from,
 
 	if (has <= 0)
 		return (int)has;
-	if (col_room(c, (uint32_t)has) < 0)
+	if (fseg_wcol_room(c, (uint32_t)has) < 0)
 		return -ENOMEM;
 	for (i = at; i < at + n; i++)
 		if (col_has(from, i))
@@ -336,16 +397,14 @@ static int hash_take(struct fseg_whash *h, uint32_t row, const struct col *from,
 	return 0;
 }
 
-static int plain_take(struct fseg_wcol *c, const uint64_t *v, const uint32_t *v32, size_t n)
+static int take_versions(struct fseg_writer *w, const uint32_t *v, size_t n)
 {
+	uint64_t words[BATCH_ROWS];
 	size_t i;
 
-	if (col_room(c, (uint32_t)n) < 0)
-		return -ENOMEM;
 	for (i = 0; i < n; i++)
-		c->words[c->n + i] = v ? v[i] : v32 ? v32[i] : 0;
-	c->n += (uint32_t)n;
-	return 0;
+		words[i] = v ? v[i] : 0;
+	return take_words(w, &w->versions, words, n);
 }
 
 /* How many rows from 'at' on have texts for which there is room, each column's for itself. */
@@ -395,7 +454,7 @@ static int take(struct fseg_writer *w, const struct batch *b, size_t at, size_t 
 	int r;
 
 	for (i = 0; i < w->n_cols; i++) {
-		r = col_take(&w->cols[i], w->rows, b->cols[w->cols[i].field], at, n);
+		r = col_take(w, &w->cols[i], b->cols[w->cols[i].field], at, n);
 		if (r < 0)
 			return r;
 	}
@@ -404,9 +463,9 @@ static int take(struct fseg_writer *w, const struct batch *b, size_t at, size_t 
 		if (r < 0)
 			return r;
 	}
-	r = plain_take(&w->serials, b->serial + at, NULL, n);
+	r = take_words(w, &w->serials, b->serial + at, n);
 	if (r == 0)
-		r = plain_take(&w->versions, NULL, versions ? versions + at : NULL, n);
+		r = take_versions(w, versions ? versions + at : NULL, n);
 	return r;
 }
 

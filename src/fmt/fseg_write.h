@@ -14,6 +14,7 @@ struct fseg_wcol {
 	struct fseg_dict dict;
 	uint64_t *present; /* a bit per row; NULL while no row lacked a value */
 	uint64_t *present_room;
+	bool same;    /* all values are words[0], which is the only one there */
 	unsigned map; /* number of its presence map; 0: none */
 };
 
@@ -39,6 +40,10 @@ struct fseg_writer {
 	struct fseg_size *sizes;
 	size_t n_sizes, sizes_room;
 };
+
+/* Room for more words or codes; all words in their places.  0 or -ENOMEM. */
+int fseg_wcol_room(struct fseg_wcol *c, uint32_t more);
+int fseg_wcol_full(struct fseg_wcol *c);
 
 /* fseg_encode.c */
 int fseg_encode(struct fseg_writer *w, struct buf *b);
