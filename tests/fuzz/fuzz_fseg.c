@@ -1,0 +1,171 @@
+/* Flow segments: every row of a block that can be read is the same when it is written and read once
+ * more, and blocks say of no value that it cannot be there which is. */
+#include "fmt/fseg.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../unit/fseg_make.h"
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "fmt/rec.h"
+
+#define CHECK(x)                                                                                   \
+	do {                                                                                       \
+		if (!(x))                                                                          \
+			abort();                                                                   \
+	} while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A fuzzer cannot guess checksums: they are made right, that of each entry's data too. */
+static void mend(uint8_t *p, size_t n)
+{
+	uint32_t dir = le32_load(p + 12), k;
+	struct cur c, e;
+
+	if (dir > n - FSEG_HEAD)
+		dir = (uint32_t)(n - FSEG_HEAD);
+	memcpy(p, "tfsb\1", 6);
+	le32_store(p + 8, (uint32_t)n);
+	le32_store(p + 12, dir);
+	c = cur_at(p + FSEG_HEAD, dir);
+	while (c.left && cur_ok(&c)) {
+		uint64_t size = rec_get_int(&c), at = 0, bytes = 0;
+		const uint8_t *q = size > c.left ? NULL : cur_take(&c, (uint32_t)size);
+
+		if (!q)
+			break;
+		e = cur_at(q, (uint32_t)size);
+		for (k = 0; k < 9; k++) {
+			at = bytes;
+			bytes = rec_get_int(&e);
+		}
+		if (!cur_ok(&e) || e.left < 4 || at > n - FSEG_HEAD - dir ||
+		    bytes > n - FSEG_HEAD - dir - at)
+			continue;
+		le32_store(p + (e.p - p), crc32c(0, p + FSEG_HEAD + dir + at, bytes));
+	}
+	le32_store(p + 20, crc32c(0, p + FSEG_HEAD, dir));
+	le32_store(p + 44, crc32c(0, p, 44));
+}
+
+static bool same(enum val_type type, const union val *a, const union val *b)
+{
+	return type == VAL_F64 ? a->u64 == b->u64 : val_cmp(type, a, b) == 0;
+}
+
+/* The columns that can be read. */
+static struct batch *readable(struct fseg *f)
+{
+	struct field_set set = {0};
+	struct fseg_column c;
+	struct batch *b;
+	size_t i;
+
+	for (i = 0; i < MAKE_N; i++)
+		if (fseg_column(f, i, &c, NULL) == 0)
+			field_set_add(&set, i);
+	CHECK(batch_new(&b, &make_schema, &set) == 0);
+	return b;
+}
+
+static void ask(struct fseg *f, const struct batch *b, size_t row)
+{
+	union val v;
+	size_t i;
+
+	for (i = 0; i < MAKE_N; i++) {
+		if (!b->cols[i] || !col_get(b->cols[i], row, &v))
+			continue;
+		CHECK(fseg_may_range(f, i, &v, &v));
+		if (make_fields[i].type == VAL_ADDR) {
+			CHECK(fseg_may_addr(f, i, &v.addr, 128));
+			CHECK(fseg_may_addr(f, i, &v.addr, 20));
+		}
+	}
+}
+
+/* What one block has, read again. */
+static void compare(struct fseg *first, struct fseg *again, struct batch *x)
+{
+	uint64_t v[BATCH_ROWS], v2[BATCH_ROWS];
+	struct batch *y = readable(again);
+	size_t at = 0, at2 = 0, i, f;
+	union val a, b;
+	int n;
+
+	while ((n = fseg_batch(first, x, NULL, &at, v, NULL)) > 0) {
+		CHECK(fseg_batch(again, y, NULL, &at2, v2, NULL) == n && at == at2);
+		for (i = 0; i < (size_t)n; i++) {
+			CHECK(x->serial[i] == y->serial[i] && v2[i] == (uint32_t)v[i]);
+			for (f = 0; f < MAKE_N; f++) {
+				bool has = x->cols[f] && col_get(x->cols[f], i, &a);
+
+				CHECK(has == (y->cols[f] && col_get(y->cols[f], i, &b)));
+				CHECK(!has || same(make_fields[f].type, &a, &b));
+			}
+			ask(again, y, i);
+		}
+	}
+	batch_free(y);
+}
+
+static void again(struct fseg *f)
+{
+	struct fseg_opts o = make_opts();
+	struct batch *b = readable(f);
+	uint64_t versions[BATCH_ROWS];
+	uint32_t narrow[BATCH_ROWS];
+	struct buf out = BUF_INIT;
+	struct fseg_writer *w;
+	struct fseg *g;
+	size_t at = 0, i, parts = 0;
+	int64_t n;
+
+	CHECK(fseg_writer_new(&w, &o) == 0 && fseg_new(&g, &make_schema) == 0);
+	while (fseg_batch(f, b, NULL, &at, versions, NULL) > 0) {
+		for (i = 0; i < b->n; i++)
+			narrow[i] = (uint32_t)versions[i];
+		n = fseg_add(w, b, 0, narrow);
+		CHECK(n >= 0);
+		parts += n < (int64_t)b->n; /* too much text for one block */
+	}
+	CHECK(fseg_end(w, &out) == 0);
+	if (out.len && !parts) {
+		CHECK(fseg_open(g, (uint8_t *)out.p, out.len, NULL) == 0);
+		CHECK(fseg_verify(g, NULL) == 0);
+		compare(f, g, b);
+	}
+	fseg_free(g);
+	fseg_writer_free(w);
+	batch_free(b);
+	buf_done(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint64_t rows[FSEG_ROWS / 64];
+	const uint64_t *serials;
+	struct fseg *f = NULL;
+	uint8_t *p;
+
+	if (size < FSEG_HEAD || size > 1u << 20)
+		return 0;
+	p = malloc(size);
+	CHECK(p && fseg_new(&f, &make_schema) == 0);
+	memcpy(p, data, size);
+	CHECK(fseg_find(p, size, 0) <= size);
+	mend(p, size);
+	if (fseg_open(f, p, size, NULL) == 0) {
+		fseg_verify(f, NULL);
+		memset(rows, 0xff, sizeof(rows));
+		fseg_may_text(f, MAKE_HASHED, "text", 4);
+		fseg_select_text(f, MAKE_HASHED, "text", 4, rows, NULL);
+		if (fseg_serials(f, &serials, NULL) == 0 && fseg_versions(f, &serials, NULL) == 0)
+			again(f);
+	}
+	fseg_free(f);
+	free(p);
+	return 0;
+}
