@@ -15,19 +15,6 @@ static bool saw(const struct flow_row *row, int dir, uint8_t flag)
 	return row->tcp && row->hot->dir[dir].seen & flag;
 }
 
-static struct val_str flags_text(struct flow_rows *r, size_t k, int dir)
-{
-	static const char letters[] = "FSRPAUEC"; /* bit 0 first */
-	char *to = r->text[k].flags[dir];
-	uint32_t n = 0;
-	int bit;
-
-	for (bit = 7; bit >= 0; bit--)
-		if (r->row[k].hot->dir[dir].seen >> bit & 1)
-			to[n++] = letters[bit];
-	return (struct val_str){to, n};
-}
-
 static uint64_t missed(const struct flow_row *row, int dir, bool bytes)
 {
 	uint32_t holes;
@@ -50,11 +37,24 @@ static uint64_t window(const struct flow_row *row, int dir, bool max)
 	return scaled ? w << (row->tcp->wscale >> 4 * dir & 15) : w;
 }
 
-/* The SYN is the first packet of its side nearly always; its TTL is kept of
- * that one. */
-static bool has_syn_ttl(const struct flow_row *row, int dir)
+static void fill_answers(struct flow_rows *r, struct col *c, size_t n)
 {
-	return saw(row, dir, TCP_SYN);
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		const struct flow_row *row = &r->row[k];
+		int64_t ns;
+		int server;
+
+		if (!row->tcp ||
+		    !((row->hot->dir[0].state | row->hot->dir[1].state) & FLOW_TCP_SYNACK) ||
+		    !flow_tcp_rtt(row->hot, row->tcp, &ns, &server))
+			continue;
+		c->v.u64[k] = server ? FLOW_ANSWER_B : FLOW_ANSWER_A;
+		if (row->hot->dir[!server].state & FLOW_TCP_SYN_AGAIN)
+			c->v.u64[k] |= FLOW_ANSWER_AGAIN;
+		col_mark(c, k);
+	}
 }
 
 static bool fill_times(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
@@ -77,18 +77,6 @@ static bool fill_times(struct flow_rows *r, enum flow_field f, struct col *c, si
 		return true;
 	case FLOW_ba_rst_start:
 		FLOW_FILL(i64, saw(row, 1, TCP_RST), row->tcp->rst[1]);
-		return true;
-	case FLOW_ab_saw_start:
-		FLOW_FILL(b, row->tcp, saw(row, 0, TCP_SYN));
-		return true;
-	case FLOW_ba_saw_start:
-		FLOW_FILL(b, row->tcp, saw(row, 1, TCP_SYN));
-		return true;
-	case FLOW_ab_saw_end:
-		FLOW_FILL(b, row->tcp, saw(row, 0, TCP_FIN | TCP_RST));
-		return true;
-	case FLOW_ba_saw_end:
-		FLOW_FILL(b, row->tcp, saw(row, 1, TCP_FIN | TCP_RST));
 		return true;
 	default:
 		return false;
@@ -142,12 +130,6 @@ static bool fill_stream(struct flow_rows *r, enum flow_field f, struct col *c, s
 	case FLOW_ba_missed_bytes:
 		FLOW_FILL(u64, row->tcp, missed(row, 1, true));
 		return true;
-	case FLOW_ab_tcp_packets:
-		FLOW_FILL(u64, row->tcp, flow_packets(row->t, row->i, 0));
-		return true;
-	case FLOW_ba_tcp_packets:
-		FLOW_FILL(u64, row->tcp, flow_packets(row->t, row->i, 1));
-		return true;
 	case FLOW_ab_tcp_bytes:
 		FLOW_FILL(u64, row->tcp, flow_tcp_bytes(row->hot, row->tcp, &row->t->loss, 0));
 		return true;
@@ -162,17 +144,17 @@ static bool fill_stream(struct flow_rows *r, enum flow_field f, struct col *c, s
 bool flow_fill_tcp(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
 {
 	switch (f) {
-	case FLOW_ab_tcp_flags:
-		FLOW_FILL(str, row->tcp, flags_text(r, k, 0));
+	case FLOW_ab_tcp_bits:
+		FLOW_FILL(u64, row->tcp, row->hot->dir[0].seen);
 		return true;
-	case FLOW_ba_tcp_flags:
-		FLOW_FILL(str, row->tcp, flags_text(r, k, 1));
+	case FLOW_ba_tcp_bits:
+		FLOW_FILL(u64, row->tcp, row->hot->dir[1].seen);
 		return true;
-	case FLOW_ab_syn_ttl:
-		FLOW_FILL(u64, has_syn_ttl(row, 0), row->cold->ttl[0]);
+	case FLOW_tcp_answer:
+		fill_answers(r, c, n);
 		return true;
-	case FLOW_ba_syn_ttl:
-		FLOW_FILL(u64, has_syn_ttl(row, 1), row->cold->ttl[1]);
+	case FLOW_rtt_client_ns:
+		FLOW_FILL(i64, row->tcp && row->tcp->rtt_client >= 0, row->tcp->rtt_client);
 		return true;
 	case FLOW_ab_win_min:
 		FLOW_FILL(u64, has_window(row, 0), window(row, 0, false));

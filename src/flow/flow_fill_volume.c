@@ -1,26 +1,5 @@
-/* Columns: packets, bytes, round trips, IP, payload and quality. */
+/* Columns: packets, bytes, IP, payload and quality. */
 #include "flow/flow_rows_impl.h"
-
-#include "flow/flow_tcp.h"
-
-static bool rtt(const struct flow_row *row, int64_t *ret)
-{
-	int server;
-
-	if (row->icmp) {
-		*ret = row->icmp->rtt;
-		return row->icmp->rtt >= 0;
-	}
-	return row->tcp && flow_tcp_rtt(row->hot, row->tcp, ret, &server);
-}
-
-static bool rtt_server(const struct flow_row *row, int64_t *ret)
-{
-	int server;
-
-	return row->tcp && flow_tcp_rtt(row->hot, row->tcp, ret, &server) &&
-	       !(row->hot->dir[!server].state & FLOW_TCP_SYN_AGAIN);
-}
 
 /* What only few flows have. */
 #define MORE(member) (row->more ? row->more->member : 0)
@@ -62,25 +41,9 @@ static bool fill_metric(struct flow_rows *r, enum flow_field f, struct col *c, s
 	case FLOW_ba_ip_bytes:
 		FLOW_FILL(u64, flow_is_ip(row), row->hot->ip_bytes[1]);
 		return true;
-	case FLOW_raw_packets:
-		FLOW_FILL(u64, true,
-			  flow_packets(row->t, row->i, 0) + flow_packets(row->t, row->i, 1));
-		return true;
 	default:
 		return false;
 	}
-}
-
-static void fill_rtt(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
-{
-	int64_t ns = 0;
-
-	if (f == FLOW_rtt_ns)
-		FLOW_FILL(i64, rtt(row, &ns), ns);
-	else if (f == FLOW_rtt_server_ns)
-		FLOW_FILL(i64, rtt_server(row, &ns), ns);
-	else
-		FLOW_FILL(i64, row->tcp && row->tcp->rtt_client >= 0, row->tcp->rtt_client);
 }
 
 /* Whether TTL, DSCP and ECN of a side are known. */
@@ -130,10 +93,8 @@ static uint64_t drops(const struct flow_rows *r, const struct flow_row *row)
 bool flow_fill_volume(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
 {
 	switch (f) {
-	case FLOW_rtt_ns:
-	case FLOW_rtt_server_ns:
-	case FLOW_rtt_client_ns:
-		fill_rtt(r, f, c, n);
+	case FLOW_icmp_rtt_ns:
+		FLOW_FILL(i64, row->icmp && row->icmp->rtt >= 0, row->icmp->rtt);
 		return true;
 	case FLOW_ab_first_payload:
 		FLOW_FILL(u64, row->cold->first_payload[0], row->cold->first_payload[0]);

@@ -33,6 +33,13 @@ static inline uint64_t flow_span(int64_t from, int64_t to)
 	return (uint64_t)to - (uint64_t)from;
 }
 
+/* Whose SYN+ACK ends the round trip: flow_stored.def tcp_answer. */
+enum flow_answer {
+	FLOW_ANSWER_A = 1,
+	FLOW_ANSWER_B = 2,
+	FLOW_ANSWER_AGAIN = 4, /* with one of them: the SYN was sent more than once */
+};
+
 enum flow_wants {
 	FLOW_TRIES = 0x0f,   /* looks for the application that are left */
 	FLOW_FIRST_A = 0x10, /* A's first payload; << 1: B's */

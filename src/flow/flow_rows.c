@@ -1,11 +1,32 @@
 #include "flow/flow_rows.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "flow/flow_rows_impl.h"
+
+/* Memory that nobody touches costs nothing: all columns that may be needed, at once. */
+static int own_init(struct flow_rows *r)
+{
+	const struct schema *s = flow_store_schema();
+	size_t size = 0, f;
+
+	for (f = 0; f < FLOW_N_ALL; f++) {
+		r->own[f].type = s->fields[f].type;
+		if (flow_is_base((enum flow_field)f))
+			size += BATCH_ROWS * val_size(r->own[f].type);
+	}
+	r->values = malloc(size);
+	if (!r->values)
+		return -ENOMEM;
+	for (f = 0, size = 0; f < FLOW_N_ALL; f++) {
+		r->own[f].v.any = r->values + size;
+		if (flow_is_base((enum flow_field)f))
+			size += BATCH_ROWS * val_size(r->own[f].type);
+	}
+	return 0;
+}
 
 int flow_rows_new(struct flow_rows **ret, struct flow_table *const *tables, size_t n_tables,
 		  const struct flow_rows_env *env)
@@ -19,7 +40,8 @@ int flow_rows_new(struct flow_rows **ret, struct flow_table *const *tables, size
 	r->tables = calloc(n_tables, sizeof(*r->tables));
 	r->paths = calloc(n_tables, sizeof(*r->paths));
 	r->text = malloc(sizeof(*r->text) * BATCH_ROWS);
-	if (!r->tables || !r->paths || !r->text) {
+	if (!r->tables || !r->paths || !r->text || flow_derive_new(&r->derive) < 0 ||
+	    own_init(r) < 0) {
 		flow_rows_free(r);
 		return -ENOMEM;
 	}
@@ -40,6 +62,8 @@ void flow_rows_free(struct flow_rows *r)
 		free(r->paths[i]);
 	}
 	free(r->paths);
+	flow_derive_free(r->derive);
+	free(r->values);
 	free(r->tables);
 	free(r->text);
 	free(r);
@@ -63,33 +87,6 @@ void flow_rows_sort(struct flow_rows *r)
 		flow_table_sort_dead(r->tables[i]);
 }
 
-/* The text of a header sequence, worked out once. */
-static struct val_str path_text(struct flow_rows *r, const struct flow_row *row)
-{
-	const struct flow_path *p = &row->t->paths[row->cold->path];
-	struct buf b = BUF_INIT;
-	struct path_text *c;
-	uint8_t i;
-
-	if (!r->paths[row->table])
-		r->paths[row->table] = calloc(FLOW_PATHS, sizeof(struct path_text));
-	if (!r->paths[row->table])
-		return (struct val_str){"", 0};
-	c = &r->paths[row->table][row->cold->path];
-	if (!c->p) {
-		for (i = 0; i < p->n; i++) {
-			if (i)
-				buf_addch(&b, '/');
-			buf_addstr(&b, layer_name(p->layer[i]));
-		}
-		c->len = (uint32_t)b.len;
-		c->p = buf_take(&b);
-		if (!c->p)
-			return (struct val_str){"", 0};
-	}
-	return (struct val_str){c->p, c->len};
-}
-
 static void row_init(struct flow_rows *r, struct flow_row *row, size_t table, uint32_t i)
 {
 	struct flow_table *t = r->tables[table];
@@ -102,12 +99,7 @@ static void row_init(struct flow_rows *r, struct flow_row *row, size_t table, ui
 	row->tcp = row->hot->flags & FLOW_IS_TCP ? pool_at(&t->tcp, row->hot->ext) : NULL;
 	row->icmp = row->hot->flags & FLOW_IS_ICMP ? pool_at(&t->icmp, row->hot->ext) : NULL;
 	row->more = flow_more(t, i);
-	row->last_layer = 0;
-	if (row->cold->path) {
-		const struct flow_path *p = &t->paths[row->cold->path];
-
-		row->last_layer = p->n ? p->layer[p->n - 1] : 0;
-	}
+	row->version = 1;
 }
 
 /* The table whose next waiting flow comes first; n_tables: none waits. */
@@ -129,30 +121,46 @@ static size_t first_table(const struct flow_rows *r)
 	return best;
 }
 
+static void fill_base(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
+{
+	if (!flow_fill_id(r, f, c, n) && !flow_fill_key(r, f, c, n) &&
+	    !flow_fill_volume(r, f, c, n))
+		flow_fill_tcp(r, f, c, n);
+}
+
+/* Those of 'want' that are quickest filled by themselves leave the set. */
+static void fill_names(struct flow_rows *r, struct batch *b, size_t n, struct field_set *want)
+{
+	size_t f;
+
+	for (f = 0; f < FLOW_N_FIELDS; f++)
+		if (field_set_has(want, f) && flow_fill_name(r, (enum flow_field)f, b->cols[f], n))
+			want->w[f / 64] &= ~(UINT64_C(1) << f % 64);
+}
+
+/* The base columns that 'b' has and those that its others need; then these follow. */
 static void fill(struct flow_rows *r, struct batch *b, size_t n)
 {
+	struct batch all = {.schema = flow_store_schema(), .n = n, .cols = r->cols};
+	struct field_set want = {0}, needs;
 	size_t f, k;
 
 	for (k = 0; k < n; k++)
 		b->serial[k] = r->row[k].cold->serial;
-	for (f = 0; f < FLOW_N_FIELDS; f++) {
-		struct col *c = b->cols[f];
-
-		if (!c)
+	for (f = 0; f < b->schema->n; f++)
+		if (b->cols[f])
+			field_set_add(&want, f);
+	fill_names(r, b, n, &want);
+	flow_derive_needs(&want, &needs);
+	for (f = 0; f < FLOW_N_ALL; f++) {
+		r->cols[f] = field_set_has(&want, f) ? b->cols[f] : &r->own[f];
+		if (!field_set_has(&needs, f))
 			continue;
-		if (f == FLOW_layers_path) {
-			for (k = 0; k < n; k++) {
-				c->v.str[k] = path_text(r, &r->row[k]);
-				if (c->v.str[k].len)
-					col_mark(c, k);
-			}
-			continue;
-		}
-		if (!flow_fill_id(r, (enum flow_field)f, c, n) &&
-		    !flow_fill_key(r, (enum flow_field)f, c, n) &&
-		    !flow_fill_volume(r, (enum flow_field)f, c, n))
-			flow_fill_tcp(r, (enum flow_field)f, c, n);
+		if (r->cols[f] == &r->own[f])
+			memset(r->own[f].present, 0, sizeof(r->own[f].present));
+		fill_base(r, (enum flow_field)f, r->cols[f], n);
 	}
+	flow_derive(r->derive, &all, &want);
 	b->n = n;
 }
 

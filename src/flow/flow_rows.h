@@ -31,7 +31,7 @@ uint64_t flow_rows_waiting(const struct flow_rows *r);
  * flow_rows_take() when none is to come any more or room is needed. */
 void flow_rows_sort(struct flow_rows *r);
 
-/* Clears 'b', moves up to BATCH_ROWS waiting flows into its columns in the
- * order of their serials and gives their records back.  Strings in 'b' are valid until
- * the next call.  Returns the number of rows. */
+/* Clears 'b' (of flow_schema() or flow_store_schema()), moves up to BATCH_ROWS waiting flows into
+ * its columns in the order of their serials and gives their records back.  Strings in 'b' are valid
+ * until the next call.  Returns the number of rows. */
 size_t flow_rows_take(struct flow_rows *r, struct batch *b);

@@ -1,10 +1,10 @@
 /* Inside of flow_rows, shared by the files that fill columns. */
 #pragma once
 
+#include "flow/flow_derive_impl.h"
 #include "flow/flow_rows.h"
 #include "flow/flow_schema.h"
 #include "flow/flow_table_impl.h"
-#include "net/community.h"
 
 /* A flow that is being read. */
 struct flow_row {
@@ -16,7 +16,7 @@ struct flow_row {
 	const struct flow_tcp *tcp;   /* NULL: not TCP */
 	const struct flow_icmp *icmp; /* NULL: not ICMP */
 	const struct flow_more *more; /* NULL: nothing rare */
-	uint8_t last_layer;
+	uint32_t version;             /* of the row, from 1 */
 };
 
 struct path_text {
@@ -26,9 +26,6 @@ struct path_text {
 
 /* Where the texts of one row live. */
 struct row_text {
-	char community[COMMUNITY_ID_SIZE];
-	char tracking[2][16];
-	char flags[2][8];
 	char name[255];
 };
 
@@ -38,10 +35,19 @@ struct flow_rows {
 	size_t n_tables;
 	struct path_text **paths; /* [table][path]; NULL until used */
 	struct row_text *text;    /* BATCH_ROWS */
+	struct flow_derive *derive;
+	/* Base columns that derived ones need though nobody asked for them; values in 'values'. */
+	struct col own[FLOW_N_ALL];
+	uint8_t *values;
+	struct col *cols[FLOW_N_ALL]; /* those of the batch that is filled, and own ones */
 	struct flow_row row[BATCH_ROWS];
 };
 
-/* Each fills one column for 'n' rows if it knows the field. */
+/* Fills a derived column for 'n' rows if it knows a shorter way to do so than from base
+ * columns. */
+bool flow_fill_name(struct flow_rows *r, enum flow_field f, struct col *c, size_t n);
+
+/* Each fills one base column for 'n' rows if it knows the field. */
 bool flow_fill_id(struct flow_rows *r, enum flow_field f, struct col *c, size_t n);
 bool flow_fill_key(struct flow_rows *r, enum flow_field f, struct col *c, size_t n);
 bool flow_fill_volume(struct flow_rows *r, enum flow_field f, struct col *c, size_t n);
@@ -58,11 +64,6 @@ bool flow_fill_tcp(struct flow_rows *r, enum flow_field f, struct col *c, size_t
 			}                                                                          \
 		}                                                                                  \
 	} while (0)
-
-static inline struct val_str flow_str(const char *s)
-{
-	return (struct val_str){s, (uint32_t)__builtin_strlen(s)};
-}
 
 static inline bool flow_is_ip(const struct flow_row *row)
 {

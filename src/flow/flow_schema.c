@@ -12,9 +12,20 @@ static const struct field fields[] = {
 			  .source = source_},
 #include "flow/flow_fields.def"
 #undef FIELD
+#define STORED(id_, name_, type_, doc_)                                                            \
+	[FLOW_##name_] = {.id = id_,                                                               \
+			  .name = #name_,                                                          \
+			  .json = #name_,                                                          \
+			  .type = type_,                                                           \
+			  .unit = "",                                                              \
+			  .layer = "flow",                                                         \
+			  .doc = doc_,                                                             \
+			  .source = ""},
+#include "flow/flow_stored.def"
+#undef STORED
 };
 
-_Static_assert(FLOW_N_FIELDS <= SCHEMA_FIELDS_MAX, "field_set is too small");
+_Static_assert(FLOW_N_ALL <= SCHEMA_FIELDS_MAX, "field_set is too small");
 
 static const struct field_alias aliases[] = {
 	{"Network", 2, {FLOW_network_a, FLOW_network_b}},
@@ -29,7 +40,19 @@ static const struct schema schema = {
 	.n_aliases = sizeof(aliases) / sizeof(aliases[0]),
 };
 
+static const struct schema store_schema = {
+	.fields = fields,
+	.n = FLOW_N_ALL,
+	.aliases = aliases,
+	.n_aliases = sizeof(aliases) / sizeof(aliases[0]),
+};
+
 const struct schema *flow_schema(void)
 {
 	return &schema;
+}
+
+const struct schema *flow_store_schema(void)
+{
+	return &store_schema;
 }

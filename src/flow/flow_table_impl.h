@@ -186,4 +186,3 @@ void flow_table_sort_dead(struct flow_table *t);
 
 /* flow_id.c: see docs/flows.md. */
 void flow_uuid(const struct flow_table *t, uint32_t i, uint8_t ret[16]);
-uint64_t flow_tracking_id(const struct flow_table *t, uint32_t i, bool with_link);
