@@ -187,7 +187,8 @@ struct fseg_column {
 	const uint64_t *present; /* bit per row; NULL: every row has a value */
 	/* Numbers, times, durations, yes/no (0, 1), and the bits of floats. */
 	const uint64_t *words;
-	/* Addresses, texts, ids: row i has value codes[i] of 'n' different ones. */
+	/* Addresses, texts, ids: row i has value codes[i] of 'n'; addresses are all different and
+	 * ascend, so that codes may be counted, and compared, instead of them. */
 	const uint32_t *codes;
 	size_t n;
 	union {
@@ -213,8 +214,17 @@ int fseg_versions(struct fseg *f, const uint64_t **ret, struct err *err);
 int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at,
 	       uint64_t *versions, struct err *err);
 
-/* Rows that may have a text, by the hashes that are kept of it: clears the bits of all others
- * in 'rows' (a bit per row).  Returns how many bits are left; -ENOENT: there are no hashes;
- * -EBADMSG; -ENOMEM. */
+/* Which rows have what: each clears the bits of all others in 'rows' (a bit per row) and returns
+ * how many are left; -EBADMSG; -EPROTO; -ENOMEM.  Decodes the column.
+ *
+ * A value from 'min' to 'max' (NULL: no bound), both included, in the order of val_cmp(). */
+int64_t fseg_select_range(struct fseg *f, size_t field, const union val *min, const union val *max,
+			  uint64_t *rows, struct err *err);
+
+/* An address whose first 'bits' bits are those of 'a'. */
+int64_t fseg_select_addr(struct fseg *f, size_t field, const struct addr *a, unsigned bits,
+			 uint64_t *rows, struct err *err);
+
+/* Perhaps a text, by the hashes that are kept of it; -ENOENT: there are none. */
 int64_t fseg_select_text(struct fseg *f, size_t field, const char *p, size_t len, uint64_t *rows,
 			 struct err *err);

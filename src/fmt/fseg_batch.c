@@ -2,10 +2,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/crc32c.h"
 #include "fmt/fseg_read.h"
 
-static void column_of(const struct fseg *f, size_t entry, struct fseg_column *ret)
+void fseg_column_of(const struct fseg *f, size_t entry, struct fseg_column *ret)
 {
 	const struct fseg_entry *e = &f->entries[entry];
 	const struct fseg_slot *s = &f->slots[entry];
@@ -29,7 +28,7 @@ int fseg_column(struct fseg *f, size_t field, struct fseg_column *ret, struct er
 		return err_set(err, -ENOENT, "the block has no such column");
 	r = fseg_decode(f, (size_t)f->entry_of[field], 0, err);
 	if (r == 0)
-		column_of(f, (size_t)f->entry_of[field], ret);
+		fseg_column_of(f, (size_t)f->entry_of[field], ret);
 	return r;
 }
 
@@ -195,36 +194,4 @@ int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at
 	}
 	b->n = n;
 	return (int)n;
-}
-
-int64_t fseg_select_text(struct fseg *f, size_t field, const char *p, size_t len, uint64_t *rows,
-			 struct err *err)
-{
-	uint32_t id = f->schema->fields[field].id, hash = crc32c(0, p, len);
-	size_t i, row, words = (f->head.rows + 63) / 64;
-	struct fseg_column c;
-	int64_t n = 0;
-	uint64_t mask;
-	int r;
-
-	for (i = 0; f->open && i < f->n; i++)
-		if (f->entries[i].kind == FSEG_HASHES && f->entries[i].id == id)
-			break;
-	if (!f->open || i == f->n || f->entries[i].type != VAL_U64)
-		return err_set(err, -ENOENT, "the block has no hashes of field %u", id);
-	r = fseg_decode(f, i, 0, err);
-	if (r < 0)
-		return r;
-	column_of(f, i, &c);
-	mask = f->entries[i].bits < 64 ? (UINT64_C(1) << f->entries[i].bits) - 1 : UINT64_MAX;
-	for (i = 0; i < words; i++) {
-		uint64_t same = 0;
-		size_t end = c.rows - 64 * i < 64 ? c.rows - 64 * i : 64;
-
-		for (row = 0; row < end; row++)
-			same |= (uint64_t)(c.words[64 * i + row] == (hash & mask)) << row;
-		rows[i] &= c.present ? same & c.present[i] : same;
-		n += __builtin_popcountll(rows[i]);
-	}
-	return n;
 }

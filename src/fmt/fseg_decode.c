@@ -92,6 +92,36 @@ static void addrs_from(struct addr *ret, const uint64_t *v, size_t n, uint8_t fa
 	}
 }
 
+/* Places in a dictionary are in the order of its values: readers rely on it. */
+static bool ascending(const uint64_t *v, size_t n)
+{
+	uint64_t bad = 0;
+	size_t i;
+
+	for (i = 1; i < n; i++)
+		bad |= v[i] <= v[i - 1];
+	return !bad;
+}
+
+static bool ascending_vals(const struct fseg_entry *e, const struct fseg_slot *s)
+{
+	union val a, b;
+	uint32_t i;
+
+	for (i = 1; i < e->n; i++) {
+		if (e->type == VAL_STR) {
+			a.str = ((struct val_str *)s->values)[i - 1];
+			b.str = ((struct val_str *)s->values)[i];
+		} else {
+			memcpy(a.id, (uint8_t *)s->values + 16 * (i - 1), 16);
+			memcpy(b.id, (uint8_t *)s->values + 16 * i, 16);
+		}
+		if (val_cmp((enum val_type)e->type, &a, &b) >= 0)
+			return false;
+	}
+	return true;
+}
+
 static int get_addrs(struct fseg *f, struct cur *c, size_t n, struct addr *ret)
 {
 	uint64_t none = rec_get_int(c), mac = rec_get_int(c), ip4 = rec_get_int(c), ip6;
@@ -104,16 +134,18 @@ static int get_addrs(struct fseg *f, struct cur *c, size_t n, struct addr *ret)
 	ip6 = n - none - mac - ip4;
 	memset(ret, 0, none * sizeof(*ret));
 	ret += none;
+	if (none > 1)
+		return -EBADMSG;
 	if (mac)
 		r = fseg_num_get(&f->unnum, c, mac, f->wide);
-	if (r < 0)
-		return r;
+	if (r < 0 || !ascending(f->wide, mac) || (mac && f->wide[mac - 1] >> 48))
+		return r < 0 ? r : -EBADMSG;
 	addrs_from(ret, f->wide, mac, ADDR_MAC);
 	ret += mac;
 	if (ip4)
 		r = fseg_num_get(&f->unnum, c, ip4, f->wide);
-	if (r < 0)
-		return r;
+	if (r < 0 || !ascending(f->wide, ip4) || (ip4 && f->wide[ip4 - 1] > UINT32_MAX))
+		return r < 0 ? r : -EBADMSG;
 	addrs_from(ret, f->wide, ip4, ADDR_IP4);
 	ret += ip4;
 	for (part = 0; ip6 && part < 2; part++) {
@@ -125,6 +157,9 @@ static int get_addrs(struct fseg *f, struct cur *c, size_t n, struct addr *ret)
 			be64_store(ret[i].b + 8 * part, f->wide[i]);
 		}
 	}
+	for (i = 1; i < ip6; i++)
+		if (addr_cmp(&ret[i - 1], &ret[i]) >= 0)
+			return -EBADMSG;
 	return 0;
 }
 
@@ -177,17 +212,12 @@ static int get_texts(struct fseg *f, struct fseg_slot *s, struct cur *c, size_t 
 	return 0;
 }
 
-static size_t value_size(enum val_type type)
-{
-	return val_size(type);
-}
-
 static int get_values(struct fseg *f, struct fseg_entry *e, struct fseg_slot *s, struct cur *c,
 		      size_t n)
 {
 	enum val_type type = (enum val_type)e->type;
 
-	if (room_values(s, n, value_size(type)) < 0)
+	if (room_values(s, n, val_size(type)) < 0)
 		return -ENOMEM;
 	e->n = (uint32_t)n;
 	if (type == VAL_ADDR)
@@ -222,6 +252,8 @@ static int get_codes(struct fseg *f, struct fseg_entry *e, struct fseg_slot *s, 
 	r = get_values(f, e, s, c, n);
 	if (r < 0)
 		return r;
+	if (e->enc == FSEG_DICT && e->type != VAL_ADDR && !ascending_vals(e, s))
+		return -EBADMSG;
 	if (e->enc == FSEG_PLAIN) {
 		for (i = 0; i < n; i++)
 			s->codes[i] = (uint32_t)i;
@@ -307,7 +339,7 @@ static int get_number_dict(struct fseg *f, struct fseg_entry *e, struct fseg_slo
 		r = fseg_num_get32(&f->unnum, c, e->values, s->codes);
 	if (r < 0)
 		return r;
-	if (!codes_ok(s->codes, e->values, (uint32_t)n))
+	if (!ascending(f->wide, n) || !codes_ok(s->codes, e->values, (uint32_t)n))
 		return -EBADMSG;
 	for (i = 0; i < e->values; i++)
 		s->words[i] = f->wide[s->codes[i]];

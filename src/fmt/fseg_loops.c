@@ -30,3 +30,8 @@ const struct fseg_loops *fseg_loops(void)
 
 	return l ? l : &any_all;
 }
+
+const struct fseg_loops *fseg_loops_any(void)
+{
+	return &any_all;
+}

@@ -34,4 +34,5 @@ struct fseg_loops {
 	void (*sums)(uint64_t *v, size_t n, uint64_t first);
 };
 
-const struct fseg_loops *fseg_loops(void); /* those for this processor; any thread */
+const struct fseg_loops *fseg_loops(void);     /* those for this processor; any thread */
+const struct fseg_loops *fseg_loops_any(void); /* those for any; for tests */

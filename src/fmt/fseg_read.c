@@ -409,8 +409,7 @@ static bool bloom_has_field(const struct fseg_entry *e, uint32_t id)
 	return false;
 }
 
-/* The first and last address of a prefix. */
-static void ends(const struct addr *a, unsigned bits, union val *first, union val *last)
+void fseg_addr_ends(const struct addr *a, unsigned bits, union val *first, union val *last)
 {
 	unsigned size = fseg_level_bits(a->family, 0) / 8, i;
 
@@ -433,7 +432,7 @@ bool fseg_may_addr(struct fseg *f, size_t field, const struct addr *a, unsigned 
 
 	if (!f->open || !fseg_level_bits(a->family, 0))
 		return true;
-	ends(a, bits, &first, &last);
+	fseg_addr_ends(a, bits, &first, &last);
 	if (!fseg_may_range(f, field, &first, &last))
 		return false;
 	for (i = 0; i < f->n; i++) {

@@ -60,3 +60,8 @@ int fseg_decode(struct fseg *f, size_t entry, unsigned deep, struct err *err);
 
 /* A filter's bits into 'filter'. */
 int fseg_decode_filter(struct fseg *f, size_t entry, struct err *err);
+
+void fseg_column_of(const struct fseg *f, size_t entry, struct fseg_column *ret); /* decoded */
+
+/* The first and last address of a prefix. */
+void fseg_addr_ends(const struct addr *a, unsigned bits, union val *first, union val *last);

@@ -243,6 +243,92 @@ static void test_select(void **state)
 	batch_free(b);
 }
 
+static size_t select_by_hand(const struct batch *b, size_t f, const union val *min,
+			     const union val *max, const uint64_t *got)
+{
+	size_t i, n = 0;
+	union val v;
+
+	for (i = 0; i < b->n; i++) {
+		bool is = col_get(b->cols[f], i, &v) &&
+			  (!min || val_cmp(make_fields[f].type, &v, min) >= 0) &&
+			  (!max || val_cmp(make_fields[f].type, &v, max) <= 0);
+
+		if ((got[i / 64] >> i % 64 & 1) != is)
+			fail_msg("%s, row %zu", make_fields[f].name, i);
+		n += is;
+	}
+	return n;
+}
+
+/* Bounds are values that are there, so that equality counts; also the wrong way round. */
+static void test_select_range(void **state)
+{
+	struct fseg_opts o = make_opts();
+	uint64_t rows[1024 / 64], seed, rnd = 1;
+	struct world w;
+	union val v[2], *min, *max;
+	size_t f, turn, n;
+
+	(void)state;
+	for (seed = 30; seed < 36; seed++) {
+		world_init(&w, &o, seed, 1000);
+		for (f = 0; f < MAKE_N; f++)
+			for (turn = 0; turn < 12; turn++) {
+				min = max = NULL;
+				if (turn % 3 && col_get(w.b->cols[f], make_rnd(&rnd) % 1000, &v[0]))
+					min = &v[0];
+				if (turn % 4 && col_get(w.b->cols[f], make_rnd(&rnd) % 1000, &v[1]))
+					max = &v[1];
+				if (turn == 11)
+					max = min;
+				memset(rows, 0xff, sizeof(rows));
+				n = (size_t)fseg_select_range(w.r, f, min, max, rows, NULL);
+				if (f == MAKE_HASHED)
+					assert_int_equal(n, 0);
+				else
+					assert_int_equal(n, select_by_hand(w.b, f, min, max, rows));
+			}
+		world_done(&w);
+	}
+}
+
+static void test_select_addr(void **state)
+{
+	static const unsigned lengths[] = {0, 1, 8, 15, 24, 31, 32, 47, 64, 127, 128};
+	struct fseg_opts o = make_opts();
+	uint64_t rows[1024 / 64];
+	struct world w;
+	size_t i, k, l, n;
+	union val v, x;
+
+	(void)state;
+	world_init(&w, &o, 40, 1000);
+	for (k = 0; k < 1000; k += 37) {
+		if (!col_get(w.b->cols[MAKE_A], k, &v) || !v.addr.family)
+			continue;
+		for (l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++) {
+			unsigned size = v.addr.family == ADDR_IP4   ? 32
+					: v.addr.family == ADDR_IP6 ? 128
+								    : 48;
+
+			if (lengths[l] > size)
+				continue;
+			memset(rows, 0xff, sizeof(rows));
+			n = (size_t)fseg_select_addr(w.r, MAKE_A, &v.addr, lengths[l], rows, NULL);
+			for (i = 0; i < 1000; i++) {
+				bool is = col_get(w.b->cols[MAKE_A], i, &x) &&
+					  addr_in(&x.addr, &v.addr, lengths[l]);
+
+				assert_int_equal(rows[i / 64] >> i % 64 & 1, is);
+				n -= is;
+			}
+			assert_int_equal(n, 0);
+		}
+	}
+	world_done(&w);
+}
+
 /* A reader that knows other fields, one of them as something else, and only a column whose
  * numbers stand beside those of one that it does not know. */
 static void test_other_schema(void **state)
@@ -400,10 +486,11 @@ static void test_text_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_times),     cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_addresses), cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_select),    cmocka_unit_test(test_other_schema),
-		cmocka_unit_test(test_options),   cmocka_unit_test(test_later),
+		cmocka_unit_test(test_times),       cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_addresses),   cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_select),      cmocka_unit_test(test_other_schema),
+		cmocka_unit_test(test_options),     cmocka_unit_test(test_select_range),
+		cmocka_unit_test(test_select_addr), cmocka_unit_test(test_later),
 		cmocka_unit_test(test_text_room),
 	};
 
