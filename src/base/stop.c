@@ -32,7 +32,7 @@ void stop_raise(struct stop *s)
 	int saved = errno;
 	ssize_t n;
 
-	atomic_store_explicit(&s->raised, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->raised, 1, memory_order_relaxed);
 	if (s->fd >= 0) {
 		n = write(s->fd, &one, sizeof(one));
 		(void)n; /* it fails only where the count is full: raised long ago */

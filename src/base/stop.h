@@ -1,9 +1,8 @@
 /* The wish to stop, which reaches whoever waits for input.
  *
- * It is raised once, by a signal handler or another thread, and never taken
- * back.  Those who read ask through stop_read() and stop_open(), which return
- * at once however long the input gives nothing: also when the wish comes just
- * before they begin to wait. */
+ * It is raised by a signal handler or another thread, and never taken back.  Those who read ask
+ * through stop_read() and stop_open(), which return at once however long the input gives nothing:
+ * also when the wish comes just before they begin to wait. */
 #pragma once
 
 #include <stdatomic.h>
@@ -12,21 +11,27 @@
 #include <sys/types.h>
 
 struct stop {
-	atomic_int raised;
-	int fd; /* becomes readable with it, and stays so; owned; -1: none */
+	atomic_int raised; /* how often */
+	int fd;            /* becomes readable with it, and stays so; owned; -1: none */
 };
 
 /* 0 or -errno, nothing left open. */
 int stop_init(struct stop *s);
 void stop_done(struct stop *s);
 
-/* From anywhere, signal handlers included; more than once is fine. */
+/* From anywhere, signal handlers included.  The second time is a wish to hurry. */
 void stop_raise(struct stop *s);
 
 /* NULL: nobody ever will. */
 static inline bool stop_raised(const struct stop *s)
 {
 	return s && atomic_load_explicit(&s->raised, memory_order_relaxed);
+}
+
+/* Whether it was raised again: what still waits for somebody gives up. */
+static inline bool stop_hurried(const struct stop *s)
+{
+	return s && atomic_load_explicit(&s->raised, memory_order_relaxed) > 1;
 }
 
 /* Opens for reading.  A named pipe is opened without waiting for its writer,

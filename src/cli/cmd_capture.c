@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "analyse/an_print.h"
 #include "base/cleanup.h"
+#include "base/outlet.h"
 #include "cli/capture_show.h"
 #include "cli/common.h"
 #include "cli/system.h"
@@ -139,6 +141,7 @@ struct capture {
 	struct capture_show show;
 	struct an_print_conf print;
 	struct buf lines;
+	struct outlet out; /* of lines */
 	struct buf filter;
 	char first[64]; /* the interface where none is named */
 };
@@ -183,11 +186,12 @@ static int add_line(void *arg, const struct pkt *p, const struct dec *d, size_t 
 static int write_lines(void *arg)
 {
 	struct capture *c = arg;
+	size_t n;
 	int r = 0;
 
 	if (c->lines.len) {
 		cli_clear(c->cli);
-		r = cli_write(NULL, c->lines.p, c->lines.len);
+		r = outlet_write(&c->out, c->lines.p, c->lines.len, &n);
 	}
 	buf_clear(&c->lines);
 	return r;
@@ -264,6 +268,7 @@ static int open_sink(struct capture *c, struct err *err)
 		.snaplen = (uint32_t)c->opts->snaplen,
 		.app = "trawl " TRAWL_VERSION,
 		.live = true,
+		.stop = cli_stop(),
 	};
 	char text[CLOCK_TEXT], comment[CLOCK_TEXT + 32];
 	struct clock_state clock;
@@ -463,6 +468,20 @@ static int report(struct capture *c, int status, bool gone)
 	return status == CLI_DONE && lost ? CLI_INCOMPLETE : status;
 }
 
+/* When a reader that stands still is not waited for any more. */
+static void set_end(struct capture *c)
+{
+	struct timespec now;
+
+	outlet_init(&c->out, STDOUT_FILENO, cli_stop());
+	if (!c->opts->duration)
+		return;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	c->out.until = now.tv_sec * INT64_C(1000000000) + now.tv_nsec + c->opts->duration;
+	if (c->sink)
+		sink_until(c->sink, c->out.until);
+}
+
 /* Packets would only garble it. */
 static bool is_terminal(const char *path)
 {
@@ -509,11 +528,15 @@ static int capture_run(struct cli *cli, void *opts, const struct opt_list *opera
 		status = cli_fail(&err);
 	if (r == 0) {
 		sigaction(SIGUSR1, &sa, NULL);
+		cli_stop_hurry();
 		say_start(&c);
+		set_end(&c);
 		r = run_live_run(c.live, &err);
 		if (r == 0 && c.sink)
 			r = sink_finish(c.sink, &err);
-		if (r < 0 && r != -EPIPE)
+		if (r == -ECANCELED)
+			cli_say(cli, "%s", err.text);
+		else if (r < 0 && r != -EPIPE)
 			status = cli_fail(&err);
 		status = report(&c, status, r == -EPIPE);
 	}

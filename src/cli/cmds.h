@@ -84,6 +84,10 @@ const struct stop *cli_stop(void);
 /* Lets the first one kill, for tools that are known to die so. */
 void cli_stop_default(void);
 
+/* Lets the second one be told by stop_hurried(), and only the third one kill: for what
+ * gives up waiting by then. */
+void cli_stop_hurry(void);
+
 /* Says that they did, where nobody else says it. */
 void cli_say_stopped(void);
 

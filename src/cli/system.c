@@ -19,6 +19,7 @@
 
 /* What a signal handler can reach. */
 static struct stop stop = {.fd = -1};
+static volatile sig_atomic_t hurries; /* the second one does not kill */
 
 /* SIGHUP: the terminal was closed, the connection to it was lost. */
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
@@ -44,12 +45,18 @@ static void on_stop(int sig)
 {
 	(void)sig;
 	stop_raise(&stop);
-	stop_action(SIG_DFL); /* the second one kills */
+	if (!hurries || stop_hurried(&stop))
+		stop_action(SIG_DFL); /* the next one kills */
 }
 
 void cli_stop_default(void)
 {
 	stop_action(SIG_DFL);
+}
+
+void cli_stop_hurry(void)
+{
+	hurries = 1;
 }
 
 bool cli_stopped(void)

@@ -136,7 +136,10 @@ static int to_lines(struct live_worker *w, struct live_chunk *c, struct err *err
 				    levels_of(c, i), v[c->pkts[i].iface].name);
 	if (r == 0 && w->r->conf.lines_end)
 		r = w->r->conf.lines_end(w->r->conf.line_arg);
-	return r < 0 ? err_set(err, r, "cannot write: %s", strerror(-r)) : 0;
+	return r < 0 ? err_set(err, r, "cannot write: %s",
+			       r == -ECANCELED ? "nobody read it when the capture ended"
+					       : strerror(-r))
+		     : 0;
 }
 
 /* Sends a chunk on; its packets carry the source's interface numbers until here. */

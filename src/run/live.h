@@ -109,7 +109,8 @@ int run_live_new(struct run_live **ret, struct priv *priv, const struct run_live
 		 struct err *err);
 
 /* Captures until it is stopped, has enough, or no interface is left.  Everything is
- * written when it returns.  0 or -errno with 'err' set; -EPIPE: the reader of the
+ * written when it returns.  0 or -errno with 'err' set; -ECANCELED: what was left at the end
+ * is lost, since nobody read it; -EPIPE: the reader of the
  * output has gone, which is no failure of the capture. */
 int run_live_run(struct run_live *r, struct err *err);
 

@@ -47,6 +47,12 @@ int sink_iface(struct sink *s, const struct sink_iface *i, struct err *err)
 	return (int)s->n_ifaces++;
 }
 
+void sink_until(struct sink *s, int64_t when)
+{
+	if (s->ops->until)
+		s->ops->until(s, when);
+}
+
 int sink_send(struct sink *s, const struct pkt *pkts, size_t n, struct err *err)
 {
 	int r = 0;

@@ -14,6 +14,7 @@
 #include "base/pkt.h"
 
 struct sink;
+struct stop;
 
 enum sink_format {
 	SINK_BY_NAME, /* classic pcap for names that end in .pcap, .cap or .dmp, else pcapng */
@@ -35,6 +36,8 @@ struct sink_conf {
 	 * is no error.  What it does not take is lost and counted, sink_trouble() says why,
 	 * and it is tried again with each sink_flush(). */
 	bool live;
+	const struct stop *stop; /* what a pipe's reader does not take once it is raised is
+				    lost, see base/outlet.h; borrowed; NULL: nobody stops */
 };
 
 /* Texts may be NULL: not known. */
@@ -65,10 +68,13 @@ const struct sink_iface *sink_mem_ifaces(const struct sink *s, size_t *ret_n); /
  * 'iface', or -errno with 'err' set. */
 int sink_iface(struct sink *s, const struct sink_iface *i, struct err *err);
 
+/* The same from a time on, CLOCK_BOOTTIME in ns, as if 'stop' were raised then. */
+void sink_until(struct sink *s, int64_t when);
+
 /* Writes 'n' packets (buffered).  0 or -errno with 'err' set; -EPIPE when the
- * reader has gone; -EINVAL when the format holds one link type and this is
- * another.  After a failure to write every later call fails likewise.  Each
- * packet is counted in any case. */
+ * reader has gone, -ECANCELED when it does not read and it was stopped; -EINVAL when the format
+ * holds one link type and this is another.  After a failure to write every later call fails
+ * likewise.  Each packet is counted in any case. */
 int sink_send(struct sink *s, const struct pkt *pkts, size_t n, struct err *err);
 
 /* What became of the packets of one interface. */

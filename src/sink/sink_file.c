@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/outlet.h"
 #include "fmt/linktype.h"
 #include "fmt/pcap.h"
 #include "fmt/pcapng.h"
@@ -34,6 +35,7 @@ struct file {
 	struct sink sink;
 	char *path; /* owned; for messages */
 	int fd;     /* owned unless it is standard output */
+	struct outlet out;
 	struct buf buf;
 	struct held *held; /* packets of the buffer, in its order; owned */
 	size_t n_held, size_held;
@@ -76,7 +78,8 @@ static const char *name_of(const struct file *f)
 
 static int fail(struct file *f, int code, struct err *err, const char *what)
 {
-	err_set(&f->failed, code, "%s '%s': %s", what, name_of(f), strerror(-code));
+	err_set(&f->failed, code, "%s '%s': %s", what, name_of(f),
+		code == -ECANCELED ? "nobody read it when the capture ended" : strerror(-code));
 	return err_set(err, code, "%s", f->failed.text);
 }
 
@@ -153,24 +156,6 @@ static void set_trouble(struct file *f, int code)
 			name_of(f), strerror(-code));
 }
 
-/* What of the buffer is written; 0 or -errno. */
-static int write_all(struct file *f, size_t *ret_n)
-{
-	size_t at = 0;
-	int r = 0;
-
-	while (at < f->buf.len && r == 0) {
-		ssize_t n = write(f->fd, f->buf.p + at, f->buf.len - at);
-
-		if (n >= 0)
-			at += (size_t)n;
-		else if (errno != EINTR)
-			r = -errno;
-	}
-	*ret_n = at;
-	return r;
-}
-
 static int write_out(struct file *f, struct err *err)
 {
 	bool packets = f->n_held > 0, good;
@@ -182,7 +167,7 @@ static int write_out(struct file *f, struct err *err)
 		buf_clear(&f->buf);
 		return fail(f, -ENOMEM, err, "cannot write");
 	}
-	r = write_all(f, &n);
+	r = outlet_write(&f->out, f->buf.p, f->buf.len, &n);
 	if (r < 0) {
 		done = whole(f, n);
 		good = cut_back(f, n - done);
@@ -380,6 +365,11 @@ static int file_trouble(const struct sink *s, const char **ret_text)
 	return f->trouble.code;
 }
 
+static void file_until(struct sink *s, int64_t when)
+{
+	((struct file *)s)->out.until = when;
+}
+
 static bool ends_in(const char *name, const char *end)
 {
 	size_t n = strlen(name), m = strlen(end);
@@ -433,6 +423,7 @@ static int file_new(struct sink **ret, int fd, const char *name, const struct si
 	s = &f->sink;
 
 	f->live = conf->live;
+	outlet_init(&f->out, fd, conf->stop);
 	f->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	f->ng = is_ng(conf->format, name);
 	f->has_linktype = conf->has_linktype;
@@ -475,5 +466,6 @@ const struct sink_ops sink_file = {
 	.flush = file_flush,
 	.finish = file_finish,
 	.trouble = file_trouble,
+	.until = file_until,
 	.free = file_free,
 };

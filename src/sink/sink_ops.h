@@ -29,6 +29,9 @@ struct sink_ops {
 	/* As sink_trouble().  NULL: never any. */
 	int (*trouble)(const struct sink *s, const char **ret_text);
 
+	/* As sink_until().  NULL: it never waits. */
+	void (*until)(struct sink *s, int64_t when);
+
 	void (*free)(struct sink *s); /* never called with NULL */
 };
 

@@ -261,6 +261,7 @@ def send_until_read(net, t, frame, word):
     sent = 0
     with net.raw(net.b, "vb") as s:
         while word.encode() not in t.heard():
+            assert t.p.poll() is None, t.said
             for _ in range(100):
                 s.send(frame)
             sent += 100
@@ -420,6 +421,29 @@ def test_reader_leaves(net):
     frames(*[eth(0x800, udp(b"abc"))] * 4)(net)
     assert t.wait() == 0, t.said
     assert account(t.said)[0] == 0
+
+
+@pytest.mark.parametrize("output", [["-w", "-"], []])
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGINT, signal.SIGTERM], []])
+def test_reader_stands_still(net, output, signals):
+    """It ends nevertheless, by signals or --duration, and accounts for what was not read."""
+    here, there = os.pipe()
+    t = Trawl(net, TRAWL, "-i", "va", *output, *(() if signals else ("--duration", "1s")), "udp port 2000",
+              stdout=there)
+    os.close(there)
+    frames(*[eth(0x800, udp(bytes(1000)))] * 5000)(net)
+    for s in signals:
+        t.p.send_signal(s)
+    assert t.wait() == 3, t.said
+    kept, dropped = account(t.said)
+    assert dropped > 0
+    assert "nobody read it when the capture ended" in t.said
+    os.set_blocking(here, False)
+    got = os.read(here, 1 << 20)
+    os.close(here)
+    if output:
+        assert got.startswith(b"\x0a\x0d\x0d\x0a")
+        assert kept == got.count(bytes(1000))
 
 
 def test_process_has_no_privilege(net, tmp_path):
