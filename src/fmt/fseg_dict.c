@@ -26,7 +26,6 @@ void fseg_dict_clear(struct fseg_dict *d)
 {
 	if (d->n)
 		memset(d->slots, 0, d->n_slots * sizeof(*d->slots));
-	memset(d->recent, 0, sizeof(d->recent));
 	d->n = 0;
 	d->text_len = 0;
 }
@@ -247,19 +246,32 @@ static uint32_t find_str(struct fseg_dict *d, const char *p, size_t len)
 	return d->n - 1;
 }
 
-uint32_t fseg_dict_str(struct fseg_dict *d, const char *p, size_t len)
-{
-	/* most texts are names that stand at one place: no need to hash what they say */
-	uint32_t *recent = &d->recent[((uintptr_t)p >> 3 ^ (uintptr_t)p >> 9 ^ len) % 64];
-	uint32_t i;
+/* Texts that were met in this call: most are names that stand at one place each, so that what they
+ * say need not be looked at again. */
+struct met {
+	const char *p;
+	uint32_t len, number;
+};
+#define MET 64
 
-	if (!len)
-		p = "";
-	if (*recent && same_text(d, *recent - 1, p, len))
-		return *recent - 1;
-	i = find_str(d, p, len);
-	*recent = i + 1;
-	return i;
+bool fseg_dict_strs(struct fseg_dict *d, const struct val_str *s, size_t n, uint32_t *ret)
+{
+	struct met met[MET] = {0};
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const char *p = s[i].len ? s[i].p : "";
+		uint32_t len = s[i].len < FSEG_STR_MAX ? s[i].len : FSEG_STR_MAX;
+		struct met *m = &met[((uintptr_t)p ^ (uintptr_t)p >> 6 ^ len) % MET];
+
+		if (m->p != p || m->len != len) {
+			*m = (struct met){p, len, find_str(d, p, len)};
+			if (m->number == NONE)
+				return false;
+		}
+		ret[i] = m->number;
+	}
+	return true;
 }
 
 /* ---- order ---- */

@@ -155,9 +155,8 @@ struct fseg_dict {
 	} v;
 	char *text; /* FSEG_TEXT_MAX at most */
 	size_t text_len, text_room;
-	uint32_t recent[64]; /* texts by their place in memory: number + 1 */
-	uint32_t *rank;      /* from fseg_dict_sort(): the place of each value */
-	uint32_t *order;     /* and the value at each place */
+	uint32_t *rank;  /* from fseg_dict_sort(): the place of each value */
+	uint32_t *order; /* and the value at each place */
 };
 
 struct fseg_text {
@@ -171,9 +170,9 @@ size_t fseg_dict_memory(const struct fseg_dict *d);
 
 /* The number of a value that is in there from now on; UINT32_MAX: no memory. */
 uint32_t fseg_dict_id(struct fseg_dict *d, const uint8_t id[16]);
-uint32_t fseg_dict_str(struct fseg_dict *d, const char *p, size_t len);
 
-/* The same for 'n' addresses; false: no memory. */
+/* The same for many; false: no memory. */
+bool fseg_dict_strs(struct fseg_dict *d, const struct val_str *s, size_t n, uint32_t *ret);
 bool fseg_dict_addrs(struct fseg_dict *d, const struct addr *a, size_t n, uint32_t *ret);
 
 /* Puts the values in order.  0 or -ENOMEM. */

@@ -249,51 +249,42 @@ static int64_t col_present(struct fseg_wcol *c, uint32_t row, const uint64_t *ma
 	return (int64_t)has;
 }
 
-#define EACH(what)                                                                                 \
-	do {                                                                                       \
-		if (all)                                                                           \
-			for (i = at; i < at + n; i++)                                              \
-				what;                                                              \
-		else                                                                               \
-			for (i = at; i < at + n; i++)                                              \
-				if (col_has(from, i))                                              \
-					what;                                                      \
-	} while (0)
-
-/* Of rows that have one. */
-static int take_addrs(struct fseg_wcol *c, const struct col *from, size_t at, size_t n, bool all)
+/* The values of a column in rows that have one, without gaps, when not all have: in 'room'. */
+static const void *dense(const struct col *from, size_t at, size_t n, bool all, void *room)
 {
-	struct addr some[BATCH_ROWS];
-	const struct addr *a = from->v.addr + at;
-	size_t i, k = 0;
+	size_t size = val_size(from->type), i, k = 0;
 
-	for (i = at; !all && i < at + n; i++)
+	if (all)
+		return (const char *)from->v.any + at * size;
+	for (i = at; i < at + n; i++)
 		if (col_has(from, i))
-			some[k++] = from->v.addr[i];
-	if (!fseg_dict_addrs(&c->dict, all ? a : some, all ? n : k, c->codes + c->n))
-		return -ENOMEM;
-	return 0;
+			memcpy((char *)room + k++ * size, (const char *)from->v.any + i * size,
+			       size);
+	return room;
 }
 
-static int take_codes(struct fseg_wcol *c, const struct col *from, size_t at, size_t n, bool all)
+static int take_codes(struct fseg_wcol *c, const struct col *from, size_t at, size_t n, size_t has)
 {
+	union {
+		struct addr addr[BATCH_ROWS];
+		struct val_str str[BATCH_ROWS];
+		uint8_t id[BATCH_ROWS][16];
+	} room;
+	const void *v = dense(from, at, n, has == n, &room);
 	uint32_t *to = c->codes + c->n;
-	struct fseg_dict *d = &c->dict;
-	const struct val_str *s = from->v.str;
-	size_t i, k, had = c->n;
+	bool good = true;
+	size_t i;
 
 	if (c->type == VAL_ADDR)
-		return take_addrs(c, from, at, n, all);
-	if (c->type == VAL_ID)
-		EACH(*to++ = fseg_dict_id(d, from->v.id[i]));
+		good = fseg_dict_addrs(&c->dict, v, has, to);
+	else if (c->type == VAL_STR)
+		good = fseg_dict_strs(&c->dict, v, has, to);
 	else
-		EACH(*to++ = fseg_dict_str(d, s[i].p,
-					   s[i].len < FSEG_STR_MAX ? s[i].len : FSEG_STR_MAX));
-	k = (size_t)(to - c->codes);
-	for (i = had; i < k; i++)
-		if (c->codes[i] == UINT32_MAX)
-			return -ENOMEM;
-	return 0;
+		for (i = 0; i < has && good; i++) {
+			to[i] = fseg_dict_id(&c->dict, (const uint8_t *)v + 16 * i);
+			good = to[i] != UINT32_MAX;
+		}
+	return good ? 0 : -ENOMEM;
 }
 
 int fseg_wcol_full(struct fseg_wcol *c)
@@ -357,8 +348,7 @@ static int col_take(const struct fseg_writer *w, struct fseg_wcol *c, const stru
 		    size_t at, size_t n)
 {
 	int64_t has = col_present(c, w->rows, from ? from->present : NULL, at, n);
-	bool all = has == (int64_t)n;
-	uint64_t words[BATCH_ROWS], *to = words;
+	uint64_t words[BATCH_ROWS + 1], *to = words; /* one is written behind the last */
 	size_t i;
 	int r;
 
@@ -367,13 +357,16 @@ static int col_take(const struct fseg_writer *w, struct fseg_wcol *c, const stru
 	if (!fseg_is_words(c->type)) {
 		if (fseg_wcol_room(c, (uint32_t)has) < 0)
 			return -ENOMEM;
-		r = take_codes(c, from, at, n, all);
+		r = take_codes(c, from, at, n, (size_t)has);
 		c->n += r == 0 ? (uint32_t)has : 0;
 		return r;
 	}
 	if (c->type == VAL_BOOL)
-		EACH(*to++ = from->v.b[i]);
-	else if (all)
+		for (i = at; i < at + n; i++) {
+			*to = from->v.b[i];
+			to += col_has(from, i);
+		}
+	else if (has == (int64_t)n)
 		return take_words(w, c, from->v.u64 + at, n);
 	else
 		gather(from, at, n, words);
