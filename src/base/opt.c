@@ -347,16 +347,43 @@ static int check_conflicts(const struct parse *p, struct err *err)
 	return 0;
 }
 
+/* The set that the i-th option is of. */
+static const struct opt_set *set_of(const struct opt_cmd *cmd, size_t i)
+{
+	const struct opt_set *s = cmd->sets;
+
+	for (; i >= s->n; s++)
+		i -= s->n;
+	return s;
+}
+
+static int check_needs(const struct parse *p, struct err *err)
+{
+	const struct opt *o;
+	size_t i;
+
+	for (i = 0; (o = opt_at(p->cmd, i, NULL)); i++) {
+		const char *needs = o->needs ? o->needs : set_of(p->cmd, i)->needs;
+		size_t other = needs ? find_long(p->cmd, needs, strlen(needs)) : i;
+
+		assert(other != OPT_MAX);
+		if (p->given[i] && !p->given[other])
+			return err_set(err, -EINVAL, "--%s means nothing without --%s", o->name,
+				       needs);
+	}
+	return 0;
+}
+
 int opt_parse(const struct opt_cmd *cmd, int argc, char *const *argv, void *opts,
 	      struct opt_list *operands, struct err *err)
 {
 	struct parse p = {.cmd = cmd, .argc = argc, .argv = argv, .opts = opts};
 	bool ended = false;
+	int r;
 
 	assert(!opt_at(cmd, OPT_MAX, NULL));
 	for (p.i = 0; p.i < argc; p.i++) {
 		const char *word = argv[p.i];
-		int r;
 
 		if (ended || word[0] != '-' || !word[1]) {
 			r = opt_list_add(operands, word);
@@ -380,7 +407,8 @@ int opt_parse(const struct opt_cmd *cmd, int argc, char *const *argv, void *opts
 			err, -EINVAL, "'%s' is not expected: the command takes only options",
 			err_quote(q, sizeof(q), operands->v[0], (unsigned)strlen(operands->v[0])));
 	}
-	return check_conflicts(&p, err);
+	r = check_conflicts(&p, err);
+	return r < 0 ? r : check_needs(&p, err);
 }
 
 int opt_assign(const struct opt_cmd *cmd, void *opts, const char *name, const char *value,

@@ -63,6 +63,7 @@ struct opt {
 	uint64_t min, max;        /* OPT_U64, OPT_SIZE, OPT_DUR; max 0: no upper bound */
 	const char *const *words; /* OPT_ENUM: NULL-terminated */
 	const char *conflicts;    /* long names, space between, that cannot be given with it */
+	const char *needs;        /* long name without which it would mean nothing; NULL: none */
 	/* OPT_FN: stores 'value' at 'at' (the options struct + off), once per occurrence.
 	 * 0 or -errno with 'err' set, without the option's name. */
 	int (*fn)(void *at, const char *value, struct err *err);
@@ -75,6 +76,7 @@ struct opt_set {
 	const struct opt *opts;
 	size_t n;
 	size_t off;
+	const char *needs; /* as struct opt's, of all that have none of their own */
 };
 #define OPT_TABLE(table) (table), sizeof(table) / sizeof((table)[0])
 

@@ -174,6 +174,56 @@ static const struct {
 	{"--sort x -v", "--verbose and --sort contradict each other"},
 };
 
+/* What would mean nothing is refused, by itself or with its whole set. */
+static void test_needs(void **state)
+{
+	/* clang-format off */
+	static const struct opt first[] = {
+		{"dir", 0, OPT_STR, 0, "DIR", NULL, "keep it"},
+		{"name", 'N', OPT_STR, 0, "NAME", NULL, "called so", .needs = "dir"},
+	};
+	static const struct opt second[] = {
+		{"idle", 0, OPT_STR, 0, "TIME", NULL, "end then"},
+		{"file", 0, OPT_STR, 0, "FILE", NULL, "go there", .needs = "name"},
+	};
+	/* clang-format on */
+	static const struct opt_set both[] = {
+		{"First", OPT_TABLE(first), 0},
+		{"Second", OPT_TABLE(second), 0, "dir"},
+	};
+	static const struct opt_cmd c = {
+		.name = "cat", .brief = "copy", .sets = both, .n_sets = 2, .size = sizeof(char *)};
+	static const struct {
+		const char *line, *want; /* NULL: fine */
+	} tests[] = {
+		{"", NULL},
+		{"--dir d", NULL},
+		{"-N x --dir d", NULL},
+		{"--idle 5 --dir d", NULL},
+		{"--file f --dir d --name n", NULL},
+		{"-N x", "--name means nothing without --dir"},
+		{"--idle 5", "--idle means nothing without --dir"},
+		{"--file f --dir d", "--file means nothing without --name"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		char words[WORDS_SIZE], *argv[ARGS_MAX], *save = NULL;
+		struct opt_list ops = {0};
+		struct err err = {0};
+		const char *opts[1];
+		int n = 0;
+
+		snprintf(words, sizeof(words), "%s", tests[i].line);
+		for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save))
+			argv[n++] = w;
+		opt_init(&c, opts);
+		assert_int_equal(opt_parse(&c, n, argv, opts, &ops, &err),
+				 tests[i].want ? -EINVAL : 0);
+		assert_string_equal(err.text, tests[i].want ? tests[i].want : "");
+	}
+}
+
 static void test_errors(void **state)
 {
 	size_t i;
@@ -300,10 +350,11 @@ static void test_near(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),      cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_errors),      cmocka_unit_test(test_help_wins),
-		cmocka_unit_test(test_no_operands), cmocka_unit_test(test_assign),
-		cmocka_unit_test(test_help),        cmocka_unit_test(test_near),
+		cmocka_unit_test(test_values),    cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_needs),     cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_help_wins), cmocka_unit_test(test_no_operands),
+		cmocka_unit_test(test_assign),    cmocka_unit_test(test_help),
+		cmocka_unit_test(test_near),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
