@@ -56,6 +56,9 @@ struct live_conf {
 	bool classic; /* use no eBPF, as where it may not be loaded: for tests */
 };
 
+/* Whether 'text' can be one of 'ifaces', whatever there is.  0, or -EINVAL with 'err' set. */
+int live_name_check(const char *text, struct err *err);
+
 /* Opens 'threads' sources.  With several, both directions of a flow and all its
  * fragments come from the same one; all have the same interfaces in the same
  * order.  Each belongs to one thread and must be freed; while one is not read, its

@@ -12,6 +12,12 @@
 #include "filter/filter.h"
 
 #define NETNS_PREFIX "netns:"
+#define QUOTE_SIZE   80 /* of a name in a message */
+
+static const char *quote(char q[QUOTE_SIZE], const char *text)
+{
+	return err_quote(q, QUOTE_SIZE, text, (unsigned)strlen(text));
+}
 
 static int get_ns(struct live_hub *h, const char *name, size_t len, struct live_ns **ret,
 		  struct err *err)
@@ -25,8 +31,8 @@ static int get_ns(struct live_hub *h, const char *name, size_t len, struct live_
 			return 0;
 		}
 	}
-	if (len >= LIVE_NETNS_NAME || h->n_ns == LIVE_NETNS_MAX)
-		return err_set(err, -E2BIG, "too many network namespaces, or too long a name");
+	if (h->n_ns == LIVE_NETNS_MAX)
+		return err_set(err, -E2BIG, "more than %d network namespaces", LIVE_NETNS_MAX);
 	v = reallocarray(h->ns, h->n_ns + 1, sizeof(*v));
 	ns = calloc(1, sizeof(*ns));
 	if (v)
@@ -49,35 +55,87 @@ static int get_ns(struct live_hub *h, const char *name, size_t len, struct live_
 	return r;
 }
 
-static int read_ask(struct live_hub *h, const char *text, struct live_ask *ret, struct err *err)
+/* What 'text' says; of the name of a namespace, "" for our own, '*ret_len' bytes. */
+static int split_name(const char *text, struct live_ask *ret, const char **ret_ns, size_t *ret_len,
+		      struct err *err)
 {
 	const char *name = text, *slash;
 	struct live_ask a = {.what = WHAT_NAME};
-	int r;
+	char q[QUOTE_SIZE];
+	size_t max;
 
+	*ret_ns = "";
+	*ret_len = 0;
 	if (!strncmp(text, NETNS_PREFIX, strlen(NETNS_PREFIX))) {
-		const char *ns = text + strlen(NETNS_PREFIX);
-
-		slash = strchr(ns, '/');
-		if (!slash || slash == ns || !slash[1])
+		*ret_ns = text + strlen(NETNS_PREFIX);
+		slash = strchr(*ret_ns, '/');
+		if (!slash || slash == *ret_ns || !slash[1])
 			return err_set(err, -EINVAL, "'%s' is not of the form netns:NAME/INTERFACE",
-				       text);
+				       quote(q, text));
 		name = slash + 1;
-		r = get_ns(h, ns, (size_t)(slash - ns), &a.ns, err);
-	} else {
-		r = get_ns(h, "", 0, &a.ns, err);
+		*ret_len = (size_t)(slash - *ret_ns);
+		if (*ret_len >= LIVE_NETNS_NAME)
+			return err_set(
+				err, -EINVAL,
+				"'%s' names a network namespace by %zu bytes, and names have "
+				"at most %d",
+				quote(q, text), *ret_len, LIVE_NETNS_NAME - 1);
 	}
-	if (r < 0)
-		return r;
 	if (!strcmp(name, "any"))
 		a.what = WHAT_ANY;
 	else if (strpbrk(name, "*?["))
 		a.what = WHAT_GLOB;
-	if (!*name || strlen(name) >= (a.what == WHAT_NAME ? IF_NAMESIZE : sizeof(a.text)))
-		return err_set(err, -EINVAL, "'%s' cannot be the name of an interface", name);
+	max = (a.what == WHAT_NAME ? IF_NAMESIZE : sizeof(a.text)) - 1;
+	if (!*name)
+		return err_set(err, -EINVAL, "an interface without a name");
+	if (strlen(name) > max)
+		return err_set(err, -EINVAL,
+			       "'%s' cannot be %s: it has %zu bytes, and those have at most %zu",
+			       quote(q, name),
+			       a.what == WHAT_NAME ? "the name of an interface" : "a glob",
+			       strlen(name), max);
+	/* Those that the kernel gives to none, dev_valid_name(). */
+	if (strchr(name, '/') || strpbrk(name, " \t\n\v\f\r") || !strcmp(name, ".") ||
+	    !strcmp(name, ".."))
+		return err_set(err, -EINVAL, "'%s' cannot be the name of an interface",
+			       quote(q, name));
 	memcpy(a.text, name, strlen(name));
 	*ret = a;
 	return 0;
+}
+
+int live_name_check(const char *text, struct err *err)
+{
+	struct live_ask a;
+	const char *ns;
+	size_t len;
+
+	return split_name(text, &a, &ns, &len, err);
+}
+
+static int read_ask(struct live_hub *h, const char *text, struct live_ask *ret, struct err *err)
+{
+	struct live_ask a;
+	const char *ns;
+	size_t len;
+	int r;
+
+	r = split_name(text, &a, &ns, &len, err);
+	if (r == 0)
+		r = get_ns(h, ns, len, &a.ns, err);
+	if (r < 0)
+		return r;
+	*ret = a;
+	return 0;
+}
+
+/* The same twice is one. */
+static bool is_asked(const struct live_hub *h, const struct live_ask *a)
+{
+	for (size_t i = 0; i < h->n_asks; i++)
+		if (h->asks[i].ns == a->ns && !strcmp(h->asks[i].text, a->text))
+			return true;
+	return false;
 }
 
 static bool matches(const struct live_ask *a, const struct live_ns *ns, const char *name)
@@ -366,11 +424,13 @@ static int check_names(const struct live *l, struct err *err)
 {
 	for (size_t i = 0; i < l->hub->n_asks; i++) {
 		const struct live_ask *a = &l->hub->asks[i];
+		char q[QUOTE_SIZE], in[QUOTE_SIZE];
 
 		if (a->what == WHAT_NAME && !is_taken(l, a))
-			return err_set(err, -ENODEV, "there is no interface '%s'%s%s%s", a->text,
+			return err_set(err, -ENODEV, "there is no interface '%s'%s%s%s",
+				       quote(q, a->text),
 				       *a->ns->name ? " in the network namespace '" : "",
-				       a->ns->name, *a->ns->name ? "'" : "");
+				       quote(in, a->ns->name), *a->ns->name ? "'" : "");
 	}
 	return 0;
 }
@@ -405,10 +465,13 @@ int live_begin(struct live *l, struct err *err)
 	if (!h->asks)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < h->conf.n; i++) {
-		r = read_ask(h, h->conf.ifaces[i], &h->asks[i], err);
+		struct live_ask a;
+
+		r = read_ask(h, h->conf.ifaces[i], &a, err);
 		if (r < 0)
 			return r;
-		h->n_asks++;
+		if (!is_asked(h, &a))
+			h->asks[h->n_asks++] = a;
 	}
 	r = prepare(l, err);
 	if (r < 0)
