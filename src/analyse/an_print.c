@@ -5,9 +5,11 @@
 #include <time.h>
 
 #include "base/addr.h"
+#include "base/utf8.h"
 #include "net/app.h"
 
-#define NS 1000000000
+#define NS          1000000000
+#define IFACE_WIDTH 5
 
 static void add_time(struct buf *b, int64_t ts, bool utc)
 {
@@ -243,6 +245,15 @@ static void add_level(struct buf *b, const struct dec *d, const struct pkt *p)
 		buf_addstr(b, " [bad]");
 }
 
+/* Most bytes may stand in the name of an interface, escape sequences too. */
+static void add_iface(struct buf *b, const char *name)
+{
+	size_t n = utf8_show(b, name, strlen(name));
+
+	for (; n < IFACE_WIDTH; n++)
+		buf_addch(b, ' ');
+}
+
 void an_print(const struct an_print_conf *conf, const struct pkt *p, const struct dec *d, size_t n,
 	      const char *iface, struct buf *b)
 {
@@ -254,9 +265,10 @@ void an_print(const struct an_print_conf *conf, const struct pkt *p, const struc
 	size_t i;
 
 	add_time(b, p->ts, conf->utc);
-	if (conf->ifaces)
-		buf_addf(b, "%-5s %s ", iface ? iface : "?",
-			 p->dir <= PKT_DIR_OUT ? dirs[p->dir] : "?  ");
+	if (conf->ifaces) {
+		add_iface(b, iface ? iface : "?");
+		buf_addf(b, " %s ", p->dir <= PKT_DIR_OUT ? dirs[p->dir] : "?  ");
+	}
 	for (i = 0; i < n; i++) {
 		if (i)
 			buf_addstr(b, " | ");

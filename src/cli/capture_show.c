@@ -2,9 +2,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "cli/cmds.h"
 
 #define NS        INT64_C(1000000000)
@@ -21,7 +23,7 @@ static const char *state_name(enum live_state s)
 	return names[s];
 }
 
-/* 1234567 as "1.23M". */
+/* 1234567 as "1.2 Mbit/s" or "1.2 M packets/s", where the unit begins with a space. */
 static void add_short(struct buf *b, double v, const char *unit)
 {
 	static const char *const steps[] = {"", "k", "M", "G", "T"};
@@ -29,7 +31,8 @@ static void add_short(struct buf *b, double v, const char *unit)
 
 	for (; v >= 1000 && i + 1 < sizeof(steps) / sizeof(steps[0]); i++)
 		v /= 1000;
-	buf_addf(b, i && v < 100 ? "%.1f%s%s" : "%.0f%s%s", v, steps[i], unit);
+	buf_addf(b, i && v < 100 ? "%.1f%s%s%s" : "%.0f%s%s%s", v, i || *unit != ' ' ? " " : "",
+		 steps[i], unit);
 }
 
 static void add_line(struct buf *b, const struct capture_show *c, const struct run_live_stats *s)
@@ -40,7 +43,7 @@ static void add_line(struct buf *b, const struct capture_show *c, const struct r
 	if (sec <= 0)
 		sec = 1;
 	buf_addf(b, "%" PRIu64 " packets, ", t->kept + t->flow_only);
-	add_short(b, (double)(t->kept + t->flow_only - c->kept) / sec, " packet/s, ");
+	add_short(b, (double)(t->kept + t->flow_only - c->kept) / sec, " packets/s, ");
 	add_short(b, (double)(t->kept_bytes - c->bytes) * 8 / sec, "bit/s");
 	if (s->flows)
 		buf_addf(b, ", %" PRIu64 " flows", s->flows);
@@ -235,8 +238,10 @@ void capture_print_ledger(const struct run_live_stats *s)
 
 		if (!f->seen && !f->kept)
 			continue;
-		buf_addf(&b, "trawl:   %s%s%s: ", f->netns && *f->netns ? f->netns : "",
-			 f->netns && *f->netns ? "/" : "", f->name);
+		buf_addf(&b, "trawl:   %s%s", f->netns && *f->netns ? f->netns : "",
+			 f->netns && *f->netns ? "/" : "");
+		utf8_show(&b, f->name, strlen(f->name));
+		buf_addstr(&b, ": ");
 		add_ledger(&b, f);
 		buf_addch(&b, '\n');
 	}

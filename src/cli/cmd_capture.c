@@ -14,8 +14,11 @@
 #include "analyse/an_print.h"
 #include "base/cleanup.h"
 #include "base/outlet.h"
+#include "base/utf8.h"
+#include "cli/capture_out.h"
 #include "cli/capture_show.h"
 #include "cli/common.h"
+#include "cli/default_iface.h"
 #include "cli/system.h"
 #include "filter/filter.h"
 #include "priv/priv.h"
@@ -25,7 +28,6 @@
 #include "store/store.h"
 
 #define CAPTURE_FLOWS_DEFAULT 500000 /* in memory at once: DESIGN's default for live captures */
-#define FILE_MODE             0600
 
 struct capture_opts {
 	struct opt_list ifaces;
@@ -84,15 +86,15 @@ static const struct opt out_table[] = {
 	{"write", 'w', OPT_STR, offsetof(struct capture_opts, write), "FILE", NULL,
 	 "write packets to FILE ('-': standard output) instead of printing them; pcapng, or classic pcap for names in .pcap", .conflicts = "dir"},
 	{"file-type", 'F', OPT_ENUM, offsetof(struct capture_opts, file_type), "TYPE", "auto",
-	 "of -w: pcapng or pcap; auto goes by the name", .words = file_types},
+	 "of -w: pcapng or pcap; auto goes by the name", .words = file_types, .needs = "write"},
 	{"dir", 0, OPT_STR, offsetof(struct capture_opts, dir), "DIR", NULL,
 	 "keep packets with their flows in the folder DIR, for 'trawl query --dir DIR'; it is made if it is missing"},
 	{"name", 0, OPT_STR, offsetof(struct capture_opts, name), "NAME", "capture",
-	 "of --dir: the capture's name there"},
+	 "of --dir: the capture's name there", .needs = "dir"},
 	{"rawpacket-limit", 0, OPT_STR, offsetof(struct capture_opts, raw_limit), "N", "all",
-	 "of --dir: keep the first N packets of each flow; 0: none, only flows"},
+	 "of --dir: keep the first N packets of each flow; 0: none, only flows", .needs = "dir"},
 	{"max-bytes", 0, OPT_SIZE, offsetof(struct capture_opts, max_bytes), "SIZE", "0",
-	 "of --dir: stop keeping packets when the folder has SIZE bytes, and say so; 0: no limit"},
+	 "of --dir: stop keeping packets when the folder has SIZE bytes, and say so; 0: no limit", .needs = "dir"},
 	{"utc", 0, OPT_FLAG, offsetof(struct capture_opts, utc), NULL, NULL,
 	 "print times in UTC instead of local time"},
 	{"numeric", 'n', OPT_FLAG, offsetof(struct capture_opts, numeric), NULL, NULL,
@@ -110,9 +112,9 @@ static const struct opt run_table[] = {
 	{"stats", 0, OPT_ENUM, offsetof(struct capture_opts, stats), "HOW", "auto",
 	 "numbers once a second on stderr: a line drawn over and over, or JSON lines; auto is a line on a terminal, else none; SIGUSR1 asks for them at any time", .words = stats_words},
 	{"threads", 0, OPT_U64, offsetof(struct capture_opts, threads), "N", "1",
-	 "of --dir: threads that share the packets; both directions of a flow stay together", .min = 1, .max = LIVE_THREADS_MAX},
+	 "of --dir: threads that share the packets; both directions of a flow stay together", .min = 1, .max = LIVE_THREADS_MAX, .needs = "dir"},
 	{"max-memory", 0, OPT_SIZE, offsetof(struct capture_opts, max_memory), "SIZE", NULL,
-	 "memory for flows; default: half of the machine's", .min = 1 << 20},
+	 "of --dir: memory for flows; default: half of the machine's", .min = 1 << 20, .needs = "dir"},
 	{"resources", 0, OPT_FLAG, offsetof(struct capture_opts, resources), NULL, NULL,
 	 "say at the end on stderr: CPU time, peak memory"},
 	{"quiet", 'q', OPT_FLAG, offsetof(struct capture_opts, quiet), NULL, NULL,
@@ -123,7 +125,7 @@ static const struct opt_set sets[] = {
 	{"Input", OPT_TABLE(in_table), 0},
 	{"Output", OPT_TABLE(out_table), 0},
 	{"End", OPT_TABLE(end_table), 0},
-	{"Flows of --dir", cli_flow_table, CLI_FLOW_OPTIONS, offsetof(struct capture_opts, flow)},
+	{"Flows of --dir", cli_flow_table, CLI_FLOW_OPTIONS, offsetof(struct capture_opts, flow), "dir"},
 	{"Running", OPT_TABLE(run_table), 0},
 };
 /* clang-format on */
@@ -143,7 +145,8 @@ struct capture {
 	struct buf lines;
 	struct outlet out; /* of lines */
 	struct buf filter;
-	char first[64]; /* the interface where none is named */
+	bool wrong;                     /* that is */
+	char first[DEFAULT_IFACE_SIZE]; /* the interface where none is named */
 };
 
 static volatile sig_atomic_t asked; /* SIGUSR1 */
@@ -158,19 +161,26 @@ static void tick(void *arg, const struct run_live_stats *s)
 {
 	struct capture *c = arg;
 
-	if (asked) {
-		asked = 0;
-		capture_print_line(&c->show, s);
-	}
 	capture_tick(&c->show, s);
+}
+
+static void answer(void *arg, const struct run_live_stats *s)
+{
+	struct capture *c = arg;
+
+	capture_print_line(&c->show, s);
 }
 
 static void say(void *arg, const char *text)
 {
 	struct capture *c = arg;
 
+	CLEANUP(buf_done) struct buf b = BUF_INIT;
+
+	/* It has names of interfaces in it, which may have anything in them. */
+	utf8_show(&b, text, strlen(text));
 	cli_clear(c->cli);
-	cli_say(c->cli, "%s", text);
+	cli_say(c->cli, "%s", buf_str(&b));
 }
 
 static int add_line(void *arg, const struct pkt *p, const struct dec *d, size_t n,
@@ -197,28 +207,9 @@ static int write_lines(void *arg)
 	return r;
 }
 
-/* The interface of the default route, which most people mean. */
-static int default_iface(char ret[64], struct err *err)
-{
-	CLEANUP(fclosep) FILE *f = fopen("/proc/net/route", "re");
-	char line[256], name[64];
-	unsigned dst, mask;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%63s %x %*x %*x %*d %*d %*d %x", name, &dst, &mask) == 3 &&
-		    !dst && !mask) {
-			memcpy(ret, name, sizeof(name));
-			return 0;
-		}
-	}
-	return err_set(err, -ENODEV,
-		       "there is no default route: name an interface with -i ('trawl interfaces' "
-		       "lists them)");
-}
-
 static int raw_limit(const struct capture_opts *o, uint64_t *ret, struct err *err)
 {
-	char *end;
+	char *end, q[64];
 
 	*ret = UINT64_MAX;
 	if (strcmp(o->raw_limit, "all") == 0)
@@ -226,39 +217,38 @@ static int raw_limit(const struct capture_opts *o, uint64_t *ret, struct err *er
 	errno = 0;
 	*ret = strtoull(o->raw_limit, &end, 10);
 	if (errno || *end || end == o->raw_limit || o->raw_limit[0] == '-')
-		return err_set(err, -EINVAL,
-			       "--rawpacket-limit: '%s' is neither a number nor 'all'",
-			       o->raw_limit);
+		return err_set(
+			err, -EINVAL, "--rawpacket-limit: '%s' is neither a number nor 'all'",
+			err_quote(q, sizeof(q), o->raw_limit, (unsigned)strlen(o->raw_limit)));
 	return 0;
 }
 
-/* A plain file is made by the opener, in its folder; what is there already and is no
- * file (a pipe, a device) is opened by us. */
-static int open_output(struct capture *c, const char *path, struct err *err)
+/* What is wrong whatever there is. */
+static int check_opts(const struct capture_opts *o, struct err *err)
 {
-	const char *slash = strrchr(path, '/');
-	CLEANUP(freep) char *folder = NULL;
-	struct stat st;
-	int dir, fd = -1, r;
+	uint64_t limit;
+	size_t i;
+	int r = raw_limit(o, &limit, err);
 
-	if (strcmp(path, "-") == 0)
-		return STDOUT_FILENO;
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		if (S_ISDIR(st.st_mode))
-			return err_set(err, -EISDIR, "'%s' is a folder; --dir keeps packets in one",
-				       path);
-		fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-		return fd < 0 ? err_set(err, -errno, "cannot open '%s': %s", path, strerror(errno))
-			      : fd;
+	if (r < 0)
+		return r;
+	if (!*o->name || strlen(o->name) > STORE_NAME_MAX)
+		return err_set(err, -EINVAL, "--name: the name of a capture has 1 to %d bytes",
+			       STORE_NAME_MAX);
+	if (o->write && !*o->write)
+		return err_set(err, -EINVAL, "-w: a file without a name");
+	if (o->write && capture_out_is_terminal(o->write))
+		return err_set(
+			err, -EINVAL,
+			"-w %s: that is a terminal, and packets are no text: write them to a file "
+			"(-w FILE) or into a pipe (-w - | ...), or have them printed, without -w",
+			o->write);
+	for (i = 0; i < o->ifaces.n; i++) {
+		r = live_name_check(o->ifaces.v[i], err);
+		if (r < 0)
+			return err_wrap(err, r, "-i");
 	}
-	folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-	if (!folder)
-		return err_set(err, -ENOMEM, "out of memory");
-	r = priv_dir_grant(c->priv, folder, false, &dir, err);
-	if (r == 0)
-		r = priv_create(c->priv, dir, slash ? slash + 1 : path,
-				O_WRONLY | O_CREAT | O_TRUNC, FILE_MODE, &fd, err);
-	return r < 0 ? err_wrap(err, r, "cannot create '%s'", path) : fd;
+	return 0;
 }
 
 static int open_sink(struct capture *c, struct err *err)
@@ -272,7 +262,7 @@ static int open_sink(struct capture *c, struct err *err)
 	};
 	char text[CLOCK_TEXT], comment[CLOCK_TEXT + 32];
 	struct clock_state clock;
-	int fd = open_output(c, c->opts->write, err);
+	int fd = capture_out_open(c->priv, c->opts->write, err);
 
 	clock_state_read(&clock);
 	snprintf(comment, sizeof(comment), "clock at the start: %s",
@@ -324,12 +314,20 @@ static void say_start(const struct capture *c)
 	const struct opt_list *l = &c->opts->ifaces;
 	size_t i;
 
-	for (i = 0; i < l->n; i++)
-		buf_addf(&b, "%s%s", i ? ", " : "", l->v[i]);
-	if (!l->n)
-		buf_addf(&b, "%s, the default route's interface", c->first);
-	if (c->opts->write || c->opts->dir)
-		buf_addf(&b, ", to %s", c->opts->write ? c->opts->write : c->opts->dir);
+	const char *to = c->opts->write ? c->opts->write : c->opts->dir;
+
+	for (i = 0; i < l->n; i++) {
+		buf_addstr(&b, i ? ", " : "");
+		utf8_show(&b, l->v[i], strlen(l->v[i]));
+	}
+	if (!l->n) {
+		utf8_show(&b, c->first, strlen(c->first));
+		buf_addstr(&b, ", the default route's interface");
+	}
+	if (to) {
+		buf_addstr(&b, ", to ");
+		utf8_show(&b, to, strlen(to));
+	}
 	cli_say(c->cli, "capturing on %s; Ctrl-C ends it", buf_str(&b));
 }
 
@@ -369,6 +367,8 @@ static int open_live(struct capture *c, struct err *err)
 		.capture = o->name,
 		.tick = tick,
 		.tick_arg = c,
+		.asked = &asked,
+		.answer = answer,
 		.say = say,
 		.say_arg = c,
 		.stop = cli_stop(),
@@ -392,7 +392,11 @@ static int open_live(struct capture *c, struct err *err)
 		return r;
 	conf.own_watch = c->watch;
 	c->print = (struct an_print_conf){.utc = o->utc, .ifaces = true};
-	return run_live_new(&c->live, c->priv, &conf, err);
+	r = run_live_new(&c->live, c->priv, &conf, err);
+	if (r == -EBUSY && c->store)
+		return err_set(err, r, "%s; with --name NAME two captures share a folder",
+			       err->text);
+	return r;
 }
 
 static bool names_netns(const struct capture_opts *o)
@@ -415,8 +419,10 @@ static int open_all(struct capture *c, const struct opt_list *operands, struct e
 	if (buf_err(&c->filter))
 		return err_set(err, -ENOMEM, "out of memory");
 	r = filter_check(buf_str(&c->filter), NULL, NULL, err);
-	if (r < 0)
+	if (r < 0) {
+		c->wrong = r != -ENOMEM;
 		return err_wrap(err, r, "filter");
+	}
 	r = priv_new(&c->priv, err);
 	if (r == 0)
 		r = priv_missing(c->priv, PRIV_PACKET, err);
@@ -448,6 +454,15 @@ static void close_all(struct capture *c)
 	priv_free(c->priv);
 	buf_done(&c->lines);
 	buf_done(&c->filter);
+}
+
+/* As cli_fail(), for names of interfaces, which may have anything in them. */
+static int fail(const struct err *err)
+{
+	struct err shown = {.code = err->code};
+
+	err_quote(shown.text, sizeof(shown.text), err->text, (unsigned)strlen(err->text));
+	return cli_fail(&shown);
 }
 
 /* The account, and whether something of the wanted is missing. */
@@ -482,19 +497,6 @@ static void set_end(struct capture *c)
 		sink_until(c->sink, c->out.until);
 }
 
-/* Packets would only garble it. */
-static bool is_terminal(const char *path)
-{
-	CLEANUP(closep) int fd = -1;
-	struct stat st;
-
-	if (strcmp(path, "-") == 0)
-		return isatty(STDOUT_FILENO);
-	if (stat(path, &st) == 0 && S_ISCHR(st.st_mode))
-		fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	return fd >= 0 && isatty(fd);
-}
-
 static int capture_run(struct cli *cli, void *opts, const struct opt_list *operands)
 {
 	struct capture_opts *o = opts;
@@ -505,29 +507,23 @@ static int capture_run(struct cli *cli, void *opts, const struct opt_list *opera
 		.filter = BUF_INIT,
 		.show = {.cli = cli},
 	};
-	struct sigaction sa = {.sa_handler = on_ask};
+	struct sigaction sa = {.sa_handler = on_ask, .sa_flags = SA_RESTART};
 	struct err err = {0};
 	int r, status = CLI_DONE;
 
-	if (o->write && is_terminal(o->write)) {
-		err_set(&err, -EINVAL,
-			"-w %s: that is a terminal, and packets are no text: write them to a file "
-			"(-w FILE) or into a pipe (-w - | ...), or have them printed, without -w",
-			o->write);
+	/* First of all: unheard it kills. */
+	sigaction(SIGUSR1, &sa, NULL);
+	if (check_opts(o, &err) < 0)
 		return cli_usage(cli, &err);
-	}
 	cli->quiet = o->quiet;
 	c.show.jsonl = o->stats == STATS_JSONL;
 	c.show.line =
 		o->stats == STATS_LINE || (o->stats == STATS_AUTO && cli->err_terminal &&
 					   !o->quiet && (o->write || o->dir || !cli->out_terminal));
 	r = open_all(&c, operands, &err);
-	if (r == -EINVAL && !c.priv)
-		status = cli_point(&err, buf_str(&c.filter));
-	else if (r < 0)
-		status = cli_fail(&err);
+	if (r < 0)
+		status = c.wrong ? cli_point(&err, buf_str(&c.filter)) : fail(&err);
 	if (r == 0) {
-		sigaction(SIGUSR1, &sa, NULL);
 		cli_stop_hurry();
 		say_start(&c);
 		set_end(&c);
@@ -537,7 +533,7 @@ static int capture_run(struct cli *cli, void *opts, const struct opt_list *opera
 		if (r == -ECANCELED)
 			cli_say(cli, "%s", err.text);
 		else if (r < 0 && r != -EPIPE)
-			status = cli_fail(&err);
+			status = fail(&err);
 		status = report(&c, status, r == -EPIPE);
 	}
 	close_all(&c);

@@ -81,7 +81,9 @@ struct listing {
 	struct batch *batch;
 	struct buf text;
 	bool may;
-	char why[256]; /* not */
+	char why[256];   /* not */
+	bool why_below;  /* once, behind the rows */
+	struct buf whys; /* lines of it */
 };
 
 static void put_text(struct listing *l, enum if_field f, size_t from)
@@ -159,7 +161,7 @@ static void put_link(struct listing *l, const char *netns, const struct link *k)
 	put_str(l, IF_NETNS, netns ? netns : "");
 	put_u64(l, IF_INDEX, (uint64_t)k->index);
 	put_str(l, IF_STATE, link_state_name(k));
-	put_str(l, IF_CAPTURE, l->may ? "yes" : l->why);
+	put_str(l, IF_CAPTURE, l->may ? "yes" : l->why_below ? "no" : l->why);
 	put_str(l, IF_KIND, k->kind);
 	put_mac(l, k);
 	put_addresses(l, k);
@@ -213,6 +215,9 @@ static int list(struct listing *l, struct priv *priv, const char *netns, struct 
 	r = links_list(&links, priv, netns, err);
 	l->may = r == 0 && links_may_capture(priv, netns, &why) == 0;
 	snprintf(l->why, sizeof(l->why), "no: %.240s", why.text);
+	/* What is missing is mostly the same everywhere. */
+	if (r == 0 && !l->may && !strstr(buf_str(&l->whys), l->why))
+		buf_addf(&l->whys, "trawl: %s\n", l->why);
 	for (i = 0; r == 0 && i < links.n; i++) {
 		put_link(l, netns, &links.v[i]);
 		if (l->batch->n == BATCH_ROWS)
@@ -248,7 +253,7 @@ static int interfaces_run(struct cli *c, void *opts, const struct opt_list *oper
 	CLEANUP(out_freep) struct out *out = NULL;
 	CLEANUP(priv_freep) struct priv *priv = NULL;
 	struct interfaces_opts *o = opts;
-	struct listing l = {.text = BUF_INIT};
+	struct listing l = {.text = BUF_INIT, .whys = BUF_INIT};
 	struct field_set want = {0};
 	uint16_t all[IF_FIELDS];
 	struct err err = {0};
@@ -276,6 +281,7 @@ static int interfaces_run(struct cli *c, void *opts, const struct opt_list *oper
 	if (r == 0 && batch_new(&l.batch, &schema, &want) < 0)
 		r = err_set(&err, -ENOMEM, "out of memory");
 	l.out = out;
+	l.why_below = people;
 	if (r == 0)
 		r = out_begin(out, &schema, people ? few : all,
 			      people ? sizeof(few) / sizeof(few[0]) : IF_FIELDS, &err);
@@ -283,6 +289,9 @@ static int interfaces_run(struct cli *c, void *opts, const struct opt_list *oper
 		r = list_all(&l, o, c, priv, &err);
 	if (r == 0)
 		r = out_end(out, &err);
+	if (r == 0 && people && !c->quiet)
+		fputs(buf_str(&l.whys), stderr);
+	buf_done(&l.whys);
 	batch_free(l.batch);
 	buf_done(&l.text);
 	return r == 0 || r == -EPIPE ? CLI_DONE : cli_fail(&err);

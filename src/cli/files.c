@@ -19,6 +19,7 @@
 #define NS             INT64_C(1000000000)
 #define PROGRESS_AFTER NS       /* work that takes less shows none */
 #define PROGRESS_EVERY (NS / 5) /* between two drawings */
+#define DIR_SHOWN      128      /* bytes of a path in a message */
 
 static int64_t now_ns(void)
 {
@@ -179,6 +180,20 @@ static int find_dir_times(struct cli_files *f, const struct cli_files_opts *o, s
 	return r;
 }
 
+/* A folder that somebody took for another one must not pass for an empty answer. */
+static int check_dir(const struct cli_files *f, const char *path, struct err *err)
+{
+	int64_t first, last;
+	char q[DIR_SHOWN];
+
+	if (run_dir_span(f->dir, &first, &last) || run_dir_stats(f->dir)->notes_total)
+		return 0;
+	return err_set(err, -ENOENT,
+		       "there is no capture in '%s': 'trawl capture --dir' makes a folder NAME/0 "
+		       "there, with a journal (*.jrn) for each run",
+		       err_quote(q, sizeof(q), path, (unsigned)strlen(path)));
+}
+
 static int open_dir(struct cli_files *f, const struct cli_files_opts *o)
 {
 	const struct run_dir_input in = {
@@ -203,7 +218,7 @@ static int open_dir(struct cli_files *f, const struct cli_files_opts *o)
 	r = check_texts(f, o);
 	if (r != CLI_DONE)
 		return r;
-	if (run_dir_new(&f->dir, &in, &err) < 0)
+	if (run_dir_new(&f->dir, &in, &err) < 0 || check_dir(f, in.path, &err) < 0)
 		return cli_fail(&err);
 	return find_dir_times(f, o, &err) < 0 ? cli_usage(f->cli, &err) : CLI_DONE;
 }

@@ -278,6 +278,18 @@ static void say_store(struct live_worker *w)
 		r->conf.say(r->conf.say_arg, failed ? text : "packets are kept again");
 }
 
+static void answer(struct live_worker *w)
+{
+	struct run_live *r = w->r;
+
+	if (w->number != 0 || !r->conf.asked || !*r->conf.asked)
+		return;
+	*r->conf.asked = 0;
+	live_count_show(w);
+	live_count_sum(r);
+	r->conf.answer(r->conf.tick_arg, &r->stats);
+}
+
 /* What time asks for, not packets. */
 static int tick(struct live_worker *w, struct err *err)
 {
@@ -286,6 +298,7 @@ static int tick(struct live_worker *w, struct err *err)
 	bool show = now / SHOW_NS != w->ticked / SHOW_NS;
 	int status = 0;
 
+	answer(w);
 	if (now >= w->ticked && now - w->ticked < TICK_NS)
 		return 0;
 	w->ticked = now;

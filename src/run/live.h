@@ -8,6 +8,7 @@
  * both directions of a flow meet in one. */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -95,6 +96,11 @@ struct run_live_conf {
 	/* Once a second.  NULL: nobody. */
 	void (*tick)(void *arg, const struct run_live_stats *stats);
 	void *tick_arg;
+
+	/* Set by a signal handler: the numbers are wanted now.  Cleared, then 'answer' is called
+	 * with 'tick_arg', within LIVE_POLL_MS.  NULL: nobody asks. */
+	volatile sig_atomic_t *asked;
+	void (*answer)(void *arg, const struct run_live_stats *stats);
 
 	/* What the person should know at once: an interface went away, the disk is full. */
 	void (*say)(void *arg, const char *text);
