@@ -39,7 +39,7 @@
 #define FSEG_MAGIC       8           /* bytes before the first block */
 #define FSEG_HEAD        48u         /* bytes of a block's head, in all versions */
 #define FSEG_ROWS        65536u      /* of one block at most */
-#define FSEG_TEXT_MAX    (32u << 20) /* bytes of text in one column of a block at most */
+#define FSEG_TEXT_MAX    (32u << 20) /* bytes of all texts of a block at most */
 #define FSEG_STR_MAX     65536u      /* bytes of one text; more are cut */
 #define FSEG_BLOCK_MAX   (1u << 30)  /* bytes of a block */
 #define FSEG_COLUMNS_MAX 1024u       /* entries of a block's directory */
@@ -76,9 +76,10 @@ struct fseg_opts {
 
 struct fseg_writer;
 
-/* 0, -ENOMEM, or -EINVAL: options that contradict themselves.  Memory grows with the rows
- * of a block and is kept for the next one: at most 20 bytes a row and column for numbers,
- * 40 for others, the texts themselves, and 2 MiB. */
+/* 0, -ENOMEM, or -EINVAL: options that contradict themselves.  Memory grows with the rows of a
+ * block and is kept for the next one: of numbers that are not all the same 8 bytes a row and
+ * column, of other values 40 and the different texts, and 4 MiB; while a block is made its encoded
+ * bytes twice, and 40 bytes a row. */
 int fseg_writer_new(struct fseg_writer **ret, const struct fseg_opts *o);
 void fseg_writer_free(struct fseg_writer *w); /* NULL is fine */
 static inline void fseg_writer_freep(struct fseg_writer **w)
@@ -152,8 +153,7 @@ static inline void fseg_freep(struct fseg **f)
 int fseg_open(struct fseg *f, const uint8_t *p, size_t size, struct err *err);
 const struct fseg_head *fseg_opened(const struct fseg *f);
 
-/* Checks every checksum of the open block and decodes all that this version knows: 0,
- * -EBADMSG, -ENOMEM. */
+/* Checks and decodes all of the open block that this version knows: 0, -EBADMSG, -ENOMEM. */
 int fseg_verify(struct fseg *f, struct err *err);
 
 /* Questions to the open block: false is certain, of every row of it.  Fields are indexes into

@@ -195,8 +195,9 @@ static int get_texts(struct fseg *f, struct fseg_slot *s, struct cur *c, size_t 
 			return -EBADMSG;
 		sum += f->wide[i];
 	}
-	if (sum > FSEG_TEXT_MAX)
+	if (sum > FSEG_TEXT_MAX - f->text)
 		return -EBADMSG;
+	f->text += sum;
 	/* few bytes can claim to be many: not before they have been seen */
 	if (c->left && c->p[0] == FSEG_RAW && sum >= c->left)
 		return -EBADMSG;

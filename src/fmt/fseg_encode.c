@@ -7,24 +7,10 @@
 #include "base/crc32c.h"
 #include "fmt/fseg_write.h"
 
-#define MAP_WORDS     (FSEG_ROWS / 64)
-#define NUMBERS_MAX   4096 /* different numbers that get a dictionary */
-#define NUMBERS_SLOTS 8192
-#define NEAR_BETTER   0.95 /* what being near to others must save: it costs time to read */
-#define BITS_DICT     4    /* bits a number, below which a dictionary is not tried */
-#define PLAIN_PART    0.7  /* different values in so many rows, and there is no dictionary */
+#define MAP_WORDS  (FSEG_ROWS / 64)
+#define PLAIN_PART 0.7 /* different values in so many rows, and there is no dictionary */
 
 /* ---- the directory ---- */
-
-struct entry {
-	enum fseg_kind kind;
-	uint32_t id;
-	enum val_type type;
-	enum fseg_enc enc;
-	unsigned map;
-	uint32_t values, distinct;
-	size_t at; /* in w->data; all from there on is the column's */
-};
 
 static void note_size(struct fseg_writer *w, int field, const char *what, const char *how,
 		      size_t bytes)
@@ -42,7 +28,7 @@ static void note_size(struct fseg_writer *w, int field, const char *what, const 
 }
 
 /* Starts an entry in w->entry; what its kind adds follows, then entry_end(). */
-static void entry_begin(struct fseg_writer *w, const struct entry *e)
+static void entry_begin(struct fseg_writer *w, const struct fseg_wentry *e)
 {
 	struct buf *b = &w->entry;
 	size_t size = w->data.len - e->at;
@@ -154,7 +140,7 @@ static void put_maps(struct fseg_writer *w)
 {
 	unsigned n = 0;
 	size_t i, k, bytes = (w->rows + 7) / 8;
-	struct entry e = {.kind = FSEG_PRESENCE, .enc = FSEG_BITS};
+	struct fseg_wentry e = {.kind = FSEG_PRESENCE, .enc = FSEG_BITS};
 
 	for (i = 0; i < w->n_cols + w->o.n_hashes; i++) {
 		struct fseg_wcol *c = i < w->n_cols ? &w->cols[i] : &w->hashes[i - w->n_cols].col;
@@ -185,241 +171,15 @@ static void put_maps(struct fseg_writer *w)
 	}
 }
 
-/* ---- numbers ---- */
-
-static struct fseg_wcol *col_of(const struct fseg_writer *w, size_t field)
-{
-	return w->col_of[field] < 0 ? NULL : &w->cols[w->col_of[field]];
-}
-
-static const struct fseg_near *near_of(const struct fseg_writer *w, size_t field)
-{
-	size_t i;
-
-	for (i = 0; i < w->o.n_near; i++)
-		if (w->o.near[i].field == field)
-			return &w->o.near[i];
-	return NULL;
-}
-
-/* How many columns stand behind each other; circles are endless. */
-static unsigned depth(const struct fseg_writer *w, size_t field, unsigned so_far)
-{
-	const struct fseg_near *r = near_of(w, field);
-	unsigned k, d, most = so_far;
-
-	for (k = 0; r && k < 2 && so_far <= FSEG_DEPTH; k++) {
-		d = r->factor[k] ? depth(w, r->ref[k], so_far + 1) : 0;
-		most = d > most ? d : most;
-	}
-	return most;
-}
-
-static bool usable(const struct fseg_writer *w, size_t field)
-{
-	const struct fseg_wcol *c = col_of(w, field);
-
-	return c && c->n && fseg_is_number(c->type);
-}
-
-/* A column with one entry per row, 0 where it is absent. */
-static void widen(const struct fseg_writer *w, const struct fseg_wcol *c, uint64_t *to)
-{
-	size_t i, k = 0;
-
-	for (i = 0; i < w->rows; i++)
-		to[i] = c->present[i / 64] >> i % 64 & 1 ? c->words[k++] : 0;
-}
-
-/* What a column has in the rows that another has. */
-static void narrow(const struct fseg_writer *w, const struct fseg_wcol *c, uint64_t *v)
-{
-	size_t i, k = 0;
-
-	for (i = 0; i < w->rows; i += 64) {
-		uint64_t has = c->present[i / 64];
-
-		for (; has; has &= has - 1)
-			v[k++] = v[i + (size_t)__builtin_ctzll(has)];
-	}
-}
-
-/* Into w->rest: what is left of a column's numbers next to those it is near to. */
-static bool near_rest(struct fseg_writer *w, struct fseg_wcol *c, const struct fseg_near *r)
-{
-	const uint64_t *v;
-	bool any = false;
-	unsigned k;
-
-	if (depth(w, c->field, 0) > FSEG_DEPTH || fseg_wcol_full(c) < 0)
-		return false;
-	for (k = 0; k < 2; k++) {
-		struct fseg_wcol *ref = col_of(w, r->ref[k]);
-
-		if (!r->factor[k] || !usable(w, r->ref[k]))
-			continue;
-		if (fseg_wcol_full(ref) < 0)
-			return false;
-		v = ref->words;
-		if (ref->map != c->map) {
-			if (ref->map) {
-				widen(w, ref, w->wide);
-				v = w->wide;
-			}
-			if (c->map) {
-				if (v != w->wide)
-					memcpy(w->wide, v, w->rows * sizeof(*v));
-				v = w->wide;
-				narrow(w, c, w->wide);
-			}
-		}
-		if (!any)
-			memcpy(w->rest, c->words, c->n * sizeof(*w->rest));
-		w->num.loops->add(w->rest, v, c->n, 0 - (uint64_t)(int64_t)r->factor[k]);
-		any = true;
-	}
-	return any;
-}
-
-static void put_near(struct fseg_writer *w, const struct fseg_near *r)
-{
-	struct buf *b = &w->data;
-	size_t i, n = 0;
-
-	for (i = 0; r && i < 2; i++)
-		n += r->factor[i] && usable(w, r->ref[i]);
-	rec_put_int(b, n);
-	for (i = 0; r && i < 2; i++)
-		if (r->factor[i] && usable(w, r->ref[i])) {
-			rec_put_int(b, w->o.schema->fields[r->ref[i]].id);
-			rec_put_sint(b, r->factor[i]);
-		}
-}
-
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-struct numbers {
-	size_t n;
-	uint64_t v[NUMBERS_MAX]; /* different ones, sorted in the end */
-	uint64_t slot[NUMBERS_SLOTS];
-	uint16_t used[NUMBERS_SLOTS]; /* number + 1, then place */
-};
-
-static size_t slot_of(const struct numbers *d, uint64_t v)
-{
-	size_t s = bloom_hash(v) % NUMBERS_SLOTS;
-
-	while (d->used[s] && d->slot[s] != v)
-		s = (s + 1) % NUMBERS_SLOTS;
-	return s;
-}
-
-/* Codes of a column's numbers into w->wide; false: too many different ones. */
-static bool number_codes(struct fseg_writer *w, const struct fseg_wcol *c, struct numbers *d)
-{
-	size_t i, s;
-
-	d->n = 0;
-	memset(d->used, 0, sizeof(d->used));
-	for (i = 0; i < c->n; i++) {
-		s = slot_of(d, c->words[i]);
-		if (!d->used[s]) {
-			if (d->n == NUMBERS_MAX)
-				return false;
-			d->used[s] = 1;
-			d->v[d->n++] = d->slot[s] = c->words[i];
-		}
-		w->wide[i] = s;
-	}
-	qsort(d->v, d->n, sizeof(d->v[0]), by_value);
-	for (i = 0; i < d->n; i++)
-		d->used[slot_of(d, d->v[i])] = (uint16_t)(i + 1);
-	for (i = 0; i < c->n; i++)
-		w->wide[i] = d->used[w->wide[i]] - 1u;
-	return true;
-}
-
-/* Tries a dictionary behind what w->data has, which begins at 'at'; keeps what is smaller. */
-static uint32_t try_numbers(struct fseg_writer *w, const struct fseg_wcol *c, size_t at)
-{
-	struct numbers *d = malloc(sizeof(*d));
-	struct fseg_plan plan;
-	uint32_t n = 0;
-
-	if (d && number_codes(w, c, d)) {
-		buf_clear(&w->trial);
-		rec_put_int(&w->trial, d->n);
-		fseg_num_write(&w->num, &w->trial, d->v, d->n);
-		fseg_num_plan(&w->num, w->wide, c->n, NULL, false, &plan);
-		fseg_num_put(&w->num, &w->trial, w->wide, c->n, &plan);
-		if (!buf_err(&w->trial) && w->trial.len < w->data.len - at) {
-			w->data.len = at;
-			buf_add(&w->data, w->trial.p, w->trial.len);
-			n = (uint32_t)d->n;
-		}
-	}
-	free(d);
-	return n;
-}
-
-static const char *encode_words(struct fseg_writer *w, struct fseg_wcol *c,
-				const struct fseg_range *range, struct entry *e)
-{
-	const struct fseg_near *r = fseg_is_number(c->type) ? near_of(w, c->field) : NULL;
-	struct fseg_plan plan, rest;
-
-	e->enc = FSEG_NUMBERS;
-	if (c->same) {
-		put_near(w, NULL);
-		fseg_num_put_same(&w->data, c->words[0]);
-		return "constant";
-	}
-	fseg_num_plan(&w->num, c->words, c->n, range, fseg_is_number(c->type), &plan);
-	if (r && near_rest(w, c, r)) {
-		fseg_num_plan(&w->num, w->rest, c->n, NULL, true, &rest);
-		if (rest.bits < plan.bits * NEAR_BETTER) {
-			put_near(w, r);
-			fseg_num_put(&w->num, &w->data, w->rest, c->n, &rest);
-			return rest.how & FSEG_DELTA ? "near, deltas" : "near";
-		}
-	}
-	put_near(w, NULL);
-	fseg_num_put(&w->num, &w->data, c->words, c->n, &plan);
-	if (plan.few && plan.bits > BITS_DICT && !(plan.how & FSEG_DELTA)) {
-		e->distinct = try_numbers(w, c, e->at);
-		if (e->distinct) {
-			e->enc = FSEG_NUMBER_DICT;
-			return "dictionary of numbers";
-		}
-	}
-	return plan.how & FSEG_DELTA ? "deltas" : "numbers";
-}
-
 /* ---- values with numbers ---- */
 
-static bool plain_fits(const struct fseg_wcol *c)
-{
-	size_t i, sum = 0;
-
-	if (c->type == VAL_ADDR || c->dict.n < PLAIN_PART * c->n)
-		return false;
-	for (i = 0; c->type == VAL_STR && i < c->n; i++)
-		sum += c->dict.v.str[c->codes[i]].len;
-	return sum <= FSEG_TEXT_MAX;
-}
-
-static const char *encode_codes(struct fseg_writer *w, struct fseg_wcol *c, struct entry *e)
+static const char *encode_codes(struct fseg_writer *w, struct fseg_wcol *c, struct fseg_wentry *e)
 {
 	struct fseg_plan plan;
 	size_t i;
 
 	e->distinct = c->dict.n;
-	if (plain_fits(c)) {
+	if (c->type != VAL_ADDR && c->dict.n > PLAIN_PART * c->n) {
 		e->enc = FSEG_PLAIN;
 		fseg_dict_put(&c->dict, &w->num, &w->data, c->codes, c->n);
 		return "plain";
@@ -437,12 +197,12 @@ static const char *encode_codes(struct fseg_writer *w, struct fseg_wcol *c, stru
 static int put_column(struct fseg_writer *w, struct fseg_wcol *c)
 {
 	const struct field *f = &w->o.schema->fields[c->field];
-	struct entry e = {.kind = FSEG_FIELD,
-			  .id = f->id,
-			  .type = c->type,
-			  .map = c->map,
-			  .values = c->n,
-			  .at = w->data.len};
+	struct fseg_wentry e = {.kind = FSEG_FIELD,
+				.id = f->id,
+				.type = c->type,
+				.map = c->map,
+				.values = c->n,
+				.at = w->data.len};
 	struct fseg_range range = {0};
 	union val min, max;
 	const char *how;
@@ -454,7 +214,7 @@ static int put_column(struct fseg_writer *w, struct fseg_wcol *c)
 	if (fseg_is_words(c->type))
 		w->num.loops->range(c->words, c->same ? 1 : c->n, &range);
 	bounds(c, &range, &min, &max);
-	how = fseg_is_words(c->type) ? encode_words(w, c, &range, &e) : encode_codes(w, c, &e);
+	how = fseg_is_words(c->type) ? fseg_write_words(w, c, &range, &e) : encode_codes(w, c, &e);
 	entry_begin(w, &e);
 	buf_addch(&w->entry, 1);
 	put_bound(&w->entry, c->type, &min);
@@ -468,14 +228,14 @@ static int put_column(struct fseg_writer *w, struct fseg_wcol *c)
 static void put_plain(struct fseg_writer *w, struct fseg_wcol *c, enum fseg_kind kind,
 		      const char *what, unsigned bits)
 {
-	struct entry e = {.kind = kind,
-			  .enc = FSEG_NUMBERS,
-			  .id = kind == FSEG_HASHES ? w->o.schema->fields[c->field].id : 0,
-			  .map = c->map,
-			  .values = c->n,
-			  .at = w->data.len};
+	struct fseg_wentry e = {.kind = kind,
+				.enc = FSEG_NUMBERS,
+				.id = kind == FSEG_HASHES ? w->o.schema->fields[c->field].id : 0,
+				.map = c->map,
+				.values = c->n,
+				.at = w->data.len};
 
-	put_near(w, NULL);
+	fseg_write_near(w, NULL);
 	if (c->same)
 		fseg_num_put_same(&w->data, c->words[0]);
 	else
@@ -501,10 +261,10 @@ static unsigned bloom_k(unsigned log2, uint64_t n)
 	return k < 1 ? 1 : k > 8 ? 8 : (unsigned)k;
 }
 
-static void put_bloom(struct fseg_writer *w, const struct entry *e, const uint8_t *bits,
+static void put_bloom(struct fseg_writer *w, const struct fseg_wentry *e, const uint8_t *bits,
 		      unsigned log2, unsigned k)
 {
-	struct entry f = *e;
+	struct fseg_wentry f = *e;
 
 	f.at = w->data.len;
 	fseg_blob_put(&w->num, &w->data, bits, bloom_size(log2), false);
@@ -524,7 +284,7 @@ static uint64_t each_prefix(const struct fseg_writer *w, unsigned level, uint8_t
 	size_t f, i;
 
 	for (f = 0; f < w->o.n_bloom; f++) {
-		const struct fseg_wcol *c = col_of(w, w->o.bloom[f]);
+		const struct fseg_wcol *c = fseg_wcol_of(w, w->o.bloom[f]);
 
 		before = NULL;
 		for (i = 0; c->n && i < c->dict.n; i++, before = a) {
@@ -546,7 +306,7 @@ static int put_addr_bloom(struct fseg_writer *w)
 {
 	static const uint8_t turn[FSEG_LEVELS] = {0, 2, 1};
 	unsigned log2 = bloom_log2(w->rows, BLOOM_ROW), i, k, levels = 0;
-	struct entry e = {.kind = FSEG_ADDR_BLOOM, .enc = FSEG_BITS};
+	struct fseg_wentry e = {.kind = FSEG_ADDR_BLOOM, .enc = FSEG_BITS};
 	uint64_t n = 0, more;
 	uint8_t *bits;
 
@@ -584,10 +344,10 @@ static int put_text_bloom(struct fseg_writer *w, const struct fseg_whash *h)
 {
 	const struct fseg_wcol *c = &h->col;
 	unsigned log2 = bloom_log2(c->n, BLOOM_BITS), k = bloom_k(log2, c->n);
-	struct entry e = {.kind = FSEG_TEXT_BLOOM,
-			  .enc = FSEG_BITS,
-			  .id = w->o.schema->fields[c->field].id,
-			  .values = c->n};
+	struct fseg_wentry e = {.kind = FSEG_TEXT_BLOOM,
+				.enc = FSEG_BITS,
+				.id = w->o.schema->fields[c->field].id,
+				.values = c->n};
 	uint8_t *bits = calloc(1, bloom_size(log2));
 	size_t i;
 

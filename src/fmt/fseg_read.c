@@ -333,6 +333,7 @@ int fseg_open(struct fseg *f, const uint8_t *p, size_t size, struct err *err)
 
 	f->open = false;
 	f->n = 0;
+	f->text = 0;
 	f->serials = f->versions = -1;
 	for (i = 0; i < f->schema->n; i++)
 		f->entry_of[i] = -1;

@@ -42,6 +42,7 @@ struct fseg {
 	struct fseg_entry *entries; /* FSEG_COLUMNS_MAX */
 	struct fseg_slot *slots;
 	size_t n, n_slots;
+	size_t text;           /* bytes of text that were decoded of this block */
 	int16_t *entry_of;     /* of each field of the schema; -1: none */
 	int serials, versions; /* entries; -1: none */
 	struct fseg_unnum unnum;

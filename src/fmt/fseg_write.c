@@ -105,6 +105,7 @@ static void writer_clear(struct fseg_writer *w)
 	col_clear(&w->serials);
 	col_clear(&w->versions);
 	w->rows = 0;
+	w->text = 0;
 	w->start = INT64_MAX;
 	w->last = INT64_MIN;
 }
@@ -400,29 +401,41 @@ static int take_versions(struct fseg_writer *w, const uint32_t *v, size_t n)
 	return take_words(w, &w->versions, words, n);
 }
 
-/* How many rows from 'at' on have texts for which there is room, each column's for itself. */
-static size_t text_fits(const struct fseg_writer *w, const struct batch *b, size_t at, size_t n)
+/* Bytes of the texts of some rows in columns that are kept. */
+static size_t text_of(const struct fseg_writer *w, const struct batch *b, size_t at, size_t n)
 {
-	size_t k, i;
+	size_t k, i, sum = 0;
 
 	for (k = 0; k < w->n_cols; k++) {
-		const struct fseg_wcol *c = &w->cols[k];
-		const struct col *from = b->cols[c->field];
-		size_t sum = c->dict.text_len, len;
+		const struct col *from = b->cols[w->cols[k].field];
 
-		if (c->type != VAL_STR || !from)
+		if (w->cols[k].type != VAL_STR || !from)
 			continue;
 		for (i = at; i < at + n; i++) {
-			if (!col_has(from, i))
-				continue;
-			len = from->v.str[i].len;
+			uint32_t len = col_has(from, i) ? from->v.str[i].len : 0;
+
 			sum += len < FSEG_STR_MAX ? len : FSEG_STR_MAX;
-			if (sum > FSEG_TEXT_MAX)
-				break;
 		}
-		n = i - at;
 	}
-	return n;
+	return sum;
+}
+
+/* How many rows from 'at' on have texts for which there is room. */
+static size_t text_fits(struct fseg_writer *w, const struct batch *b, size_t at, size_t n)
+{
+	size_t sum = text_of(w, b, at, n), i;
+
+	if (w->text + sum <= FSEG_TEXT_MAX) {
+		w->text += sum;
+		return n;
+	}
+	for (i = 0; i < n; i++) {
+		sum = text_of(w, b, at + i, 1);
+		if (w->text + sum > FSEG_TEXT_MAX)
+			break;
+		w->text += sum;
+	}
+	return i;
 }
 
 /* Rows without times are of any time. */

@@ -32,6 +32,7 @@ struct fseg_writer {
 	struct fseg_wcol serials, versions;
 	uint32_t rows;
 	int64_t start, last;
+	size_t text; /* bytes of the rows' texts */
 
 	struct fseg_num num;
 	struct buf dir, data, entry, trial;
@@ -41,9 +42,28 @@ struct fseg_writer {
 	size_t n_sizes, sizes_room;
 };
 
+/* An entry of the directory that is being made. */
+struct fseg_wentry {
+	enum fseg_kind kind;
+	uint32_t id;
+	enum val_type type;
+	enum fseg_enc enc;
+	unsigned map;
+	uint32_t values, distinct;
+	size_t at; /* in w->data; all from there on is the column's */
+};
+
 /* Room for more words or codes; all words in their places.  0 or -ENOMEM. */
 int fseg_wcol_room(struct fseg_wcol *c, uint32_t more);
 int fseg_wcol_full(struct fseg_wcol *c);
 
 /* fseg_encode.c */
 int fseg_encode(struct fseg_writer *w, struct buf *b);
+
+/* fseg_words.c: the column of a field, NULL: there is none; the beginning of numbers that are near
+ * to others (NULL: to none); a column of numbers behind what w->data has, how in 'e' and in words.
+ */
+struct fseg_wcol *fseg_wcol_of(const struct fseg_writer *w, size_t field);
+void fseg_write_near(struct fseg_writer *w, const struct fseg_near *r);
+const char *fseg_write_words(struct fseg_writer *w, struct fseg_wcol *c,
+			     const struct fseg_range *range, struct fseg_wentry *e);
