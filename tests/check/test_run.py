@@ -2,6 +2,7 @@
 down how they were called."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -30,9 +31,9 @@ def run(tmp_path):
     put(fakes / "ninja", "echo 'ninja: no work to do.'\n")
     put(tree / "build/trawl", f'echo "$*" >>{log}\n')
 
-    def call(*args):
-        p = subprocess.run([tree / "run", *args], capture_output=True, text=True, timeout=60,
-                           env={"PATH": f"{fakes}:{os.environ['PATH']}"})
+    def call(*args, prefix=(), **env):
+        p = subprocess.run([*prefix, tree / "run", *args], capture_output=True, text=True, timeout=60,
+                           env={"PATH": f"{fakes}:{os.environ['PATH']}", **env})
         assert "unbound" not in p.stderr and "line " not in p.stderr, p.stderr
         return p.returncode, log.read_text().splitlines(), p.stdout
 
@@ -66,6 +67,27 @@ def test_full_keeps_payload(run):
     status, calls, out = run("--full")
     (call,) = captures(calls)
     assert status == 0 and "--headers-only" not in call and "whole packets" in out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_says_who_may_enter(run):
+    """As root the folder belongs to the user that parses; under sudo to the caller."""
+    assert "which only you may enter" in run(SUDO_UID="1000")[2]
+    said = run()[2]
+    assert re.search("which only root and the user (trawl|nobody), who it runs as, may enter", said), said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: namespaces")
+@pytest.mark.parametrize("route,any_", [
+    ("true", True),
+    ("ip -6 route add unreachable default", True),
+    ("ip -6 route add default dev va", False),
+    ("ip route add default dev va", False),
+])
+def test_interface_of_the_default_route(run, route, any_):
+    script = f'ip link add va type veth peer name vb; ip link set va up; ip addr add 192.0.2.1/24 dev va; {route}; exec "$@"'
+    _, calls, _ = run(prefix=["unshare", "--net", "sh", "-c", script, "sh"])
+    assert ("-i any" in captures(calls)[0]) == any_
 
 
 @pytest.mark.parametrize("args", [("--nonsense",), ("--build", "--tour")])
