@@ -24,12 +24,15 @@ int fseg_column(struct fseg *f, size_t field, struct fseg_column *ret, struct er
 {
 	int r;
 
-	if (!f->open || f->entry_of[field] < 0)
-		return err_set(err, -ENOENT, "the block has no such column");
+	if (!f->open || f->entry_of[field] < 0) {
+		err_set(err, -ENOENT, "the block has no such column");
+		return -ENOENT;
+	}
 	r = fseg_decode(f, (size_t)f->entry_of[field], 0, err);
-	if (r == 0)
-		fseg_column_of(f, (size_t)f->entry_of[field], ret);
-	return r;
+	if (r < 0)
+		return r;
+	fseg_column_of(f, (size_t)f->entry_of[field], ret);
+	return 0;
 }
 
 static int numbers(struct fseg *f, int entry, const char *what, const uint64_t **ret,
@@ -37,14 +40,19 @@ static int numbers(struct fseg *f, int entry, const char *what, const uint64_t *
 {
 	int r;
 
-	if (!f->open || entry < 0)
-		return err_set(err, -EBADMSG, "the block has no %s", what);
-	if (f->entries[entry].map || f->entries[entry].type != VAL_U64)
-		return fseg_bad(f, &f->entries[entry], -EBADMSG, "not of all rows", err);
+	if (!f->open || entry < 0) {
+		err_set(err, -EBADMSG, "the block has no %s", what);
+		return -EBADMSG;
+	}
+	if (f->entries[entry].map || f->entries[entry].type != VAL_U64) {
+		fseg_bad(f, &f->entries[entry], -EBADMSG, "not of all rows", err);
+		return -EBADMSG;
+	}
 	r = fseg_decode(f, (size_t)entry, 0, err);
-	if (r == 0)
-		*ret = f->slots[entry].words;
-	return r;
+	if (r < 0)
+		return r;
+	*ret = f->slots[entry].words;
+	return 0;
 }
 
 int fseg_serials(struct fseg *f, const uint64_t **ret, struct err *err)

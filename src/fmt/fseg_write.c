@@ -353,7 +353,7 @@ static int col_take(const struct fseg_writer *w, struct fseg_wcol *c, const stru
 	size_t i;
 	int r;
 
-	if (has <= 0)
+	if (has <= 0 || !from)
 		return (int)has;
 	if (!fseg_is_words(c->type)) {
 		if (fseg_wcol_room(c, (uint32_t)has) < 0)
@@ -381,7 +381,7 @@ static int hash_take(struct fseg_whash *h, uint32_t row, const struct col *from,
 	int64_t has = col_present(c, row, from ? from->present : NULL, at, n);
 	size_t i;
 
-	if (has <= 0)
+	if (has <= 0 || !from)
 		return (int)has;
 	if (fseg_wcol_room(c, (uint32_t)has) < 0)
 		return -ENOMEM;
