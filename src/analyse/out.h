@@ -11,7 +11,7 @@
  *        OUT_TABLE_ROWS rows
  * csv    RFC 4180 with LF line ends: a header of snake_case names, then rows; times
  *        are epoch seconds with nine decimals, durations ns; absent: empty; text
- *        is given as it is, byte for byte
+ *        is given as it is, byte for byte, but on a terminal as in a table
  * json   an array of objects, nested by the dotted JSON names, as Skydive writes
  *        them: times in whole milliseconds since the epoch (cut), durations in ns,
  *        absent members and empty objects left out
@@ -42,6 +42,7 @@ struct out_conf {
 	int (*write)(void *arg, const void *p, size_t n); /* takes all: 0 or -errno */
 	void *arg;
 	bool utc;       /* table: times in UTC */
+	bool terminal;  /* 'write' goes to one: csv must not drive it */
 	bool colour;    /* table: escape sequences may be used */
 	unsigned width; /* table: leave out last columns to fit into so many characters;
 			   0: no limit */

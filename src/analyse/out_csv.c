@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/utf8.h"
+
 #define ONES UINT64_C(0x0101010101010101)
 
 /* Marks (0x80) the bytes of 'v' that are 'c', and maybe others behind the first. */
@@ -79,6 +82,35 @@ static int csv_begin(struct out *o, const struct schema *schema, struct err *err
 	return 0;
 }
 
+/* A text for a terminal. */
+static void show(struct out *o, const char *p, size_t n)
+{
+	CLEANUP(buf_done) struct buf b = BUF_INIT;
+
+	utf8_show(&b, p, n);
+	if (!buf_err(&b) && buf_reserve(&o->buf, 2 * b.len + 3) == 0)
+		o->buf.len =
+			(size_t)(add_text(o->buf.p + o->buf.len, buf_str(&b), b.len) - o->buf.p);
+}
+
+/* As csv_row(), where speed does not matter. */
+static void terminal_row(struct out *o, const struct batch *b, size_t row)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		const struct col *c = b->cols[o->fields[i]];
+
+		if (i)
+			buf_addch(&o->buf, ',');
+		if (!c || !col_has(c, row))
+			continue;
+		if (c->type == VAL_STR)
+			show(o, c->v.str[row].p, c->v.str[row].len);
+		else if (buf_reserve(&o->buf, OUT_TEXT_MAX + 1) == 0)
+			o->buf.len = (size_t)(out_text(o->buf.p + o->buf.len, c, row) - o->buf.p);
+	}
+	buf_addch(&o->buf, '\n');
+}
+
 /* Room for the whole row, so that its values need not ask. */
 static size_t row_max(const struct out *o, const struct batch *b, size_t row)
 {
@@ -98,6 +130,10 @@ static void csv_row(struct out *o, const struct batch *b, size_t row)
 	size_t i;
 	char *p;
 
+	if (o->conf.terminal) {
+		terminal_row(o, b, row);
+		return;
+	}
 	if (buf_reserve(&o->buf, row_max(o, b, row)) < 0)
 		return;
 	p = o->buf.p + o->buf.len;

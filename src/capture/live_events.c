@@ -420,6 +420,25 @@ static int join_found(struct live *l, struct live_ns *ns, const struct found *fo
 	return 0;
 }
 
+/* A filter that makes no sense for an interface lets nothing of it pass ('inbound' on
+ * Ethernet): where it is so everywhere, nobody can have meant that. */
+static int check_filter(struct live *l, struct err *err)
+{
+	struct filter *f = l->hub->members[0]->filter;
+	size_t bad = 0;
+	struct err why;
+
+	for (size_t i = 0; f && i < l->n_ifs; i++) {
+		if (filter_prepare(f, l->ifs[i]->linktype, &why) != -EINVAL)
+			continue;
+		if (!bad++)
+			*err = why;
+		src_note_add(&l->src, 0, NULL, "nothing of '%s' can pass the filter: %s",
+			     l->ifs[i]->shown, why.text);
+	}
+	return bad && bad == l->n_ifs ? err_wrap(err, -EINVAL, "filter") : 0;
+}
+
 static int check_names(const struct live *l, struct err *err)
 {
 	for (size_t i = 0; i < l->hub->n_asks; i++) {
@@ -484,6 +503,8 @@ int live_begin(struct live *l, struct err *err)
 		r = join_found(l, h->ns[i], &lists[i], err);
 	if (r == 0)
 		r = check_names(l, err);
+	if (r == 0)
+		r = check_filter(l, err);
 	for (size_t i = 0; i < h->n_ns; i++)
 		free(lists[i].v);
 	free(lists);

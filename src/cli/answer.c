@@ -279,6 +279,7 @@ static void set_format(struct answer *a)
 		.write = is_wrapped(a) ? write_wrapped : cli_write,
 		.arg = a,
 		.utc = a->opts->utc,
+		.terminal = a->cli->out_terminal,
 		.colour = a->cli->colour,
 		.width = a->opts->fields ? 0 : a->cli->width,
 	};

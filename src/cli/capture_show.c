@@ -42,7 +42,8 @@ static void add_line(struct buf *b, const struct capture_show *c, const struct r
 
 	if (sec <= 0)
 		sec = 1;
-	buf_addf(b, "%" PRIu64 " packets, ", t->kept + t->flow_only);
+	buf_addf(b, "%" PRIu64 " packet%s, ", t->kept + t->flow_only,
+		 t->kept + t->flow_only == 1 ? "" : "s");
 	add_short(b, (double)(t->kept + t->flow_only - c->kept) / sec, " packets/s, ");
 	add_short(b, (double)(t->kept_bytes - c->bytes) * 8 / sec, "bit/s");
 	if (s->flows)

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/outlet.h"
 #include "base/utf8.h"
+#include "cli/capture_filter.h"
 #include "cli/capture_out.h"
 #include "cli/capture_show.h"
 #include "cli/common.h"
@@ -393,6 +394,10 @@ static int open_live(struct capture *c, struct err *err)
 	conf.own_watch = c->watch;
 	c->print = (struct an_print_conf){.utc = o->utc, .ifaces = true};
 	r = run_live_new(&c->live, c->priv, &conf, err);
+	if (r == -EINVAL && strncmp(err->text, "filter: ", 8) == 0) {
+		c->wrong = true;
+		return capture_filter_hint(buf_str(&c->filter), err);
+	}
 	if (r == -EBUSY && c->store)
 		return err_set(err, r, "%s; with --name NAME two captures share a folder",
 			       err->text);
@@ -409,6 +414,29 @@ static bool names_netns(const struct capture_opts *o)
 	return false;
 }
 
+static int check_filter(struct capture *c, struct err *err)
+{
+	const struct opt_list *l = &c->opts->ifaces;
+	const char *one = c->first;
+	int r = 0;
+
+	if (capture_filter_wants_mask(buf_str(&c->filter)) && !l->n)
+		r = default_iface(c->first, err);
+	if (r == 0)
+		r = capture_filter_mask(&c->filter, c->priv, l->n ? l->v : &one, l->n ? l->n : 1,
+					err);
+	if (r < 0) {
+		c->wrong = r == -EINVAL;
+		return r;
+	}
+	r = filter_check(buf_str(&c->filter), NULL, NULL, err);
+	if (r == 0)
+		return 0;
+	c->wrong = r != -ENOMEM;
+	err_wrap(err, r, "filter");
+	return c->wrong ? capture_filter_hint(buf_str(&c->filter), err) : r;
+}
+
 static int open_all(struct capture *c, const struct opt_list *operands, struct err *err)
 {
 	size_t i;
@@ -418,12 +446,9 @@ static int open_all(struct capture *c, const struct opt_list *operands, struct e
 		buf_addf(&c->filter, "%s%s", i ? " " : "", operands->v[i]);
 	if (buf_err(&c->filter))
 		return err_set(err, -ENOMEM, "out of memory");
-	r = filter_check(buf_str(&c->filter), NULL, NULL, err);
-	if (r < 0) {
-		c->wrong = r != -ENOMEM;
-		return err_wrap(err, r, "filter");
-	}
 	r = priv_new(&c->priv, err);
+	if (r == 0)
+		r = check_filter(c, err);
 	if (r == 0)
 		r = priv_missing(c->priv, PRIV_PACKET, err);
 	if (r == 0 && c->opts->write)

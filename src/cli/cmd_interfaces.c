@@ -263,6 +263,7 @@ static int interfaces_run(struct cli *c, void *opts, const struct opt_list *oper
 			  : people                 ? OUT_TABLE
 						   : OUT_CSV,
 		.write = cli_write,
+		.terminal = c->out_terminal,
 		.colour = c->colour,
 		.width = c->width,
 	};

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from net import LIMIT, Net, Trawl, ip, wait_line
+from net import LIMIT, Net, Trawl, ip, read_pcap, wait_line
 
 TRAWL = os.environ["TRAWL_BIN"]
 
@@ -59,6 +59,35 @@ def test_bad_usage(net, args, word):
     status, said = capture(net, *args)
     assert (status, word in said) == (2, True), said[:1000]
     assert len(said) < 600
+
+
+@pytest.mark.parametrize("text,word", [
+    ("inbound", "inbound/outbound not supported on Ethernet (column 1); option -Q in (or out)"),
+    ("vlan and outbound", "option -Q in (or out)"),
+    ("ifname va", "option -i chooses interfaces"),
+    ("type mgt", "802.11 link-layer types supported only on 802.11"),
+])
+def test_filters_that_nothing_could_pass(net, text, word):
+    status, said = capture(net, "-i", "va", "--duration", "1s", text)
+    assert (status, word in said) == (2, True), said
+
+
+def test_broadcasts_of_the_interface(net, tmp_path):
+    """192.0.2.0/24 on va: as tcpdump on it, which asks for the netmask, too."""
+    out = tmp_path / "o.pcap"
+    t = Trawl(net, TRAWL, "-i", "va", "-w", out, "udp and ip broadcast")
+    with net.socket(net.a, socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"va")
+        for to in ("192.0.2.255", "192.0.2.254", "255.255.255.255", "192.0.2.2"):
+            s.sendto(to.encode(), (to, 9))
+    assert t.stop() == 0, t.said
+    assert [f[42:].decode() for f, _ in read_pcap(out.read_bytes())] == ["192.0.2.255", "255.255.255.255"]
+    status, said = capture(net, "-i", "lo", "-i", "vb", "ip broadcast", netns=net.b)
+    assert status == 2 and "needs one netmask, and 'lo' has /8, 'vb' /24" in said, said
+    ip("link", "add", "plain", "type", "veth", "peer", "name", "plain2", netns=net.b)
+    status, said = capture(net, "-i", "plain", "ip broadcast", netns=net.b)
+    assert status == 2 and "no interface has an IPv4 address" in said, said
 
 
 @pytest.mark.parametrize("path,word", [
@@ -170,7 +199,7 @@ def test_numbers_when_asked(net, tmp_path):
     for _ in range(10):
         t.p.send_signal(signal.SIGUSR1)
         said = wait_line(t.p.stderr, "dropped")
-        assert re.search(r"\d+ packets, \d+ packets/s, \d+ bit/s, 0 dropped", said), said
+        assert re.search(r"\d+ packets?, \d+ packets/s, (\d+ |\d+\.\d k)bit/s, 0 dropped", said), said
     assert time.monotonic() - began < 5
     assert t.stop() == 0
 

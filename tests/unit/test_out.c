@@ -150,6 +150,16 @@ static void test_csv(void **state)
 		   ",,,,,,,,,\n"
 		   "-0.000000001,2001:db8::1,18446744073709551615,0,\"a,\"\"b\"\"\n\x1b\xff\","
 		   "ffffffff-ffff-ffff-ffff-ffffffffffff,false,,-9223372036854775808,0\n");
+	/* The same where a text could drive a terminal. */
+	write_rows((struct out_conf){.format = OUT_CSV, .terminal = true}, all_fields, N_FIELDS,
+		   NULL,
+		   "start,network_a,ab_bytes,rtt_ns,name,uuid,ok,rate,diff,ba_bytes\n"
+		   "1476272350.123456789,192.0.2.1,1234,25000,plain,"
+		   "00112233-4455-6677-8899-aabbccddeeff,true,0.1,-5,7\n"
+		   ",,,,,,,,,\n"
+		   "-0.000000001,2001:db8::1,18446744073709551615,0,"
+		   "\"a,\"\"b\"\"\\x0a\\x1b\\xff\","
+		   "ffffffff-ffff-ffff-ffff-ffffffffffff,false,,-9223372036854775808,0\n");
 }
 
 #define ROW0                                                                                       \
