@@ -12,8 +12,9 @@ struct local {
 	char *path;                /* owned */
 	char *app, *os, *hardware; /* owned; NULL: not said */
 	struct store_files files;
-	int dir_fd;             /* -1: 'files' are not our own and it could not be opened */
-	_Atomic uint64_t bytes; /* of all files; counted only with 'max_bytes' */
+	int dir_fd;                  /* -1: 'files' are not our own and it could not be opened */
+	_Atomic uint64_t bytes;      /* of all files; counted only with 'max_bytes' */
+	struct local_sealer *sealer; /* owned; NULL: 'read_only' */
 };
 
 /* Names of the files of a run, below the store's directory. */
@@ -21,6 +22,7 @@ struct local {
 #define LOCAL_JOURNAL   ".jrn"
 #define LOCAL_SEGMENT   ".pcapng"
 #define LOCAL_INDEX     ".pidx"
+#define LOCAL_TMP       ".tmp" /* behind the name of an index until it is whole and on the disk */
 #define LOCAL_HALF      ".tmp" /* behind the name of an index until it is whole */
 
 /* The file system's name of a capture: bytes that cannot stand there as %XX. */
@@ -100,10 +102,40 @@ int local_segment_add(struct local_segment *g, const struct pkt *p, const struct
 int local_segment_flush(struct local_segment *g);
 void local_segment_revert(struct local_segment *g);
 
-/* Ends the segment with what is in its file and writes the index beside it.  'ret'
- * becomes what the index says of it, 'ret_bytes' its size; -errno: there is no index. */
-int local_segment_seal(struct local_segment *g, struct local *s, const char *run_name, uint64_t run,
-		       struct pidx_info *ret, uint64_t *ret_bytes);
+struct local_sealed;
+
+/* Ends the segment with what is in its file and writes the index beside it; both are given to
+ * the sealer, who puts the index in its place when they are on the disk.  'ret' becomes what
+ * the index says of it, 'ret_bytes' its size; -errno: there is no index. */
+int local_segment_seal(struct local_segment *g, struct local *s, struct local_sealed *by,
+		       const char *run_name, uint64_t run, struct pidx_info *ret,
+		       uint64_t *ret_bytes);
+
+/* Segments that wait to be durable; when there are more, those who seal wait. */
+#define LOCAL_SEALS_MAX 16
+
+/* What became of the segments that one stream gave; zero at first. */
+struct local_sealed {
+	unsigned waiting;
+	int failed; /* of the first that did */
+	bool looked;
+};
+
+/* local_sealer.c: its thread begins with the first segment. */
+int local_sealer_new(struct local_sealer **ret, struct local *s); /* 0 or -ENOMEM */
+void local_sealer_free(struct local_sealer *x); /* after all is done; NULL is fine */
+
+/* Takes a segment's descriptor and that of its index (-1: none), called 'name' with LOCAL_TMP
+ * behind it until both are on the disk; 'bytes' of it are taken off the store's when that
+ * fails.  'by' stays until local_sealer_wait(). */
+void local_sealer_give(struct local_sealer *x, struct local_sealed *by, int fd, int index,
+		       const char *name, uint64_t bytes);
+
+/* Once -errno when a segment could not be made durable; else 0.  Does not wait. */
+int local_sealer_look(struct local_sealer *x, struct local_sealed *by);
+
+/* Until all that was given is done.  0 or the first -errno. */
+int local_sealer_wait(struct local_sealer *x, struct local_sealed *by);
 
 /* How many bytes 'p' will take. */
 uint64_t local_segment_cost(const struct pkt *p);

@@ -183,38 +183,39 @@ void local_segment_revert(struct local_segment *g)
 }
 
 /* Under a name of its own until it is whole. */
-static int write_index(struct local *s, const char *run, uint32_t number, struct local_file *f)
+static int write_index(struct local *s, const char *name, struct local_file *f)
 {
-	char name[LOCAL_NAME_SIZE], tmp[LOCAL_NAME_SIZE + sizeof(LOCAL_HALF)];
+	char tmp[LOCAL_NAME_SIZE + sizeof(LOCAL_TMP)];
 	struct buf content = f->buf;
 	int r;
 
 	f->buf = BUF_INIT;
-	snprintf(name, sizeof(name), "%s-%06u" LOCAL_INDEX, run, number);
-	snprintf(tmp, sizeof(tmp), "%s" LOCAL_HALF, name);
+	snprintf(tmp, sizeof(tmp), "%s" LOCAL_TMP, name);
 	r = local_file_create(s, tmp, f);
 	buf_done(&f->buf);
 	f->buf = content;
 	if (r < 0)
 		return r;
 	r = local_file_flush(f);
-	if (r == 0)
-		r = s->files.rename(s->files.arg, tmp, name);
-	if (r < 0)
+	if (r < 0) {
+		close(TAKE_FD(f->fd));
 		s->files.unlink(s->files.arg, tmp);
+	}
 	return r;
 }
 
-int local_segment_seal(struct local_segment *g, struct local *s, const char *run_name, uint64_t run,
-		       struct pidx_info *ret, uint64_t *ret_bytes)
+int local_segment_seal(struct local_segment *g, struct local *s, struct local_sealed *by,
+		       const char *run_name, uint64_t run, struct pidx_info *ret,
+		       uint64_t *ret_bytes)
 {
 	CLEANUP(local_file_done) struct local_file f = {.fd = -1};
 	struct pidx_info info = {.run = run, .segment = g->number, .bytes = g->packets_end};
 	struct pidx_ref *tmp = reallocarray(NULL, g->n_refs + 1, sizeof(*tmp));
+	char name[LOCAL_NAME_SIZE];
 	struct pidx x;
 	int r = -ENOMEM;
 
-	close(TAKE_FD(g->file.fd));
+	snprintf(name, sizeof(name), "%s-%06u" LOCAL_INDEX, run_name, g->number);
 	if (tmp) {
 		pidx_sort(g->refs, tmp, g->n_refs);
 		r = pidx_write(&f.buf, &info, g->spans, g->n_spans, g->refs, g->n_refs);
@@ -223,9 +224,10 @@ int local_segment_seal(struct local_segment *g, struct local *s, const char *run
 	if (r == 0 && pidx_open(&x, (const uint8_t *)f.buf.p, f.buf.len) == 0) {
 		info = x.info;
 		pidx_done(&x);
-		r = write_index(s, run_name, g->number, &f);
+		r = write_index(s, name, &f);
 	}
 	*ret = info;
 	*ret_bytes = r == 0 ? f.written : 0;
+	local_sealer_give(s->sealer, by, TAKE_FD(g->file.fd), TAKE_FD(f.fd), name, *ret_bytes);
 	return r;
 }

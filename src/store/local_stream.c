@@ -34,6 +34,7 @@ struct stream {
 	uint64_t run;
 	struct local_file jrn;
 	struct local_segment seg;
+	struct local_sealed sealed;
 	struct buf head; /* what each segment starts with */
 	bool has_schema, finished;
 	int64_t flushed, beat; /* clock of the last ones */
@@ -168,7 +169,7 @@ static int seal(struct stream *t)
 		return r;
 	bytes = g->file.written;
 	/* Without an index the segment can still be read. */
-	r = local_segment_seal(g, t->s, t->name, t->run, &info, &index);
+	r = local_segment_seal(g, t->s, &t->sealed, t->name, t->run, &info, &index);
 	t->bytes += bytes + index;
 	atomic_fetch_add(&t->s->bytes, index);
 	rec = (struct jrn_segment){
@@ -419,6 +420,9 @@ static int stream_tick(struct store_stream *st, int64_t now, struct err *err)
 	if (!is_due(t->flushed, now, FLUSH_NS))
 		return 0;
 	t->flushed = now;
+	r = local_sealer_look(t->s->sealer, &t->sealed);
+	if (r < 0)
+		fail(t, r, "the disk does not hold what it took");
 	/* Packets first: until a beat of the journal all is in the files. */
 	r = flush_packets(t);
 	if (r == 0)
@@ -469,6 +473,9 @@ static int stream_finish(struct store_stream *st, int64_t now, const struct ifac
 	end.dropped = c.dropped_limit + c.dropped_disk;
 	end.rows_dropped = st->rows_dropped;
 	jrn_put_end(&t->jrn.buf, &end);
+	/* Its end says that all before it is there. */
+	if (r == 0)
+		r = local_sealer_wait(t->s->sealer, &t->sealed);
 	if (r == 0)
 		r = sync_journal(t);
 	if (r < 0)
@@ -497,6 +504,7 @@ static void stream_free(struct store_stream *st)
 		flush_packets(t);
 		flush_journal(t);
 	}
+	local_sealer_wait(t->s->sealer, &t->sealed);
 	local_file_done(&t->jrn);
 	local_segment_done(&t->seg);
 	buf_done(&t->head);

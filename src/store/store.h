@@ -11,6 +11,13 @@
  *	local:DIR   DIR/<capture>/<shard>/, see docs/formats.md
  *	mem:        in memory, for tests (store_mem.h)
  *
+ * What survives: when the process is killed, all but the last second.  When the machine
+ * loses power, every segment that was sealed, once its index has its name, and after
+ * store_finish() all; of a segment that is being written, or was sealed a moment ago,
+ * whatever the system had written back by then, which readers cut to whole packets.
+ * Syncing is done beside the streams, which it does not hold up unless sixteen segments
+ * wait for it.
+ *
  * Nothing is kept of what is passed in.  Calls may block on the disk. */
 #pragma once
 
@@ -37,8 +44,8 @@ struct store_stream;
 
 /* Makes and removes files; names are paths below the store's directory, at most two
  * folders deep, which mkdir() made before.  Each returns 0 (or a descriptor) or -errno.
- * Called from the streams' threads, at any time; mkdir() and the first create() of a
- * stream only from store_stream_new(). */
+ * Called from the streams' threads and one of the store's own, at any time; mkdir() and the
+ * first create() of a stream only from store_stream_new(). */
 struct store_files {
 	void *arg;
 
@@ -47,6 +54,10 @@ struct store_files {
 	int (*rename)(void *arg, const char *from, const char *to); /* replaces 'to' */
 	int (*unlink)(void *arg, const char *name);
 	int (*mkdir)(void *arg, const char *name); /* 0 also where it exists */
+
+	/* Waits until what was written to a file that create() gave is on the disk, as
+	 * fdatasync(2).  NULL: that is called. */
+	int (*sync)(void *arg, int fd);
 };
 
 /* Borrowed during store_open(), but 'files', which must outlive the store. */
@@ -164,9 +175,10 @@ struct store_stream_stats {
 };
 void store_stream_stats(const struct store_stream *st, struct store_stream_stats *ret);
 
-/* Ends the run at 'now': seals the last segment and its index.  'stats' are the
- * interfaces' last numbers.  The stream is still to be freed.  -errno with 'err'
- * set: not all is written, the run then looks like one that was killed. */
+/* Ends the run at 'now': seals the last segment and its index, and waits until all of the
+ * run is on the disk.  'stats' are the interfaces' last numbers.  The stream is still to be
+ * freed.  -errno with 'err' set: not all is written, the run then looks like one that was
+ * killed. */
 int store_finish(struct store_stream *st, int64_t now, const struct iface_stats *stats, size_t n,
 		 struct err *err);
 

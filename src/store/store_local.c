@@ -75,6 +75,7 @@ static void local_free(struct store *store)
 {
 	struct local *s = (struct local *)store;
 
+	local_sealer_free(s->sealer);
 	if (s->dir_fd >= 0)
 		close(s->dir_fd);
 	free(s->path);
@@ -141,6 +142,8 @@ static int local_open(struct store **ret, const char *arg, const struct store_co
 					 .unlink = own_unlink,
 					 .mkdir = own_mkdir,
 				 };
+	if (!conf->read_only && local_sealer_new(&s->sealer, s) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
 	r = open_dir(s, conf, err);
 	if (r < 0)
 		return r;
