@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "base/batch.h"
+#include "base/bytes.h"
+#include "base/crc32c.h"
 #include "fmt/fseg.h"
+#include "fmt/rec.h"
 
 enum {
 	MAKE_START,
@@ -203,4 +206,37 @@ static inline struct batch *make_batch(void)
 	for (i = 0; i < MAKE_N; i++)
 		field_set_add(&all, i);
 	return batch_new(&b, &make_schema, &all) < 0 ? NULL : b;
+}
+
+/* Makes a block of 'n' bytes, FSEG_HEAD at least, begin as one, and makes its checksums right,
+ * those of each entry's data too. */
+static inline void make_mend(uint8_t *p, size_t n)
+{
+	uint32_t dir = le32_load(p + 12), k;
+	struct cur c, e;
+
+	if (dir > n - FSEG_HEAD)
+		dir = (uint32_t)(n - FSEG_HEAD);
+	memcpy(p, "tfsb\1", 6);
+	le32_store(p + 8, (uint32_t)n);
+	le32_store(p + 12, dir);
+	c = cur_at(p + FSEG_HEAD, dir);
+	while (c.left && cur_ok(&c)) {
+		uint64_t size = rec_get_int(&c), at = 0, bytes = 0;
+		const uint8_t *q = size > c.left ? NULL : cur_take(&c, (uint32_t)size);
+
+		if (!q)
+			break;
+		e = cur_at(q, (uint32_t)size);
+		for (k = 0; k < 9; k++) {
+			at = bytes;
+			bytes = rec_get_int(&e);
+		}
+		if (!cur_ok(&e) || e.left < 4 || at > n - FSEG_HEAD - dir ||
+		    bytes > n - FSEG_HEAD - dir - at)
+			continue;
+		le32_store(p + (e.p - p), crc32c(0, p + FSEG_HEAD + dir + at, bytes));
+	}
+	le32_store(p + 20, crc32c(0, p + FSEG_HEAD, dir));
+	le32_store(p + 44, crc32c(0, p, 44));
 }

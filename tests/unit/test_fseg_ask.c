@@ -141,8 +141,14 @@ static void test_addresses(void **state)
 			       : v.addr.family == ADDR_IP6 ? 128
 			       : v.addr.family             ? 48
 							   : 0;
-			for (bits = 0; bits <= size; bits += 4)
-				assert_true(fseg_may_addr(w.r, f, &v.addr, bits));
+			for (bits = 0; bits <= size; bits += 4) {
+				struct addr a = v.addr; /* what is behind does not count */
+				unsigned k;
+
+				for (k = bits / 8; k < size / 8; k++)
+					a.b[k] ^= (uint8_t)(k > bits / 8 ? 0x55 : 0x55 >> bits % 8);
+				assert_true(fseg_may_addr(w.r, f, &a, bits));
+			}
 		}
 	for (i = 0; i < 2000; i++, asked++) {
 		struct addr a = {.family = i % 2 ? ADDR_IP4 : ADDR_IP6};
@@ -402,14 +408,6 @@ static void test_options(void **state)
 	assert_null(writer);
 }
 
-static void mend(struct buf *b)
-{
-	uint8_t *p = (uint8_t *)b->p;
-
-	le32_store(p + 20, crc32c(0, p + FSEG_HEAD, le32_load(p + 12)));
-	le32_store(p + 44, crc32c(0, p, 44));
-}
-
 /* Blocks and encodings of later versions: passed over, with a word about it. */
 static void test_later(void **state)
 {
@@ -425,7 +423,7 @@ static void test_later(void **state)
 	world_init(&w, &o, 8, 10);
 	p = (uint8_t *)w.out.p;
 	le16_store(p + 4, 2);
-	mend(&w.out);
+	le32_store(p + 44, crc32c(0, p, 44));
 	assert_int_equal(fseg_head(p, w.out.len, &h), -EPROTO);
 	assert_int_equal(h.size, w.out.len);
 	assert_int_equal(fseg_open(w.r, p, w.out.len, &err), -EPROTO);
@@ -438,7 +436,7 @@ static void test_later(void **state)
 		;
 	assert_int_equal(enc[1], 1);
 	enc[4] = 77;
-	mend(&w.out);
+	make_mend(p, w.out.len);
 	assert_int_equal(fseg_open(w.r, p, w.out.len, &err), 0);
 	assert_int_equal(enc[2], make_fields[MAKE_START].id);
 	assert_int_equal(fseg_column(w.r, MAKE_START, &c, &err), -EPROTO);
@@ -446,9 +444,72 @@ static void test_later(void **state)
 	assert_int_equal(fseg_column(w.r, MAKE_BYTES, &c, &err), 0);
 	assert_true(fseg_field(w.r, MAKE_START, &info));
 	enc[1] = 9; /* a kind of entry */
-	mend(&w.out);
+	make_mend(p, w.out.len);
 	assert_int_equal(fseg_open(w.r, p, w.out.len, &err), 0);
 	assert_int_equal(fseg_column(w.r, MAKE_START, &c, &err), -ENOENT);
+	world_done(&w);
+}
+
+/* The entry of a field, and its data, of the block at 'p'. */
+static uint8_t *data_of(uint8_t *p, unsigned kind, unsigned id)
+{
+	struct cur c = cur_at(p + FSEG_HEAD, le32_load(p + 12));
+	uint64_t v[9];
+	unsigned k;
+
+	while (c.left) {
+		uint32_t size = (uint32_t)rec_get_int(&c);
+		struct cur e = cur_at(cur_take(&c, size), size);
+
+		for (k = 0; k < 9; k++)
+			v[k] = rec_get_int(&e);
+		if (v[0] == kind && v[1] == id)
+			return p + FSEG_HEAD + le32_load(p + 12) + v[7];
+	}
+	fail();
+	return NULL;
+}
+
+/* Blocks that no writer of ours makes, with right checksums. */
+static void test_hostile(void **state)
+{
+	struct fseg_opts o = make_opts();
+	struct fseg_column c;
+	struct world w;
+	struct err err;
+	uint8_t *p, *d;
+
+	(void)state;
+	world_init(&w, &o, 9, 1000);
+	p = (uint8_t *)w.out.p;
+	assert_int_equal(fseg_column(w.r, MAKE_IP_BYTES, &c, &err), 0);
+
+	/* bytes of IP stand beside two others: make one of them themselves */
+	d = data_of(p, 1, make_fields[MAKE_IP_BYTES].id);
+	assert_int_equal(d[0], 2);
+	assert_int_equal(d[1], make_fields[MAKE_BYTES].id);
+	d[1] = (uint8_t)make_fields[MAKE_IP_BYTES].id;
+	make_mend(p, w.out.len);
+	assert_int_equal(fseg_open(w.r, p, w.out.len, &err), 0);
+	assert_int_equal(fseg_column(w.r, MAKE_IP_BYTES, &c, &err), -EBADMSG);
+	assert_string_equal(err.text, "column of field 14: needs itself");
+	d[1] = 99; /* or one that is not there */
+	make_mend(p, w.out.len);
+	assert_int_equal(fseg_open(w.r, p, w.out.len, &err), 0);
+	assert_int_equal(fseg_column(w.r, MAKE_IP_BYTES, &c, &err), -EBADMSG);
+	d[1] = (uint8_t)make_fields[MAKE_NAME].id; /* or one of texts */
+	make_mend(p, w.out.len);
+	assert_int_equal(fseg_open(w.r, p, w.out.len, &err), 0);
+	assert_int_equal(fseg_column(w.r, MAKE_IP_BYTES, &c, &err), -EBADMSG);
+
+	/* a map of other rows than it says */
+	d = data_of(p, 4, 1);
+	assert_int_equal(d[0], 0); /* 3 of 16 are absent at random: not compressed */
+	d[1] ^= 1;
+	make_mend(p, w.out.len);
+	assert_int_equal(fseg_open(w.r, p, w.out.len, &err), 0);
+	assert_int_equal(fseg_verify(w.r, &err), -EBADMSG);
+	assert_string_equal(err.text, "presence 1: damaged");
 	world_done(&w);
 }
 
@@ -491,7 +552,7 @@ int main(void)
 		cmocka_unit_test(test_select),      cmocka_unit_test(test_other_schema),
 		cmocka_unit_test(test_options),     cmocka_unit_test(test_select_range),
 		cmocka_unit_test(test_select_addr), cmocka_unit_test(test_later),
-		cmocka_unit_test(test_text_room),
+		cmocka_unit_test(test_text_room),   cmocka_unit_test(test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
