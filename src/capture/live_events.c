@@ -74,6 +74,9 @@ static int split_name(const char *text, struct live_ask *ret, const char **ret_n
 				       quote(q, text));
 		name = slash + 1;
 		*ret_len = (size_t)(slash - *ret_ns);
+		if (**ret_ns == '.')
+			return err_set(err, -EINVAL, "'%.*s' is not a name of a network namespace",
+				       (int)strcspn(quote(q, *ret_ns), "/"), q);
 		if (*ret_len >= LIVE_NETNS_NAME)
 			return err_set(
 				err, -EINVAL,
@@ -87,7 +90,7 @@ static int split_name(const char *text, struct live_ask *ret, const char **ret_n
 		a.what = WHAT_GLOB;
 	max = (a.what == WHAT_NAME ? IF_NAMESIZE : sizeof(a.text)) - 1;
 	if (!*name)
-		return err_set(err, -EINVAL, "an interface without a name");
+		return err_set(err, -EINVAL, "'' cannot be the name of an interface");
 	if (strlen(name) > max)
 		return err_set(err, -EINVAL,
 			       "'%s' cannot be %s: it has %zu bytes, and those have at most %zu",

@@ -1,7 +1,7 @@
 #include "cli/default_iface.h"
 
 #include <errno.h>
-#include <net/route.h>
+#include <linux/route.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
+#include <sys/ucontext.h>
 #include <unistd.h>
 
 #define ARGS 4

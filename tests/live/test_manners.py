@@ -43,7 +43,7 @@ def capture(net, *args, netns=None):
     (["--rawpacket-limit", "x", "--dir", "/nonexist/d"], "'x' is neither a number nor 'all'"),
     (["--dir", "/nonexist/d", "--name", ""], "--name: the name of a capture has 1 to"),
     (["--dir", "/nonexist/d", "--name", "n" * 4000], "--name: the name of a capture has 1 to"),
-    (["-i", ""], "-i: an interface without a name"),
+    (["-i", ""], "-i: '' cannot be the name of an interface"),
     (["-i", "a/b"], "-i: 'a/b' cannot be the name of an interface"),
     (["-i", "x" * 16], "-i: 'xxxxxxxxxxxxxxxx' cannot be the name of an interface: it has 16 bytes, "
                        "and those have at most 15"),
