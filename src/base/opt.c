@@ -385,7 +385,8 @@ int opt_parse(const struct opt_cmd *cmd, int argc, char *const *argv, void *opts
 	for (p.i = 0; p.i < argc; p.i++) {
 		const char *word = argv[p.i];
 
-		if (ended || word[0] != '-' || !word[1]) {
+		if (ended || word[0] != '-' || !word[1] ||
+		    (cmd->is_operand && cmd->is_operand(word))) {
 			r = opt_list_add(operands, word);
 			if (r < 0)
 				return err_set(err, r, "out of memory");

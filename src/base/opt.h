@@ -92,6 +92,9 @@ struct opt_cmd {
 	const struct opt_set *sets;
 	size_t n_sets; /* at most OPT_SETS_MAX */
 	size_t size;   /* of the options struct, which opt_init() clears */
+	/* Whether a word that begins with '-' is an operand all the same; NULL: none is.  Asked
+	 * only where a value of an option is not expected. */
+	bool (*is_operand)(const char *word);
 };
 
 /* Clears 'opts' (cmd->size bytes) and sets the defaults.  A default that does

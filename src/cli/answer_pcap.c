@@ -22,13 +22,10 @@ struct answer_pcap {
 	size_t n_ifaces;
 };
 
-int answer_pcap_new(struct answer_pcap **ret, bool pcapng, const struct run_files *files,
-		    struct run_dir *dir, struct err *err)
+int answer_pcap_open(struct answer_pcap **ret, const char *path, int format,
+		     const struct run_files *files, struct run_dir *dir, struct err *err)
 {
-	const struct sink_conf conf = {
-		.format = pcapng ? SINK_PCAPNG : SINK_PCAP,
-		.app = "trawl",
-	};
+	const struct sink_conf conf = {.format = (enum sink_format)format, .app = "trawl"};
 	struct answer_pcap *a = calloc(1, sizeof(*a));
 	int r;
 
@@ -36,13 +33,19 @@ int answer_pcap_new(struct answer_pcap **ret, bool pcapng, const struct run_file
 		return err_set(err, -ENOMEM, "out of memory");
 	a->files = files;
 	a->dir = dir;
-	r = sink_open(&a->sink, "-", &conf, err);
+	r = sink_open(&a->sink, path, &conf, err);
 	if (r < 0) {
 		answer_pcap_free(a);
 		return r;
 	}
 	*ret = a;
 	return 0;
+}
+
+int answer_pcap_new(struct answer_pcap **ret, bool pcapng, const struct run_files *files,
+		    struct run_dir *dir, struct err *err)
+{
+	return answer_pcap_open(ret, "-", pcapng ? SINK_PCAPNG : SINK_PCAP, files, dir, err);
 }
 
 void answer_pcap_free(struct answer_pcap *a)

@@ -13,8 +13,8 @@
 #include "cli/system.h"
 
 static const struct cli_cmd *const cmds[] = {
-	&cmd_capture, &cmd_interfaces, &cmd_info,       &cmd_flows,
-	&cmd_query,   &cmd_explain,    &cmd_completion,
+	&cmd_capture, &cmd_interfaces, &cmd_info,    &cmd_flows,
+	&cmd_query,   &cmd_past,       &cmd_explain, &cmd_completion,
 };
 
 static const struct cli_tool *const tools[] = {

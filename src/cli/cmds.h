@@ -39,7 +39,7 @@ struct cli_cmd {
 	int (*run)(struct cli *c, void *opts, const struct opt_list *operands);
 };
 
-extern const struct cli_cmd cmd_capture, cmd_interfaces, cmd_flows, cmd_info, cmd_query,
+extern const struct cli_cmd cmd_capture, cmd_interfaces, cmd_flows, cmd_info, cmd_query, cmd_past,
 	cmd_explain, cmd_completion;
 
 /* Another tool: 'argv[0]' is its name, everything else its own affair, also

@@ -209,7 +209,7 @@ static int open_dir(struct cli_files *f, const struct cli_files_opts *o)
 
 	if (o->in->read.n)
 		err_set(&err, -EINVAL, "-r and --dir: one of them says what to read");
-	else if (o->filter && o->filter->n)
+	else if (o->filter && o->filter->n && !o->packets)
 		err_set(&err, -EINVAL,
 			"a pcap-filter is for packets, and --dir has flows: use --where, or BPF() "
 			"behind RawPackets() in a query");

@@ -18,6 +18,7 @@ struct cli_files_opts {
 	const struct opt_list *filter; /* words of the pcap-filter; NULL: none */
 	bool utc;
 	bool keep_input; /* as in struct run_input */
+	bool packets;    /* the command gives packets: with --dir there may be a filter, too */
 };
 
 struct cli_files {

@@ -67,6 +67,21 @@ bool dir_go_on(struct run_dir *d)
 	return !d->in.progress(d->in.progress_arg, d->stats.bytes_read, 0);
 }
 
+void dir_begin(struct run_dir *d, int64_t from, int64_t to)
+{
+	d->stats = (struct run_stats){
+		.notes = d->notes,
+		.n_notes = d->n_found,
+		.notes_total = d->n_found_total,
+		.incomplete = d->n_found > 0,
+	};
+	d->from = from > d->in.from ? from : d->in.from;
+	d->to = to < d->in.to ? to : d->in.to;
+	d->packets = d->covered = false;
+	d->n_missing = d->n_missed = 0;
+	d->n_remarks = 0;
+}
+
 static bool stop(void *arg)
 {
 	return !dir_go_on(arg);

@@ -7,12 +7,16 @@
 #include "store/store.h"
 #include "store/store_read.h"
 
+struct filter;
+struct past_stats;
+
 #define DIR_NOTES_MAX   128 /* more are only counted */
 #define DIR_REMARKS_MAX 16
 
 /* A row's serial as queries see it: the number of its run above, its own below. */
 #define DIR_SERIAL_BITS 48
 #define DIR_SERIAL_MASK ((UINT64_C(1) << DIR_SERIAL_BITS) - 1)
+#define DIR_LEVEL_MASK  7 /* its low bits: 0 for a flow that no other is around */
 _Static_assert(STORE_RUNS_MAX <= 1 << (64 - DIR_SERIAL_BITS), "a run's number must fit");
 
 /* A flow of which not all packets are kept. */
@@ -62,6 +66,33 @@ bool dir_go_on(struct run_dir *d);
 
 /* Makes sure a run has rows.  0 or -errno with 'err' set. */
 int dir_rebuild(struct run_dir *d, size_t run, struct err *err);
+
+/* A query begins: what the last one found is forgotten. */
+void dir_begin(struct run_dir *d, int64_t from, int64_t to);
+
+/* Packets of one run. */
+struct dir_choice {
+	size_t run;
+	bool all;                /* those of all flows, and of none */
+	const uint64_t *serials; /* else of these, as the run's rows have them; sorted */
+	size_t n;
+};
+
+/* What is asked of packets, and who takes them. */
+struct dir_packets {
+	const struct dir_choice *choices; /* at most one of a run */
+	size_t n;
+	int64_t from, to;
+	struct filter *filter; /* NULL: all */
+	bool decides; /* all packets that pass are wanted: where no index tells those chosen, the
+			 filter does; serials given are 0 */
+	struct past_stats *stats; /* counts segments, spans, packets; NULL: nobody asks */
+	ql_pkt_fn fn;
+	void *arg;
+};
+
+/* Gives them in the order of time, each once.  0 or -errno with 'err' set. */
+int dir_give_packets(struct run_dir *d, const struct dir_packets *a, struct err *err);
 
 /* dir_rows.c, dir_packets.c: as the slots of ql_src_ops. */
 int dir_scan(struct ql_src *s, const struct ql_scan *req, ql_batch_fn fn, void *arg,

@@ -1,4 +1,4 @@
-/* Packets of chosen flows from all runs, in the order of time.
+/* Packets of chosen flows, or all, from all runs, in the order of time.
  *
  * Indexes say where they are and between which times each MiB of a segment lies.  Of
  * the runs that one is read next whose remaining packets may be the earliest; what is
@@ -14,9 +14,8 @@
 #include "base/cleanup.h"
 #include "filter/filter.h"
 #include "run/packets.h"
+#include "run/past.h"
 #include "run/reorder.h"
-
-#define LEVEL_MASK 7 /* a serial's low bits: 0 for a flow that no other is around */
 
 /* A packet to be read: by place, the outermost of its flows first. */
 struct place {
@@ -28,34 +27,33 @@ struct place {
 struct pick {
 	size_t run;
 	const struct store_run *u;
-	const uint64_t *serials; /* of this run, with its number above; sorted */
+	bool all;
+	const uint64_t *serials; /* borrowed; sorted */
 	size_t n;
-	uint64_t *own;  /* the same without the number; owned, as is all below */
-	uint64_t *made; /* and as translated indexes have them; NULL: not needed yet */
+	uint64_t *made; /* as translated indexes have them; NULL: not needed yet; owned */
 	size_t n_made;
 
 	size_t next;    /* segment */
-	int64_t *later; /* [segment]: no packet in it or behind is earlier */
+	int64_t *later; /* [segment]: no packet in it or behind is earlier; owned */
 
 	struct store_seg *seg; /* NULL: none is open */
 	size_t number;         /* of that one */
-	const struct pidx *index;
-	struct place *places;
+	struct place *places;  /* owned */
 	size_t n_places, at_place, size_places;
-	size_t span;         /* next one of the index */
-	int64_t *later_span; /* [span]: likewise within the segment */
+	struct pidx_span *spans; /* owned */
+	size_t n_spans, size_spans;
+	size_t span;         /* next one */
+	int64_t *later_span; /* [span]: likewise within the segment; owned */
 };
 
 struct picks {
 	struct run_dir *d;
+	const struct dir_packets *a;
+	struct past_stats *stats;
 	struct pick *v; /* owned */
 	size_t n;
-	int64_t from, to;
-	struct filter *filter; /* NULL: all */
 	struct reorder heap;
 	uint64_t count; /* packets put into the heap */
-	ql_pkt_fn fn;
-	void *arg;
 	struct err *err;
 };
 
@@ -63,10 +61,9 @@ static void close_seg(struct pick *p)
 {
 	store_seg_free(p->seg);
 	p->seg = NULL;
-	p->index = NULL;
 	free(p->later_span);
 	p->later_span = NULL;
-	p->n_places = p->at_place = p->span = 0;
+	p->n_places = p->at_place = p->n_spans = p->span = 0;
 }
 
 static void picks_done(struct picks *k)
@@ -75,13 +72,12 @@ static void picks_done(struct picks *k)
 
 	for (i = 0; k->v && i < k->n; i++) {
 		close_seg(&k->v[i]);
-		free(k->v[i].own);
 		free(k->v[i].made);
 		free(k->v[i].later);
 		free(k->v[i].places);
+		free(k->v[i].spans);
 	}
 	free(k->v);
-	filter_free(k->filter);
 	reorder_done(&k->heap);
 }
 
@@ -105,33 +101,15 @@ static int64_t *suffix_new(size_t n)
 	return v;
 }
 
-/* Times of segments are known from the journal, or none is excluded. */
-static int set_later(struct pick *p)
-{
-	size_t i;
-
-	free(p->later);
-	p->later = suffix_new(p->u->n_segments);
-	if (!p->later)
-		return -ENOMEM;
-	for (i = p->u->n_segments; i > 0; i--) {
-		const struct store_segment *s = &p->u->segments[i - 1];
-		int64_t min = s->known ? s->min : INT64_MIN;
-
-		p->later[i - 1] = min < p->later[i] ? min : p->later[i];
-	}
-	return 0;
-}
-
 static int set_later_span(struct pick *p)
 {
-	size_t i, n = p->index->n_spans;
+	size_t i, n = p->n_spans;
 
 	p->later_span = suffix_new(n);
 	if (!p->later_span)
 		return -ENOMEM;
 	for (i = n; i > 0; i--) {
-		const struct pidx_span *s = &p->index->spans[i - 1];
+		const struct pidx_span *s = &p->spans[i - 1];
 		int64_t min = s->packets ? s->min : INT64_MAX;
 
 		p->later_span[i - 1] = min < p->later_span[i] ? min : p->later_span[i];
@@ -139,19 +117,28 @@ static int set_later_span(struct pick *p)
 	return 0;
 }
 
+/* Makes room for one more. */
+static int more(void *v, size_t n, size_t *size, size_t one)
+{
+	size_t to = *size ? 2 * *size : 64;
+	void *p;
+
+	if (n < *size)
+		return 0;
+	p = reallocarray(*(void **)v, to, one);
+	if (!p)
+		return -ENOMEM;
+	*(void **)v = p;
+	*size = to;
+	return 0;
+}
+
 static int add_place(void *arg, const struct pidx_ref *ref)
 {
 	struct pick *p = arg;
 
-	if (p->n_places == p->size_places) {
-		size_t size = p->size_places ? 2 * p->size_places : 1024;
-		struct place *v = reallocarray(p->places, size, sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		p->places = v;
-		p->size_places = size;
-	}
+	if (more(&p->places, p->n_places, &p->size_places, sizeof(*p->places)) < 0)
+		return -ENOMEM;
 	p->places[p->n_places++] = (struct place){ref->at, ref->serial};
 	return 0;
 }
@@ -162,8 +149,8 @@ static int by_place(const void *a, const void *b)
 
 	if (x->at != y->at)
 		return x->at < y->at ? -1 : 1;
-	if ((x->serial & LEVEL_MASK) != (y->serial & LEVEL_MASK))
-		return (x->serial & LEVEL_MASK) < (y->serial & LEVEL_MASK) ? -1 : 1;
+	if ((x->serial & DIR_LEVEL_MASK) != (y->serial & DIR_LEVEL_MASK))
+		return (x->serial & DIR_LEVEL_MASK) < (y->serial & DIR_LEVEL_MASK) ? -1 : 1;
 	return (x->serial > y->serial) - (x->serial < y->serial);
 }
 
@@ -180,60 +167,165 @@ static void tidy_places(struct pick *p)
 	p->n_places = n;
 }
 
-/* Serials as the index of this segment has them. */
+/* Serials as the index of this segment has them; NULL: all. */
 static int serials_of(struct picks *k, struct pick *p, const uint64_t **ret, size_t *ret_n)
 {
-	if (!p->u->segments[p->number].translated) {
-		*ret = p->own;
-		*ret_n = p->n;
+	*ret = p->all ? NULL : p->serials;
+	*ret_n = p->n;
+	if (p->all || !p->u->segments[p->number].translated)
 		return 0;
-	}
 	if (!p->made) {
 		p->made = reallocarray(NULL, p->n + 1, sizeof(*p->made));
 		if (!p->made)
 			return -ENOMEM;
-		p->n_made = store_read_translate(k->d->read, p->run, p->own, p->n, p->made);
+		p->n_made = store_read_translate(k->d->read, p->run, p->serials, p->n, p->made);
 	}
 	*ret = p->made;
 	*ret_n = p->n_made;
 	return 0;
 }
 
-/* Opens segment 'p->number' and finds its packets.  0 also where there is none of
- * interest; negative: no good index. */
-static int try_segment(struct picks *k, struct pick *p)
+/* Takes places and times from the segment's index. */
+static int look_up(struct picks *k, struct pick *p)
 {
+	const struct pidx *index = NULL;
 	const uint64_t *serials;
-	struct err own;
-	size_t n;
+	size_t n, i;
 	int r;
 
 	r = serials_of(k, p, &serials, &n);
-	if (r < 0 || !n)
+	if (r < 0 || (serials && !n))
 		return r;
-	r = store_seg_open(&p->seg, k->d->read, p->run, p->number, &own);
-	if (r == -ENOENT) {
-		char name[DIR_NAME_SIZE];
-
-		dir_note(k->d, "capture %s: segment %u is gone", dir_name(p->u, name),
-			 p->u->segments[p->number].number);
-		return 0;
+	r = store_seg_index(p->seg, serials, n, &index);
+	if (r == 0 && index)
+		r = pidx_select(index, serials, n, add_place, p);
+	for (i = 0; r == 0 && index && i < index->n_spans; i++) {
+		r = more(&p->spans, p->n_spans, &p->size_spans, sizeof(*p->spans));
+		if (r == 0)
+			p->spans[p->n_spans++] = index->spans[i];
 	}
 	if (r == 0)
-		r = store_seg_index(p->seg, serials, n, &p->index);
-	if (r == 0 && p->index)
-		r = pidx_select(p->index, serials, n, add_place, p);
-	if (r == 0 && p->index && p->n_places) {
 		tidy_places(p);
-		return set_later_span(p);
+	return r;
+}
+
+/* The same by reading all of it, for all its packets. */
+static int look_through(struct picks *k, struct pick *p)
+{
+	struct pidx_span *s = NULL;
+	struct pkt pkt;
+	int r;
+
+	p->n_places = p->n_spans = 0;
+	while ((r = store_seg_next(p->seg, &pkt)) > 0) {
+		const struct pidx_ref ref = {.at = (uint32_t)(pkt.off / PIDX_UNIT)};
+
+		k->d->stats.bytes_read += pkt.caplen;
+		if (!s || pkt.off >= s->from + PIDX_SPAN) {
+			r = more(&p->spans, p->n_spans, &p->size_spans, sizeof(*p->spans));
+			if (r < 0)
+				return r;
+			s = &p->spans[p->n_spans++];
+			*s = (struct pidx_span){.from = pkt.off, .min = pkt.ts, .max = pkt.ts};
+		}
+		s->to = pkt.off + PIDX_UNIT; /* where one begins, at least */
+		s->packets++;
+		s->min = pkt.ts < s->min ? pkt.ts : s->min;
+		s->max = pkt.ts > s->max ? pkt.ts : s->max;
+		r = add_place(p, &ref);
+		if (r < 0)
+			return r;
+		if (!dir_go_on(k->d))
+			return -ECANCELED;
 	}
-	close_seg(p);
 	return r;
 }
 
 static bool is_no_index(int r)
 {
 	return r == -ENOENT || r == -EBADMSG || r == -ENODATA || r == -EPROTO;
+}
+
+/* When the first packet of a segment is whose times the journal does not tell. */
+static int find_min(struct picks *k, struct pick *p, size_t segment, int64_t *ret)
+{
+	const struct pidx *index = NULL;
+	struct err own;
+	size_t i;
+	int r;
+
+	*ret = INT64_MAX;
+	r = store_seg_open(&p->seg, k->d->read, p->run, segment, &own);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = store_seg_index(p->seg, NULL, 0, &index);
+	if (r == 0 && index && index->info.packets) {
+		*ret = index->info.min;
+	} else if (is_no_index(r)) {
+		r = look_through(k, p);
+		for (i = 0; i < p->n_spans; i++)
+			*ret = p->spans[i].min < *ret ? p->spans[i].min : *ret;
+	}
+	close_seg(p);
+	return r;
+}
+
+/* Where times are not told, the rest of the run need not wait for what is read last. */
+static int set_later(struct picks *k, struct pick *p)
+{
+	size_t i;
+	int r = 0;
+
+	free(p->later);
+	p->later = suffix_new(p->u->n_segments);
+	if (!p->later)
+		return -ENOMEM;
+	for (i = p->u->n_segments; i > 0 && r == 0; i--) {
+		const struct store_segment *s = &p->u->segments[i - 1];
+		int64_t min = s->known ? s->min : INT64_MIN;
+
+		if (!s->known && k->a->decides)
+			r = find_min(k, p, i - 1, &min);
+		p->later[i - 1] = min < p->later[i] ? min : p->later[i];
+	}
+	return r;
+}
+
+/* Opens segment 'p->number' and finds its packets.  0 also where there is none of
+ * interest; negative: no good index. */
+static int try_segment(struct picks *k, struct pick *p)
+{
+	char name[DIR_NAME_SIZE];
+	struct err own;
+	uint64_t damaged;
+	int r;
+
+	r = store_seg_open(&p->seg, k->d->read, p->run, p->number, &own);
+	if (r == -ENOENT) {
+		dir_note(k->d, "capture %s: segment %u is gone", dir_name(p->u, name),
+			 p->u->segments[p->number].number);
+		return 0;
+	}
+	if (r == 0) {
+		r = look_up(k, p);
+		if (is_no_index(r) && k->a->decides) {
+			r = look_through(k, p);
+			k->stats->scanned++;
+		}
+	}
+	damaged = p->seg ? store_seg_damaged(p->seg) : 0;
+	if (damaged)
+		dir_note(k->d, "capture %s: segment %u is damaged in %llu places",
+			 dir_name(p->u, name), p->u->segments[p->number].number,
+			 (unsigned long long)damaged);
+	if (r == 0 && p->n_places) {
+		k->stats->read++;
+		return set_later_span(p);
+	}
+	k->stats->without += r == 0;
+	close_seg(p);
+	return r;
 }
 
 /* Goes on to the next segment that has something. */
@@ -244,8 +336,11 @@ static int next_segment(struct picks *k, struct pick *p)
 	int r;
 
 	p->number = p->next++;
-	if (s->known && (s->max < k->from || s->min > k->to))
+	k->stats->segments++;
+	if (s->known && (s->max < k->a->from || s->min > k->a->to)) {
+		k->stats->outside++;
 		return 0;
+	}
 	r = try_segment(k, p);
 	if (!is_no_index(r) || p->u->rebuilt || s->rebuilt.len)
 		return r;
@@ -262,7 +357,7 @@ static int next_segment(struct picks *k, struct pick *p)
 		return r;
 	free(p->made);
 	p->made = NULL;
-	r = set_later(p);
+	r = set_later(k, p);
 	return r < 0 ? r : try_segment(k, p);
 }
 
@@ -278,10 +373,17 @@ static int put_packet(struct picks *k, struct pick *p, const struct place *at)
 		return 0;
 	}
 	k->d->stats.bytes_read += pkt.caplen;
-	if (pkt.ts < k->from || pkt.ts > k->to ||
-	    (k->filter && !filter_match(k->filter, pkt.linktype, pkt.data, pkt.caplen, pkt.len)))
+	if (pkt.ts < k->a->from || pkt.ts > k->a->to)
 		return 0;
-	if (p->u->segments[p->number].translated)
+	k->stats->tested++;
+	if (k->a->filter &&
+	    !filter_match(k->a->filter, pkt.linktype, pkt.data, pkt.caplen, pkt.len))
+		return 0;
+	k->stats->packets++;
+	k->stats->bytes += pkt.len;
+	if (k->a->decides)
+		serial = 0;
+	else if (p->u->segments[p->number].translated)
 		serial = store_read_translate_back(k->d->read, p->run, serial);
 	pkt.iface = pkt.iface < p->u->n_ifaces ? k->d->ifaces[p->run][pkt.iface] : 0;
 	pkt.number = ++k->count;
@@ -292,10 +394,13 @@ static int put_packet(struct picks *k, struct pick *p, const struct place *at)
 static int next_span(struct picks *k, struct pick *p)
 {
 	static const struct pidx_span none; /* of an index that tells no times */
-	const struct pidx_span *s = p->index->n_spans ? &p->index->spans[p->span++] : &none;
-	bool last = p->span == p->index->n_spans;
-	bool out = s->packets && (s->max < k->from || s->min > k->to);
+	const struct pidx_span *s = p->n_spans ? &p->spans[p->span++] : &none;
+	bool last = p->span == p->n_spans;
+	bool out = s->packets && (s->max < k->a->from || s->min > k->a->to);
 	int r = 0;
+
+	k->stats->spans++;
+	k->stats->spans_outside += out;
 
 	while (r == 0 && p->at_place < p->n_places &&
 	       (last || (uint64_t)p->places[p->at_place].at * PIDX_UNIT < s->to)) {
@@ -319,7 +424,7 @@ static int give(struct picks *k, int64_t floor)
 	       reorder_take(&k->heap, &pkt, &serial)) {
 		k->d->stats.packets++;
 		pkt.clock = k->heap.given;
-		r = k->fn(k->arg, &pkt, serial);
+		r = k->a->fn(k->a->arg, &pkt, serial);
 	}
 	return r;
 }
@@ -355,48 +460,61 @@ static int read_all(struct picks *k)
 	return r;
 }
 
-/* The serials of one run; they stand together. */
-static int add_pick(struct picks *k, const uint64_t *serials, size_t n)
+static int add_pick(struct picks *k, const struct dir_choice *c)
 {
-	size_t run = (size_t)(serials[0] >> DIR_SERIAL_BITS), n_runs, i;
-	const struct store_run *runs = store_read_runs(k->d->read, &n_runs);
+	const struct store_run *runs;
+	size_t n_runs;
 	struct pick *p;
 	int r;
 
-	if (run >= n_runs)
+	runs = store_read_runs(k->d->read, &n_runs);
+	if (c->run >= n_runs)
 		return -EINVAL;
 	p = &k->v[k->n++];
-	*p = (struct pick){.run = run, .u = &runs[run], .serials = serials, .n = n};
-	p->own = reallocarray(NULL, n, sizeof(*p->own));
-	if (!p->own)
-		return -ENOMEM;
-	for (i = 0; i < n; i++)
-		p->own[i] = serials[i] & DIR_SERIAL_MASK;
-	if (p->u->state != STORE_FINISHED) {
-		r = dir_rebuild(k->d, run, k->err);
+	*p = (struct pick){
+		.run = c->run,
+		.u = &runs[c->run],
+		.all = c->all,
+		.serials = c->serials,
+		.n = c->n,
+	};
+	if (p->u->state != STORE_FINISHED && !k->a->decides) {
+		r = dir_rebuild(k->d, c->run, k->err);
 		if (r < 0)
 			return r;
 	}
-	return set_later(p);
+	return set_later(k, p);
 }
 
-static int add_picks(struct picks *k, const uint64_t *serials, size_t n)
+int dir_give_packets(struct run_dir *d, const struct dir_packets *a, struct err *err)
 {
-	size_t i, from, runs = 0;
+	struct past_stats nobody = {0};
+	CLEANUP(picks_done)
+	struct picks k = {
+		.d = d,
+		.a = a,
+		.stats = a->stats ? a->stats : &nobody,
+		.err = err,
+	};
+	size_t i;
 	int r = 0;
 
-	for (i = 0; i < n; i++)
-		runs += !i || serials[i] >> DIR_SERIAL_BITS != serials[i - 1] >> DIR_SERIAL_BITS;
-	k->v = calloc(runs + 1, sizeof(*k->v));
-	if (!k->v)
-		return -ENOMEM;
-	for (from = 0; from < n && r == 0; from = i) {
-		for (i = from + 1;
-		     i < n && serials[i] >> DIR_SERIAL_BITS == serials[from] >> DIR_SERIAL_BITS;)
-			i++;
-		r = add_pick(k, serials + from, i - from);
-	}
-	return r;
+	reorder_init(&k.heap, REORDER_BYTES);
+	d->packets = true;
+	d->covered = false;
+	err->code = 0;
+	k.v = calloc(a->n + 1, sizeof(*k.v));
+	if (!k.v)
+		r = -ENOMEM;
+	for (i = 0; i < a->n && r == 0; i++)
+		r = add_pick(&k, &a->choices[i]);
+	if (r == 0)
+		r = read_all(&k);
+	if (k.heap.broken)
+		dir_note(d, "packets are not in time order: too many had to wait");
+	if (r < 0 && !err->code)
+		dir_fail(r, err);
+	return r < 0 ? r : 0;
 }
 
 /* Packets of these flows that were not kept. */
@@ -416,36 +534,54 @@ static void count_missing(struct run_dir *d, const uint64_t *serials, size_t n)
 	}
 }
 
+/* Serials of rows, without the number of the run, that is in front. */
+static int to_choices(const uint64_t *serials, size_t n, uint64_t **ret_own,
+		      struct dir_choice **ret, size_t *ret_n)
+{
+	uint64_t *own = reallocarray(NULL, n + 1, sizeof(*own));
+	struct dir_choice *v;
+	size_t i, runs = 0;
+
+	*ret_own = own;
+	for (i = 0; i < n; i++)
+		runs += !i || serials[i] >> DIR_SERIAL_BITS != serials[i - 1] >> DIR_SERIAL_BITS;
+	*ret = v = calloc(runs + 1, sizeof(*v));
+	if (!own || !v)
+		return -ENOMEM;
+	for (i = 0; i < n; i++) {
+		own[i] = serials[i] & DIR_SERIAL_MASK;
+		if (!i || serials[i] >> DIR_SERIAL_BITS != serials[i - 1] >> DIR_SERIAL_BITS)
+			*v++ = (struct dir_choice){.run = (size_t)(serials[i] >> DIR_SERIAL_BITS),
+						   .serials = &own[i]};
+		v[-1].n++;
+	}
+	*ret_n = runs;
+	return 0;
+}
+
 int dir_packets(struct ql_src *src, const uint64_t *serials, size_t n, int64_t from, int64_t to,
 		const char *filter, ql_pkt_fn fn, void *arg, struct err *err)
 {
 	struct run_dir *d = (struct run_dir *)src;
-	CLEANUP(picks_done)
-	struct picks k = {
-		.d = d,
+	CLEANUP(filter_freep) struct filter *f = NULL;
+	CLEANUP(freep) struct dir_choice *v = NULL;
+	CLEANUP(freep) uint64_t *own = NULL;
+	struct dir_packets a = {
 		.from = from > d->in.from ? from : d->in.from,
 		.to = to < d->in.to ? to : d->in.to,
 		.fn = fn,
 		.arg = arg,
-		.err = err,
 	};
 	int r = 0;
 
-	reorder_init(&k.heap, REORDER_BYTES);
-	d->packets = true;
-	d->covered = false;
 	count_missing(d, serials, n);
 	if (filter)
-		r = filter_new(&k.filter, filter, err);
+		r = filter_new(&f, filter, err);
 	if (r < 0)
 		return r;
-	err->code = 0;
-	r = add_picks(&k, serials, n);
-	if (r == 0)
-		r = read_all(&k);
-	if (k.heap.broken)
-		dir_note(d, "packets are not in time order: too many had to wait");
-	if (r < 0 && !err->code)
-		dir_fail(r, err);
-	return r < 0 ? r : 0;
+	if (to_choices(serials, n, &own, &v, &a.n) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	a.choices = v;
+	a.filter = f;
+	return dir_give_packets(d, &a, err);
 }

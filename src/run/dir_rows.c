@@ -258,21 +258,6 @@ static int init(struct merge *m, const struct field_set *want)
 		       : 0;
 }
 
-static void begin(struct run_dir *d, const struct ql_scan *req)
-{
-	d->stats = (struct run_stats){
-		.notes = d->notes,
-		.n_notes = d->n_found,
-		.notes_total = d->n_found_total,
-		.incomplete = d->n_found > 0,
-	};
-	d->from = req->from > d->in.from ? req->from : d->in.from;
-	d->to = req->to < d->in.to ? req->to : d->in.to;
-	d->packets = d->covered = false;
-	d->n_missing = d->n_missed = 0;
-	d->n_remarks = 0;
-}
-
 static int by_serial(const void *a, const void *b)
 {
 	uint64_t x = ((const struct dir_missing *)a)->serial;
@@ -290,7 +275,7 @@ int dir_scan(struct ql_src *src, const struct ql_scan *req, ql_batch_fn fn, void
 	size_t i;
 	int r;
 
-	begin(d, req);
+	dir_begin(d, req->from, req->to);
 	m.from = d->from;
 	m.to = d->to;
 	m.runs = store_read_runs(d->read, &m.n_runs);

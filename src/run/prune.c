@@ -162,13 +162,22 @@ static uint64_t number(const struct batch *b, enum flow_field f, size_t row)
 	return has(b, f, row) ? b->cols[f]->v.u64[row] : 0;
 }
 
+/* DEC_OPAQUE: nothing is known, also where columns have no value that they should have. */
 static enum dec_kind kind_of(const struct batch *b, size_t row, const struct ends *e)
 {
+	const struct val_str *s;
+
 	if (!has(b, FLOW_network_a, row))
-		return has(b, FLOW_ethertype, row) ? DEC_LINK : DEC_OPAQUE;
-	if (e->addr[0].family == ADDR_IP6)
-		return DEC_IP6;
-	return b->cols[FLOW_network_protocol]->v.str[row].len == 3 ? DEC_ARP : DEC_IP4;
+		return has(b, FLOW_ethertype, row) && has(b, FLOW_link_b, row) ? DEC_LINK
+									       : DEC_OPAQUE;
+	if (!has(b, FLOW_network_b, row) || !has(b, FLOW_network_protocol, row))
+		return DEC_OPAQUE;
+	s = &b->cols[FLOW_network_protocol]->v.str[row];
+	if (s->len == 3 && memcmp(s->p, "ARP", 3) == 0)
+		return DEC_ARP;
+	if (!has(b, FLOW_ip_protocol, row))
+		return DEC_OPAQUE;
+	return e->addr[0].family == ADDR_IP6 ? DEC_IP6 : DEC_IP4;
 }
 
 /* Ports are 0 also of packets of which they were not read.  That of the sender is no part
@@ -200,7 +209,8 @@ static void take_row(struct shape_flow *f, struct ends *e, const struct prune *p
 	e->vlan[1] = (uint16_t)number(b, FLOW_vlan_inner, row);
 	f->n_vlan = (uint8_t)(!!e->vlan[0] + (e->vlan[0] && e->vlan[1]));
 	f->link_proto = f->kind == DEC_LINK ? (uint16_t)number(b, FLOW_ethertype, row) : 0;
-	f->macs = has(b, FLOW_link_a, row) && (f->kind == DEC_LINK || p->mode == FLOW_KEY_L2);
+	f->macs = has(b, FLOW_link_a, row) && has(b, FLOW_link_b, row) &&
+		  (f->kind == DEC_LINK || p->mode == FLOW_KEY_L2);
 	if (f->macs) {
 		e->mac[0] = b->cols[FLOW_link_a]->v.addr[row];
 		e->mac[1] = b->cols[FLOW_link_b]->v.addr[row];
@@ -311,7 +321,7 @@ static struct flow_class *class_of(struct prune *p, struct shape_flow *f, size_t
 }
 
 static bool class_maybe(struct flow_class *c, struct may *may, const struct ends *e,
-			const uint64_t packets[2])
+			const bool packets[2])
 {
 	unsigned from;
 	size_t i;
@@ -357,10 +367,15 @@ static uint64_t links_of(struct prune *p, const struct batch *b, size_t row)
 	return some ? some : all;
 }
 
+static bool some_packets(const struct batch *b, enum flow_field f, size_t row)
+{
+	return !has(b, f, row) || b->cols[f]->v.u64[row];
+}
+
 bool prune_maybe(struct prune *p, const struct batch *b, size_t row)
 {
-	const uint64_t packets[2] = {number(b, FLOW_ab_packets, row),
-				     number(b, FLOW_ba_packets, row)};
+	const bool packets[2] = {some_packets(b, FLOW_ab_packets, row),
+				 some_packets(b, FLOW_ba_packets, row)};
 	struct shape_flow f = {0};
 	struct ends e = {0};
 	struct flow_class *c;

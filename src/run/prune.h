@@ -43,7 +43,8 @@ static inline void prune_freep(struct prune **p)
 	prune_free(*p);
 }
 
-/* Adds the columns that prune_maybe() needs. */
+/* Adds the columns that prune_maybe() needs; absent values must be those of the flow, not
+ * of columns that were never written. */
 void prune_want(struct field_set *to);
 
 /* False: no packet of this flow passes.  The row is the last version of a flow that no

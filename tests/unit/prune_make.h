@@ -4,11 +4,20 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "net/ethertype.h"
 #include "net/link.h"
+
+#define TEXTS_MAX 2000
+#define TEXT_MAX  1024
+
+struct texts {
+	char *v[TEXTS_MAX];
+	size_t n;
+};
 
 static uint64_t rnd_state = 88172645463325252;
 
@@ -372,4 +381,29 @@ static inline void make_text(char *to, size_t size)
 		snprintf(to, size, "%s and (%s or %s)", a, b, c);
 		break;
 	}
+}
+
+/* Expressions: of the list that the filter's own tests run. */
+static inline void read_texts(struct texts *t)
+{
+	FILE *f = fopen(SOURCE_ROOT "/tests/filter/expressions.txt", "r");
+	char line[TEXT_MAX];
+
+	if (!f)
+		abort();
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!*line || *line == '#' || *line == '!')
+			continue;
+		if (t->n == TEXTS_MAX)
+			abort();
+		t->v[t->n++] = strdup(*line == '~' ? line + 2 : line);
+	}
+	fclose(f);
+}
+
+static inline void texts_done(struct texts *t)
+{
+	while (t->n)
+		free(t->v[--t->n]);
 }

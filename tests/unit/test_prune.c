@@ -26,8 +26,6 @@
 #include "net/link.h"
 #include "prune_make.h"
 
-#define TEXTS_MAX   2000
-#define LINE_MAX_   1024
 #define ROUND       4000 /* frames put together for one run */
 #define BATCHES_MAX 4096
 #define NAMES_MAX   64
@@ -46,11 +44,6 @@ struct world {
 	size_t n_batches;
 	struct prune_iface ifaces[NAMES_MAX];
 	size_t n_ifaces;
-};
-
-struct texts {
-	char *v[TEXTS_MAX];
-	size_t n;
 };
 
 static const char *iface_name(void *arg, uint32_t iface)
@@ -215,29 +208,6 @@ static void check(const struct world *w, const char *text, struct tally *t)
 		fail();
 	}
 	free(maybe);
-}
-
-/* Expressions: of the list that the filter's own tests run. */
-static void read_texts(struct texts *t)
-{
-	FILE *f = fopen(SOURCE_ROOT "/tests/filter/expressions.txt", "r");
-	char line[LINE_MAX_];
-
-	assert_non_null(f);
-	while (fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (!*line || *line == '#' || *line == '!')
-			continue;
-		assert_true(t->n < TEXTS_MAX);
-		t->v[t->n++] = strdup(*line == '~' ? line + 2 : line);
-	}
-	fclose(f);
-}
-
-static void texts_done(struct texts *t)
-{
-	while (t->n)
-		free(t->v[--t->n]);
 }
 
 static void make_frames(struct world *w, uint16_t linktype, size_t n)

@@ -1,0 +1,278 @@
+#include "run/past.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "filter/filter.h"
+#include "flow/flow_schema.h"
+#include "run/dir_impl.h"
+#include "run/prune.h"
+
+/* Flows that may match, run by run. */
+struct plan {
+	struct run_dir *d;
+	struct filter *filter;
+	int64_t from, to;
+	struct past_stats *stats;
+	struct batch *batch;        /* owned, as is all below */
+	struct dir_choice *choices; /* room for all runs */
+	size_t n;
+	uint64_t **serials; /* [choice] */
+
+	uint64_t *some; /* of the run that is looked at */
+	size_t n_some, size_some;
+	uint64_t missed; /* packets of those that were not kept */
+};
+
+static void plan_done(struct plan *p)
+{
+	size_t i;
+
+	for (i = 0; p->serials && i < p->n; i++)
+		free(p->serials[i]);
+	free(p->serials);
+	free(p->choices);
+	free(p->some);
+	batch_free(p->batch);
+}
+
+static int plan_init(struct plan *p, size_t runs)
+{
+	struct field_set want = {0};
+
+	prune_want(&want);
+	field_set_add(&want, FLOW_start);
+	field_set_add(&want, FLOW_last);
+	field_set_add(&want, FLOW_raw_packets);
+	p->choices = calloc(runs + 1, sizeof(*p->choices));
+	p->serials = calloc(runs + 1, sizeof(*p->serials));
+	return p->choices && p->serials ? batch_new(&p->batch, flow_schema(), &want) : -ENOMEM;
+}
+
+static uint64_t number(const struct batch *b, enum flow_field f, size_t row)
+{
+	return col_has(b->cols[f], row) ? b->cols[f]->v.u64[row] : 0;
+}
+
+static bool in_time(const struct plan *p, const struct batch *b, size_t row)
+{
+	const struct col *start = b->cols[FLOW_start], *last = b->cols[FLOW_last];
+
+	return !(col_has(start, row) && start->v.i64[row] > p->to) &&
+	       !(col_has(last, row) && last->v.i64[row] < p->from);
+}
+
+/* Each frame is in the index of one flow that no other is around; those inside it need not
+ * be looked at. */
+static int take_rows(struct plan *p, struct prune *prune)
+{
+	const struct batch *b = p->batch;
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		uint64_t all, raw;
+
+		if (b->serial[i] & DIR_LEVEL_MASK || !in_time(p, b, i))
+			continue;
+		p->stats->flows++;
+		if (!prune_maybe(prune, b, i)) {
+			p->stats->never++;
+			continue;
+		}
+		all = number(b, FLOW_ab_packets, i) + number(b, FLOW_ba_packets, i);
+		raw = number(b, FLOW_raw_packets, i);
+		p->missed += all > raw ? all - raw : 0;
+		if (p->n_some == p->size_some) {
+			size_t size = p->size_some ? 2 * p->size_some : 1024;
+			uint64_t *v = reallocarray(p->some, size, sizeof(*v));
+
+			if (!v)
+				return -ENOMEM;
+			p->some = v;
+			p->size_some = size;
+		}
+		p->some[p->n_some++] = b->serial[i];
+	}
+	return 0;
+}
+
+/* Whether rows have all that is asked of them: an older version may have written less. */
+static bool has_columns(const struct jrn_schema *s)
+{
+	struct field_set want = {0}, there = {0};
+	size_t i;
+
+	prune_want(&want);
+	for (i = 0; i < s->n; i++)
+		if (s->cols[i].field >= 0)
+			field_set_add(&there, (size_t)s->cols[i].field);
+	for (i = 0; i < FLOW_N_FIELDS; i++)
+		if (field_set_has(&want, i) && !field_set_has(&there, i))
+			return false;
+	return true;
+}
+
+/* Rows of one group.  -EBADMSG: some do not tell what they should. */
+static int take_group(struct plan *p, struct prune *prune, size_t run, size_t group,
+		      struct store_rows *rows)
+{
+	int r = store_read_rows(p->d->read, run, group, rows);
+	struct cur c;
+	uint32_t i;
+
+	if (r < 0)
+		return r;
+	if (!has_columns(rows->schema))
+		return -EBADMSG;
+	p->d->stats.bytes_read += rows->buf.len;
+	batch_clear(p->batch);
+	c = rows->rows.cur;
+	for (i = 0; i < rows->rows.n && r >= 0; i++) {
+		if (p->batch->n == BATCH_ROWS) {
+			r = take_rows(p, prune);
+			batch_clear(p->batch);
+		}
+		if (r == 0)
+			r = jrn_get_row(&c, rows->schema, rows->rows.start, p->batch, p->batch->n);
+		p->batch->n += r >= 0;
+	}
+	return r < 0 ? r : take_rows(p, prune);
+}
+
+static int by_serial(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int add_choice(struct plan *p, size_t run, bool all)
+{
+	struct dir_choice c = {.run = run, .all = all};
+	uint64_t *own = NULL;
+	size_t i;
+
+	if (!all) {
+		own = reallocarray(NULL, p->n_some + 1, sizeof(*own));
+		if (!own)
+			return -ENOMEM;
+		if (p->n_some)
+			qsort(p->some, p->n_some, sizeof(*own), by_serial);
+		for (i = 0; i < p->n_some; i++)
+			if (!c.n || own[c.n - 1] != p->some[i])
+				own[c.n++] = p->some[i];
+		c.serials = own;
+		p->d->n_missed += p->missed;
+	}
+	p->serials[p->n] = own;
+	p->choices[p->n++] = c;
+	return 0;
+}
+
+static int new_prune(const struct plan *p, const struct store_run *u, struct prune **ret,
+		     struct err *err)
+{
+	CLEANUP(freep) struct prune_iface *ifaces = calloc(u->n_ifaces + 1, sizeof(*ifaces));
+	const struct prune_conf conf = {
+		.filter = p->filter,
+		.ifaces = ifaces,
+		.n_ifaces = u->n_ifaces,
+		.key_mode = u->flow.key_mode,
+	};
+	size_t i;
+
+	if (!ifaces)
+		return -ENOMEM;
+	for (i = 0; i < u->n_ifaces; i++)
+		ifaces[i] = (struct prune_iface){u->ifaces[i].name, u->ifaces[i].linktype};
+	return prune_new(ret, &conf, err);
+}
+
+/* A finished run: its rows tell of each packet that was kept, unless some are not there. */
+static int plan_rows(struct plan *p, size_t run, const struct store_run *u, struct err *err)
+{
+	CLEANUP(prune_freep) struct prune *prune = NULL;
+	struct store_rows rows = {.buf = BUF_INIT};
+	size_t i;
+	int r;
+
+	r = new_prune(p, u, &prune, err);
+	p->n_some = 0;
+	p->missed = 0;
+	for (i = 0; i < u->n_groups && r == 0; i++) {
+		if (u->groups[i].start > p->to || u->groups[i].last < p->from)
+			continue;
+		r = take_group(p, prune, run, i, &rows);
+		if (r == 0 && !dir_go_on(p->d))
+			r = -ECANCELED;
+	}
+	buf_done(&rows.buf);
+	if (r == -EBADMSG) { /* then the filter is asked of all */
+		p->stats->runs_by_time++;
+		return add_choice(p, run, true);
+	}
+	if (r == 0 && p->n_some)
+		return add_choice(p, run, false);
+	p->stats->runs_outside += r == 0;
+	return r;
+}
+
+static bool is_outside(const struct plan *p, const struct store_run *u)
+{
+	size_t i;
+
+	for (i = 0; i < u->n_segments; i++) {
+		const struct store_segment *s = &u->segments[i];
+
+		if (!s->known || (s->min <= p->to && s->max >= p->from))
+			return false;
+	}
+	return true;
+}
+
+static int plan_run(struct plan *p, size_t run, const struct store_run *u, struct err *err)
+{
+	p->stats->runs++;
+	if (is_outside(p, u)) {
+		p->stats->runs_outside++;
+		return 0;
+	}
+	if (u->state == STORE_FINISHED && !u->rows_dropped && *filter_text(p->filter))
+		return plan_rows(p, run, u, err);
+	p->stats->runs_by_time++;
+	return add_choice(p, run, true);
+}
+
+int past_dir(struct run_dir *d, const char *filter, ql_pkt_fn fn, void *arg, struct past_stats *ret,
+	     struct err *err)
+{
+	CLEANUP(filter_freep) struct filter *f = NULL;
+	CLEANUP(plan_done) struct plan p = {.d = d, .stats = ret};
+	const struct store_run *runs;
+	struct dir_packets a = {.decides = true, .stats = ret, .fn = fn, .arg = arg};
+	size_t n, i;
+	int r;
+
+	*ret = (struct past_stats){0};
+	dir_begin(d, INT64_MIN, INT64_MAX);
+	r = filter_new(&f, filter, err);
+	if (r < 0)
+		return r;
+	runs = store_read_runs(d->read, &n);
+	p.filter = a.filter = f;
+	p.from = a.from = d->from;
+	p.to = a.to = d->to;
+	err->code = 0;
+	r = plan_init(&p, n);
+	for (i = 0; i < n && r == 0; i++)
+		r = plan_run(&p, i, &runs[i], err);
+	a.choices = p.choices;
+	a.n = p.n;
+	if (r == 0)
+		return dir_give_packets(d, &a, err);
+	if (!err->code)
+		dir_fail(r, err);
+	return r;
+}

@@ -1,0 +1,118 @@
+"""'trawl past' gives the packets that tcpdump finds in all segments merged, for every
+expression of tests/filter: another program, another interpreter, no index and no rows."""
+import os
+import pathlib
+import struct
+import subprocess
+
+import pytest
+
+TRAWL = os.environ["TRAWL_BIN"]
+EXPRESSIONS = pathlib.Path(__file__).resolve().parent.parent / "filter" / "expressions.txt"
+NS = 10 ** 9
+INCOMPLETE = 3  # a capture was killed, and that is said
+
+MORE = ["host %s and %s" % (a, b) for a in ("192.0.2.1", "198.51.100.2", "203.0.113.3", "2001:db8::1", "2001:db8::2")
+        for b in ("tcp", "udp", "port 80", "port 53", "not port 443", "icmp", "vlan", "not ip", "dst port 4789", "src port 80")]
+MORE += ["vlan and " + m for m in MORE]
+
+
+def expressions():
+    for line in EXPRESSIONS.read_text().splitlines():
+        if line and line[0] not in "#!":
+            yield line[2:] if line[0] == "~" else line
+    yield from MORE
+
+
+def records(data):
+    """Of a classic capture with nanoseconds: (time, length, bytes)."""
+    if not data:
+        return []
+    order = "<" if data[:4] == b"\x4d\x3c\xb2\xa1" else ">"
+    at, out = 24, []
+    while at < len(data):
+        sec, ns, cap, length = struct.unpack_from(order + "IIII", data, at)
+        out.append((sec * NS + ns, length, data[at + 16:at + 16 + cap]))
+        at += 16 + cap
+    return out
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    tmp = tmp_path_factory.mktemp("past")
+    subprocess.run([os.environ["TRAWL_PAST_MAKE"], str(tmp / "d")], check=True)
+    segments = sorted(str(p) for p in (tmp / "d").glob("*/*/*.pcapng"))
+    assert len(segments) > 5
+    subprocess.run(["mergecap", "-F", "nsecpcap", "-w", str(tmp / "all.pcap"), *segments], check=True)
+    return tmp
+
+
+def past(folder, *args):
+    p = subprocess.run([TRAWL, "past", "--dir", str(folder / "d"), "-F", "pcap", "-w", "-", *args],
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    if b"the expression can match no packet" in p.stderr:
+        return []
+    assert p.returncode in (0, INCOMPLETE), p.stderr.decode()
+    return records(p.stdout)
+
+
+def tcpdump(folder, *args):
+    p = subprocess.run(["tcpdump", "-nr", str(folder / "all.pcap"), "--time-stamp-precision=nano", "-w", "-", *args],
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    return records(p.stdout)
+
+
+def test_all_expressions(folder):
+    texts = list(expressions())
+    assert len(texts) >= 500
+    everything, matching = tcpdump(folder), 0
+    assert len(everything) == 2400
+    for text in texts:
+        want, got = tcpdump(folder, "--", text), past(folder, "--", text)
+        assert [g[0] for g in got] == sorted(g[0] for g in got), text
+        assert sorted(got) == sorted(want), text
+        matching += 0 < len(want) < len(everything)
+    assert matching > 100  # else nothing was shown
+
+
+def test_everything(folder):
+    assert sorted(past(folder)) == sorted(tcpdump(folder))
+
+
+@pytest.mark.parametrize("text", ["", "udp", "host 192.0.2.1"])
+def test_times(folder, text):
+    filters = [text] if text else []
+    every = tcpdump(folder, *filters)
+    first, last = min(p[0] for p in every), max(p[0] for p in every)
+    begin, end = first + (last - first) // 3, first + (last - first) // 2
+    stamp = ["%d.%09d" % divmod(t, NS) for t in (begin, end)]
+    want = sorted(p for p in every if begin <= p[0] <= end)
+    assert want and len(want) < len(every)
+    assert sorted(past(folder, "..".join(stamp), *filters)) == want
+    assert sorted(past(folder, *filters, "--from", stamp[0], "--to", stamp[1])) == want
+    assert sorted(past(folder, stamp[0] + "..", *filters)) == sorted(p for p in every if p[0] >= begin)
+    assert sorted(past(folder, ".." + stamp[1], *filters)) == sorted(p for p in every if p[0] <= end)
+    assert past(folder, "-10m..now", *filters) == []  # the frames are of another year
+    p = subprocess.run([TRAWL, "past", "--dir", str(folder / "d"), "--count", "..".join(stamp), *filters],
+                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    assert p.stdout.decode() == "%d packets, %d bytes\n" % (len(want), sum(w[1] for w in want))
+
+
+def test_folder_and_file_print_the_same(folder):
+    lines = [subprocess.run([TRAWL, "past", *args, "--utc", "udp port 53"], stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, check=False).stdout.decode().splitlines()
+             for args in (("--dir", str(folder / "d")), ("-r", str(folder / "all.pcap")))]
+    # interfaces of the folder have no names, and files tell no direction
+    assert sorted(line.replace("?", "").split() for line in lines[0]) == sorted(line.replace("?", "").split() for line in lines[1])
+    assert len(lines[0]) > 5
+
+
+def test_explain(folder):
+    p = subprocess.run([TRAWL, "past", "--dir", str(folder / "d"), "--count", "--explain", "host 192.0.2.77"],
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    said = p.stderr.decode()
+    assert p.stdout.decode() == "0 packets, 0 bytes\n"
+    assert "trawl: runs: 3 in the folder" in said and " never, " in said
+    # of the finished capture's flows some may match (ARP with other hardware), not many
+    tested = int(said.split("packets: ")[1].split()[0])
+    assert 1200 <= tested < 1500, said
