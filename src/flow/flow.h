@@ -18,8 +18,10 @@ enum flow_finish {
 	FLOW_TCP_RST,
 };
 
-#define FLOW_IDLE_DEFAULT (INT64_C(600) * 1000000000)
-#define FLOW_HOLD_DEFAULT (INT64_C(15) * 1000000000)
+#define FLOW_IDLE_DEFAULT   (INT64_C(600) * 1000000000)
+#define FLOW_HOLD_DEFAULT   (INT64_C(15) * 1000000000)
+#define FLOW_UPDATE_DEFAULT (INT64_C(60) * 1000000000)
+#define FLOW_UPDATE_MAX     (INT64_C(3600) * 1000000000)
 
 struct flow_opts {
 	int64_t idle;        /* ns without a packet after which a flow ends; > 0 */
@@ -28,4 +30,6 @@ struct flow_opts {
 	uint64_t max_flows;  /* flows held at once, 0: as 'max_memory' allows */
 	uint64_t max_memory; /* bytes for flows and table, > 0 */
 	enum flow_key_mode key_mode;
+	int64_t update; /* ns between two versions of a running flow, FLOW_UPDATE_MAX at most;
+			   0: rows of ended flows only.  Costs memory where it is not 0 */
 };

@@ -28,6 +28,8 @@ static uint32_t create(struct flow_table *t, const struct flow_full_key *k, uint
 	flow_first(t, i, d, p);
 	flow_index_add(t, tag, i);
 	flow_wheel_add(&t->idle, i);
+	if (t->versions)
+		flow_versions_born(t->versions, i);
 	t->flows++;
 	return i;
 }

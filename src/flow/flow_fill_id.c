@@ -84,8 +84,10 @@ static bool fill_times(struct flow_rows *r, enum flow_field f, struct col *c, si
 {
 	switch (f) {
 	case FLOW_start:
-	case FLOW_last_update_start: /* the only version of a row covers all */
 		FLOW_FILL(i64, true, row->cold->start);
+		return true;
+	case FLOW_last_update_start:
+		FLOW_FILL(i64, true, row->before ? row->before->last : row->cold->start);
 		return true;
 	case FLOW_last:
 		FLOW_FILL(i64, true, row->hot->last);
@@ -100,7 +102,10 @@ static bool fill_times(struct flow_rows *r, enum flow_field f, struct col *c, si
 		FLOW_FILL(u64, true, row->hot->finish);
 		return true;
 	case FLOW_version:
-		FLOW_FILL(u64, true, row->version);
+		FLOW_FILL(u64, true, row->before ? row->before->version + 1 : 1);
+		return true;
+	case FLOW_ended:
+		FLOW_FILL(u64, row->hot->flags & FLOW_DEAD, 1);
 		return true;
 	default:
 		return false;

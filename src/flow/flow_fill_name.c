@@ -67,32 +67,39 @@ static const char *application_source(const struct flow_row *row)
 	return flow_app_source(row->cold->app, row->cold->app ? APP_NONE : port_app(row));
 }
 
-bool flow_fill_name(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
+bool flow_is_name(enum flow_field f)
+{
+	return f == FLOW_uuid || f == FLOW_tracking_id || f == FLOW_l3_tracking_id ||
+	       f == FLOW_community_id || f == FLOW_application || f == FLOW_application_source ||
+	       f == FLOW_protocol;
+}
+
+void flow_fill_name(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
 {
 	switch (f) {
 	case FLOW_uuid:
 		fill_uuids(r, c, n);
-		return true;
+		break;
 	case FLOW_tracking_id:
 		FLOW_FILL(str, true, tracking(r, row, k, true));
-		return true;
+		break;
 	case FLOW_l3_tracking_id:
 		FLOW_FILL(str, true, tracking(r, row, k, false));
-		return true;
+		break;
 	case FLOW_community_id:
 		FLOW_FILL(str, flow_is_ip(row) && !(row->hot->flags & FLOW_ONE_PORT),
 			  community(r, k));
-		return true;
+		break;
 	case FLOW_application:
 		FLOW_FILL(str, true, flow_text(application(row)));
-		return true;
+		break;
 	case FLOW_application_source:
 		FLOW_FILL(str, true, flow_text(application_source(row)));
-		return true;
+		break;
 	case FLOW_protocol:
 		FLOW_FILL(str, last_layer(row), flow_text(layer_name(last_layer(row))));
-		return true;
+		break;
 	default:
-		return false;
+		break;
 	}
 }

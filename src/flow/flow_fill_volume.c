@@ -4,23 +4,52 @@
 /* What only few flows have. */
 #define MORE(member) (row->more ? row->more->member : 0)
 
+static uint64_t new_packets(const struct flow_row *row, int dir)
+{
+	uint64_t n = flow_packets(row->t, row->i, dir);
+
+	return row->before ? flow_version_packets(row->before, n, dir) : n;
+}
+
+static uint64_t new_bytes(const struct flow_row *row, int dir)
+{
+	return row->hot->bytes[dir] - (row->before ? row->before->bytes[dir] : 0);
+}
+
+/* What came since the version before. */
+static bool fill_update(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
+{
+	switch (f) {
+	case FLOW_last_update_ab_packets:
+		FLOW_FILL(u64, true, new_packets(row, 0));
+		return true;
+	case FLOW_last_update_ba_packets:
+		FLOW_FILL(u64, true, new_packets(row, 1));
+		return true;
+	case FLOW_last_update_ab_bytes:
+		FLOW_FILL(u64, true, new_bytes(row, 0));
+		return true;
+	case FLOW_last_update_ba_bytes:
+		FLOW_FILL(u64, true, new_bytes(row, 1));
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool fill_metric(struct flow_rows *r, enum flow_field f, struct col *c, size_t n)
 {
 	switch (f) {
 	case FLOW_ab_packets:
-	case FLOW_last_update_ab_packets:
 		FLOW_FILL(u64, true, flow_packets(row->t, row->i, 0));
 		return true;
 	case FLOW_ba_packets:
-	case FLOW_last_update_ba_packets:
 		FLOW_FILL(u64, true, flow_packets(row->t, row->i, 1));
 		return true;
 	case FLOW_ab_bytes:
-	case FLOW_last_update_ab_bytes:
 		FLOW_FILL(u64, true, row->hot->bytes[0]);
 		return true;
 	case FLOW_ba_bytes:
-	case FLOW_last_update_ba_bytes:
 		FLOW_FILL(u64, true, row->hot->bytes[1]);
 		return true;
 	case FLOW_ab_wire_packets:
@@ -112,6 +141,6 @@ bool flow_fill_volume(struct flow_rows *r, enum flow_field f, struct col *c, siz
 		FLOW_FILL(u64, true, drops(r, row));
 		return true;
 	default:
-		return fill_metric(r, f, c, n) || fill_ip(r, f, c, n);
+		return fill_metric(r, f, c, n) || fill_update(r, f, c, n) || fill_ip(r, f, c, n);
 	}
 }

@@ -2,7 +2,8 @@
  * every packet, two cache lines with all that most packets change; cold ones by
  * the first packet, rare ones and the reader; what few flows have is in records
  * of its own.  256 bytes for a TCP flow, 192 for others, 24 more for addresses
- * longer than IPv4's, 16 for the name of the flow around, and 8 to 18 of the index. */
+ * longer than IPv4's, 16 for the name of the flow around, and 8 to 18 of the index;
+ * with versions 40 and some 4 to 8 for the place where it waits for the next. */
 #pragma once
 
 #include <stddef.h>

@@ -99,7 +99,7 @@ static void row_init(struct flow_rows *r, struct flow_row *row, size_t table, ui
 	row->tcp = row->hot->flags & FLOW_IS_TCP ? pool_at(&t->tcp, row->hot->ext) : NULL;
 	row->icmp = row->hot->flags & FLOW_IS_ICMP ? pool_at(&t->icmp, row->hot->ext) : NULL;
 	row->more = flow_more(t, i);
-	row->version = 1;
+	row->before = t->versions && t->versions->of[i].version ? &t->versions->of[i] : NULL;
 }
 
 /* The table whose next waiting flow comes first; n_tables: none waits. */
@@ -128,40 +128,64 @@ static void fill_base(struct flow_rows *r, enum flow_field f, struct col *c, siz
 		flow_fill_tcp(r, f, c, n);
 }
 
-/* Those of 'want' that are quickest filled by themselves leave the set. */
-static void fill_names(struct flow_rows *r, struct batch *b, size_t n, struct field_set *want)
+/* Which columns to fill, and how, for a batch that has those of 'asked'. */
+static void make_plan(struct rows_plan *p, const struct field_set *asked)
 {
+	struct field_set needs;
 	size_t f;
 
-	for (f = 0; f < FLOW_N_FIELDS; f++)
-		if (field_set_has(want, f) && flow_fill_name(r, (enum flow_field)f, b->cols[f], n))
-			want->w[f / 64] &= ~(UINT64_C(1) << f % 64);
+	*p = (struct rows_plan){.asked = *asked, .derived = *asked};
+	for (f = 0; f < FLOW_N_FIELDS; f++) {
+		if (!field_set_has(asked, f) || !flow_is_name((enum flow_field)f))
+			continue;
+		p->names[p->n_names++] = (enum flow_field)f;
+		p->derived.w[f / 64] &= ~(UINT64_C(1) << f % 64);
+	}
+	flow_derive_needs(&p->derived, &needs);
+	for (f = 0; f < FLOW_N_ALL; f++)
+		if (field_set_has(&needs, f))
+			p->base[p->n_base++] = (enum flow_field)f;
 }
 
-/* The base columns that 'b' has and those that its others need; then these follow. */
+/* The columns of 'b', or own ones where it has none. */
+static void set_columns(struct flow_rows *r, const struct batch *b)
+{
+	struct field_set asked = {0};
+	size_t f;
+
+	for (f = 0; f < FLOW_N_ALL; f++) {
+		bool has = f < b->schema->n && b->cols[f];
+
+		r->cols[f] = has ? b->cols[f] : &r->own[f];
+		if (has)
+			field_set_add(&asked, f);
+	}
+	if (memcmp(&asked, &r->plan.asked, sizeof(asked)) != 0)
+		make_plan(&r->plan, &asked);
+}
+
 static void fill(struct flow_rows *r, struct batch *b, size_t n)
 {
 	struct batch all = {.schema = flow_store_schema(), .n = n, .cols = r->cols};
-	struct field_set want = {0}, needs;
-	size_t f, k;
+	const struct rows_plan *p = &r->plan;
+	size_t k;
 
+	b->n = n;
+	if (!n)
+		return;
+	set_columns(r, b);
 	for (k = 0; k < n; k++)
 		b->serial[k] = r->row[k].cold->serial;
-	for (f = 0; f < b->schema->n; f++)
-		if (b->cols[f])
-			field_set_add(&want, f);
-	fill_names(r, b, n, &want);
-	flow_derive_needs(&want, &needs);
-	for (f = 0; f < FLOW_N_ALL; f++) {
-		r->cols[f] = field_set_has(&want, f) ? b->cols[f] : &r->own[f];
-		if (!field_set_has(&needs, f))
-			continue;
-		if (r->cols[f] == &r->own[f])
-			memset(r->own[f].present, 0, sizeof(r->own[f].present));
-		fill_base(r, (enum flow_field)f, r->cols[f], n);
+	for (k = 0; k < p->n_names; k++)
+		flow_fill_name(r, p->names[k], r->cols[p->names[k]], n);
+	for (k = 0; k < p->n_base; k++) {
+		struct col *c = r->cols[p->base[k]];
+
+		if (c == &r->own[p->base[k]])
+			memset(c->present, 0, sizeof(c->present));
+		fill_base(r, p->base[k], c, n);
 	}
-	flow_derive(r->derive, &all, &want);
-	b->n = n;
+	flow_derive(r->derive, &all, &p->derived);
 }
 
 size_t flow_rows_take(struct flow_rows *r, struct batch *b)
@@ -178,5 +202,24 @@ size_t flow_rows_take(struct flow_rows *r, struct batch *b)
 	fill(r, b, n);
 	for (k = 0; k < n; k++)
 		flow_table_release(r->row[k].t, r->row[k].i);
+	return n;
+}
+
+size_t flow_rows_due(struct flow_rows *r, int64_t now, struct batch *b)
+{
+	size_t n = 0, k, table;
+	uint32_t i;
+
+	batch_clear(b);
+	for (table = 0; table < r->n_tables && n < BATCH_ROWS; table++) {
+		struct flow_table *t = r->tables[table];
+
+		while (t->versions && n < BATCH_ROWS &&
+		       (i = flow_versions_next(t, now)) != POOL_NONE)
+			row_init(r, &r->row[n++], table, i);
+	}
+	fill(r, b, n);
+	for (k = 0; k < n; k++)
+		flow_versions_note(r->row[k].t, r->row[k].i);
 	return n;
 }

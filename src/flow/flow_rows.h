@@ -1,4 +1,7 @@
-/* Flows that have ended, as rows of flow_schema(). */
+/* Flows as rows of flow_schema(): those that have ended, and versions of running ones.
+ *
+ * A row is one version of a flow: counters since its start, last_update_* since the version
+ * before.  Without flow_opts.update each flow has one, when it has ended. */
 #pragma once
 
 #include <stddef.h>
@@ -35,3 +38,10 @@ void flow_rows_sort(struct flow_rows *r);
  * its columns in the order of their serials and gives their records back.  Strings in 'b' are valid
  * until the next call.  Returns the number of rows. */
 size_t flow_rows_take(struct flow_rows *r, struct batch *b);
+
+/* Clears 'b' and fills it with versions of up to BATCH_ROWS running flows that are due at 'now'
+ * (the present; a time before that of the last call is as that one): all that are new since
+ * then, in the order of their first packets, and those whose last version is 'update' old and
+ * that have had packets since; 'finish' is NOT_FINISHED.  To be called at least once a second,
+ * again until it returns 0.  Strings as above.  Returns the number of rows. */
+size_t flow_rows_due(struct flow_rows *r, int64_t now, struct batch *b);

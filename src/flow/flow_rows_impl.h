@@ -16,7 +16,8 @@ struct flow_row {
 	const struct flow_tcp *tcp;   /* NULL: not TCP */
 	const struct flow_icmp *icmp; /* NULL: not ICMP */
 	const struct flow_more *more; /* NULL: nothing rare */
-	uint32_t version;             /* of the row, from 1 */
+	/* What the version before said; NULL: this is the first one. */
+	const struct flow_version *before;
 };
 
 struct path_text {
@@ -27,6 +28,14 @@ struct path_text {
 /* Where the texts of one row live. */
 struct row_text {
 	char name[255];
+};
+
+/* What there is to do for the columns of a batch: the same for one after the other. */
+struct rows_plan {
+	struct field_set asked;   /* columns that the batch has */
+	struct field_set derived; /* of those, what is not in 'names' */
+	enum flow_field names[FLOW_N_FIELDS], base[FLOW_N_ALL];
+	size_t n_names, n_base;
 };
 
 struct flow_rows {
@@ -40,12 +49,13 @@ struct flow_rows {
 	struct col own[FLOW_N_ALL];
 	uint8_t *values;
 	struct col *cols[FLOW_N_ALL]; /* those of the batch that is filled, and own ones */
+	struct rows_plan plan;
 	struct flow_row row[BATCH_ROWS];
 };
 
-/* Fills a derived column for 'n' rows if it knows a shorter way to do so than from base
- * columns. */
-bool flow_fill_name(struct flow_rows *r, enum flow_field f, struct col *c, size_t n);
+/* Derived columns that are quicker filled from the record than from base columns. */
+bool flow_is_name(enum flow_field f);
+void flow_fill_name(struct flow_rows *r, enum flow_field f, struct col *c, size_t n);
 
 /* Each fills one base column for 'n' rows if it knows the field. */
 bool flow_fill_id(struct flow_rows *r, enum flow_field f, struct col *c, size_t n);

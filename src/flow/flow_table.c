@@ -8,9 +8,10 @@
 #include "flow/flow_tcp.h"
 
 /* Records and index of one flow: 128 + 64 + 64 + 24 and up to 18 bytes. */
-#define FLOW_MEMORY 300
-#define FLOWS_MAX   (UINT32_C(1) << 28)
-#define FLOWS_MIN   (2 * FLOW_BATCH)
+#define FLOW_MEMORY    300
+#define VERSION_MEMORY (sizeof(struct flow_version) + 16) /* with its places in lists */
+#define FLOWS_MAX      (UINT32_C(1) << 28)
+#define FLOWS_MIN      (2 * FLOW_BATCH)
 
 /* Share of the memory for what few flows have: loss, tunnels, names. */
 #define RARE_SHARE  8
@@ -24,10 +25,15 @@ static uint32_t at_most(uint64_t n)
 
 static int init_pools(struct flow_table *t, struct err *err)
 {
-	uint64_t max = (t->opts.max_memory - t->opts.max_memory / RARE_SHARE * 2) / FLOW_MEMORY;
-	uint64_t rare = t->opts.max_memory / RARE_SHARE, parents;
+	uint64_t memory = t->opts.max_memory, one = FLOW_MEMORY, max, rare, parents;
 	int r;
 
+	if (t->opts.update) {
+		one += VERSION_MEMORY;
+		memory -= memory > 2 * FLOW_VERSIONS_FIXED ? FLOW_VERSIONS_FIXED : 0;
+	}
+	rare = memory / RARE_SHARE;
+	max = (memory - rare * 2) / one;
 	if (t->opts.max_flows && t->opts.max_flows < max)
 		max = t->opts.max_flows;
 	t->max_flows = at_most(max);
@@ -52,6 +58,8 @@ static int init_pools(struct flow_table *t, struct err *err)
 		r = pool_init(
 			&t->more, sizeof(struct flow_more),
 			at_most((rare > parents ? rare - parents : 0) / sizeof(struct flow_more)));
+	if (r == 0 && t->opts.update)
+		r = pool_init(&t->version, sizeof(struct flow_version), t->max_flows);
 	t->hots = (struct flow_hot *)t->hot.base;
 	t->colds = (struct flow_cold *)t->cold.base;
 	t->rests = (struct flow_key_rest *)t->rest.base;
@@ -66,6 +74,8 @@ int flow_table_new(struct flow_table **ret, const struct flow_opts *o, struct er
 
 	if (o->idle <= 0 || o->hold <= 0 || !o->max_memory)
 		return err_set(err, -EINVAL, "flow time-outs and memory must be above 0");
+	if (o->update < 0 || o->update > FLOW_UPDATE_MAX)
+		return err_set(err, -EINVAL, "flows are updated every hour at least");
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -76,6 +86,9 @@ int flow_table_new(struct flow_table **ret, const struct flow_opts *o, struct er
 	if (r == 0 && getrandom(t->secret, sizeof(t->secret), 0) != sizeof(t->secret))
 		r = err_set(err, -EIO, "no random numbers from the kernel");
 	if (r == 0 && flow_index_reserve(t, 1) < 0)
+		r = err_set(err, -ENOMEM, "out of memory");
+	if (r == 0 && o->update &&
+	    flow_versions_new(&t->versions, o->update, (struct flow_version *)t->version.base) < 0)
 		r = err_set(err, -ENOMEM, "out of memory");
 	if (r < 0) {
 		flow_table_free(t);
@@ -104,6 +117,8 @@ void flow_table_free(struct flow_table *t)
 	pool_done(&t->loss);
 	pool_done(&t->more);
 	pool_done(&t->parent);
+	pool_done(&t->version);
+	flow_versions_free(t->versions);
 	flow_frags_free(t->frags);
 	free(t->slots);
 	free(t->dead);
@@ -180,7 +195,8 @@ int flow_table_make_room(struct flow_table *t, uint32_t n, int64_t clock)
 	uint32_t i;
 	int r;
 
-	if (flow_index_reserve(t, n) < 0 || dead_reserve(t, 2 * (size_t)n) < 0)
+	if (flow_index_reserve(t, n) < 0 || dead_reserve(t, 2 * (size_t)n) < 0 ||
+	    (t->versions && flow_versions_reserve(t->versions, n) < 0))
 		return -ENOMEM;
 	if (t->max_flows - t->hot.live >= n)
 		return 0;
@@ -303,6 +319,9 @@ void flow_table_stats(const struct flow_table *t, struct flow_table_stats *ret)
 			  pool_memory(&t->rest) + pool_memory(&t->tcp) + pool_memory(&t->icmp) +
 			  pool_memory(&t->loss) + pool_memory(&t->more) + pool_memory(&t->parent) +
 			  t->dead_size * sizeof(*t->dead) +
+			  (t->versions ? (uint64_t)t->hot.used * t->version.size +
+						 flow_versions_memory(t->versions)
+				       : 0) +
 			  (t->slots ? ((uint64_t)t->mask + 1) * sizeof(*t->slots) : 0),
 	};
 }

@@ -8,6 +8,7 @@
 #include "flow/flow_frag.h"
 #include "flow/flow_rec.h"
 #include "flow/flow_table.h"
+#include "flow/flow_version.h"
 #include "flow/flow_wheel.h"
 
 #define FLOW_PATHS 4096 /* different header sequences; further ones show as "" */
@@ -36,7 +37,8 @@ struct flow_table {
 
 	struct pool hot, cold; /* the same numbers; 'hot' keeps the book */
 	struct pool rest, tcp, icmp, loss, more;
-	struct pool parent; /* uuids, of 16 bytes */
+	struct pool parent;  /* uuids, of 16 bytes */
+	struct pool version; /* numbered as 'hot'; if there are versions */
 	/* Records of 'hot', 'cold', 'rest' and 'tcp' by number: pool_at() would multiply
 	 * by a size that it has to look up. */
 	struct flow_hot *hots;
@@ -57,7 +59,8 @@ struct flow_table {
 	struct flow_path *paths;
 	uint16_t n_paths;
 
-	struct flow_frags *frags; /* NULL until the first fragment */
+	struct flow_frags *frags;       /* NULL until the first fragment */
+	struct flow_versions *versions; /* NULL: ended flows only */
 
 	uint64_t flows, evicted;
 	uint64_t unfollowed; /* flows that got no 'more' or 'loss' record when they needed one */

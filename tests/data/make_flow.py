@@ -29,7 +29,8 @@ def op(what, src=0, dst=1, *, around=PLAIN, vlans=0, iface=0, mac=0, sport=1, dp
 
 
 def head(flows=0, idle=6, hold=5, memory=3, l2=False, ways=0):
-    """Indexes into the tables of fuzz_flow.c; ways: 1 expire, 2 read, 4 two tables, 8 each packet by itself."""
+    """Indexes into the tables of fuzz_flow.c; ways: 1 expire, 2 read, 4 two tables, 8 each packet by itself,
+    16 to 48 versions."""
     return bytes([flows | idle << 3 | l2 << 6, hold | memory << 3, ways])
 
 
@@ -78,8 +79,13 @@ def main():
     CORPUS.mkdir(parents=True, exist_ok=True)
     for old in CORPUS.iterdir():
         old.unlink()
-    heads = {"": head(), "_often": head(ways=3, l2=True), "_two": head(ways=7, idle=4, hold=3), "_small": head(memory=0, ways=13),
-             "_few": head(flows=2, memory=1, idle=0, hold=0, ways=10)}
+    heads = {"": head(), "_often": head(ways=3 | 48, l2=True), "_two": head(ways=7 | 16, idle=4, hold=3),
+             "_small": head(memory=0, ways=13),
+             "_few": head(flows=2, memory=1, idle=0, hold=0, ways=10 | 32)}
+    # a flow that goes on, and one whose record the next one gets, over some turns of a second
+    for ways in 16, 19, 48, 59:
+        (CORPUS / f"versions_{ways}").write_bytes(head(idle=5, ways=ways) + b"".join(
+            p for n in range(12) for p in (op(UDP, time=S), back(UDP, time=S), op(UDP, 2, 3, sport=n & 3, time=S))))
     # once an expiry without end: the shortest time-out before the earliest time
     (CORPUS / "earliest").write_bytes(head(idle=0, hold=7, ways=15) + op(TCP, time=BACK | HELD))
     for name, ops in PROGRAMS.items():

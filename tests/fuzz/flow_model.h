@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/batch.h"
 #include "flow/flow.h"
 #include "flow/flow_schema.h"
 #include "net/dec.h"
@@ -58,6 +59,73 @@ struct model {
 	struct row *got;
 	size_t n_seen, n_got, max; /* of both; no packet has more levels, no flow fewer packets */
 };
+
+/* The versions of a flow so far, and what came since the last one. */
+struct versions {
+	bool seen, ended;
+	uint64_t version;
+	uint64_t packets, bytes; /* that came since */
+	uint64_t sum[4];         /* of what they said: packets and bytes, from A and from B */
+	int64_t last;            /* latest packet, as the last one said */
+	/* When it was looked at last: groups of flows are, and groups take a while. */
+	int64_t looked_from, looked_to;
+};
+
+/* Whether it is too early for another look, and whether there must have been one. */
+static inline bool is_early(const struct versions *v, const struct flow_opts *o, int64_t now)
+{
+	return (uint64_t)now - (uint64_t)v->looked_from <
+	       (uint64_t)o->update - (uint64_t)o->update / 1024;
+}
+
+static inline bool is_due(const struct versions *v, const struct flow_opts *o, int64_t now)
+{
+	return (uint64_t)now - (uint64_t)v->looked_to >= (uint64_t)o->update;
+}
+
+static inline bool of_version(size_t f)
+{
+	return f == FLOW_last_update_ab_packets || f == FLOW_last_update_ba_packets ||
+	       f == FLOW_last_update_ab_bytes || f == FLOW_last_update_ba_bytes ||
+	       f == FLOW_last_update_start;
+}
+
+/* Row 'i' is the next version. */
+static inline void check_version(struct versions *v, const struct batch *b, size_t i, bool ended)
+{
+	static const enum flow_field total[4] = {FLOW_ab_packets, FLOW_ab_bytes, FLOW_ba_packets,
+						 FLOW_ba_bytes},
+				     since[4] = {FLOW_last_update_ab_packets,
+						 FLOW_last_update_ab_bytes,
+						 FLOW_last_update_ba_packets,
+						 FLOW_last_update_ba_bytes};
+	uint64_t delta[4];
+	int64_t from;
+	int k;
+
+	require(v->seen && !v->ended, "a version of no running flow");
+	require(b->cols[FLOW_version]->v.u64[i] == ++v->version, "versions do not count up");
+	require(col_has(b->cols[FLOW_ended], i) == ended, "not the last version, or it is");
+	require(ended || b->cols[FLOW_finish_code]->v.u64[i] == FLOW_NOT_FINISHED,
+		"a running flow has ended");
+	for (k = 0; k < 4; k++) {
+		delta[k] = b->cols[since[k]]->v.u64[i];
+		v->sum[k] += delta[k];
+		require(v->sum[k] == b->cols[total[k]]->v.u64[i],
+			"the versions' sum is not the flow's");
+	}
+	require(delta[0] + delta[2] == v->packets && delta[1] + delta[3] == v->bytes,
+		"a version does not say what came since");
+	require(ended || v->version == 1 || v->packets, "a version without news");
+	from = b->cols[FLOW_last_update_start]->v.i64[i];
+	require(from == (v->version == 1 ? b->cols[FLOW_start]->v.i64[i] : v->last),
+		"a version does not begin where the one before ends");
+	v->last = b->cols[FLOW_last]->v.i64[i];
+	require(b->cols[FLOW_last_update_last]->v.i64[i] == v->last && from <= v->last,
+		"a version ends at another time than the flow");
+	v->packets = v->bytes = 0;
+	v->ended = ended;
+}
 
 static inline bool is_plain(const struct dec *d)
 {

@@ -6,7 +6,11 @@
  * sums are those of the packets that the table said it had put there.  Limits hold.  A flow
  * has no pause longer than its time-out, and packets of a key without one are one flow.  Both
  * rhythms give the same rows.  Of what several threads or a full table may cut otherwise, only
- * the sums are compared. */
+ * the sums are compared.
+ *
+ * In that other rhythm running flows may give versions: numbered without gaps, each with what
+ * came since the one before, the first at once, others when it is their time and there is
+ * something new; the last one is the row of the flow that has ended. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct world {
 	struct flow_opts opts;
 	bool hasty, expires, reads; /* adds each packet by itself; calls these all the time */
+	int64_t now;                /* of versions */
 	size_t n_tables;
 	struct flow_table *tables[TABLES_MAX];
 	struct flow_rows *rows;
@@ -54,8 +59,17 @@ struct world {
 	struct {
 		int64_t clock;
 		uint64_t pause;
+		struct versions versions;
 	} flow[SERIALS_MAX];
 };
+
+static void add_version(struct world *w, size_t i, bool ended)
+{
+	uint64_t serial = w->batch->serial[i];
+
+	require(serial < SERIALS_MAX, "a serial that is no packet's");
+	check_version(&w->flow[serial].versions, w->batch, i, ended);
+}
 
 static void add_row(struct world *w, size_t i)
 {
@@ -64,6 +78,7 @@ static void add_row(struct world *w, size_t i)
 	union val v;
 	size_t f;
 
+	add_version(w, i, true);
 	require(w->m.n_got++ < w->m.max, "more rows than levels of packets");
 	*r = (struct row){.serial = b->serial[i]};
 	for (f = 0; f < FLOW_N_FIELDS; f++)
@@ -107,6 +122,37 @@ static void take(struct world *w)
 	require(waiting == 0, "fewer rows than were said to wait");
 }
 
+/* Versions of running flows; whether all and only those came that are due. */
+static void take_due(struct world *w)
+{
+	struct versions *v;
+	size_t n, i, s;
+
+	w->now = w->ts > w->now ? w->ts : w->now;
+	while ((n = flow_rows_due(w->rows, w->ts, w->batch)) > 0) {
+		require(n == w->batch->n, "another number of rows than said");
+		for (i = 0; i < n; i++) {
+			add_version(w, i, false);
+			v = &w->flow[w->batch->serial[i]].versions;
+			require(v->version == 1 || !is_early(v, &w->opts, w->now), "too early");
+			v->looked_from = v->looked_to = w->now;
+		}
+	}
+	take(w); /* those that are left run */
+	for (s = 0; s < (w->m.packets + 1) * DEC_LEVELS_MAX; s++) {
+		v = &w->flow[s].versions;
+		if (!v->seen || v->ended)
+			continue;
+		require(v->version > 0, "no first version of a new flow");
+		require(!v->packets || !is_due(v, &w->opts, w->now), "no version at its time");
+		if (!v->packets && !is_early(v, &w->opts, w->now)) {
+			v->looked_to = w->now;
+			if (is_due(v, &w->opts, w->now))
+				v->looked_from = w->now;
+		}
+	}
+}
+
 static void check_limits(const struct world *w, const struct flow_table *t)
 {
 	struct flow_table_stats s;
@@ -142,6 +188,9 @@ static void note(struct world *w, const struct dec *d, uint64_t serial)
 	require(serial < SERIALS_MAX, "a serial that is no packet's");
 	w->flow[serial].clock = p->clock;
 	w->flow[serial].pause = longest_pause(&w->opts, s);
+	w->flow[serial].versions.seen = true;
+	w->flow[serial].versions.packets++;
+	w->flow[serial].versions.bytes += p->len;
 	memcpy(s->src, d->src, 16);
 	memcpy(s->dst, d->dst, 16);
 	if (s->plain)
@@ -208,6 +257,8 @@ static void flush(struct world *w)
 		if (w->expires)
 			require(flow_table_expire(w->tables[i], w->clock) == 0, "expiry failed");
 	}
+	if (w->opts.update)
+		take_due(w);
 	if (w->reads)
 		take(w);
 	w->n_pkts = 0;
@@ -345,6 +396,7 @@ static void world_init(struct world *w, const struct flow_opts *o, unsigned ways
 		.reads = ways & 2,
 		.n_tables = ways & 4 ? 2 : 1,
 		.hasty = ways & 8,
+		.now = INT64_MIN,
 		.m = {.opts = &w->opts, .max = packets * DEC_LEVELS_MAX},
 		.batch = batch,
 	};
@@ -377,6 +429,8 @@ static void compare(const struct world *a, const struct world *b)
 	require(a->m.n_got == b->m.n_got, "another rhythm gives another number of flows");
 	for (i = 0; i < a->m.n_got; i++) {
 		for (f = 0; f < FLOW_N_FIELDS; f++) {
+			if (of_version(f) && (a->opts.update || b->opts.update))
+				continue;
 			snprintf(text, sizeof(text), "another rhythm gives another '%s'",
 				 flow_schema()->fields[f].name);
 			require(a->m.got[i].hash[f] == b->m.got[i].hash[f], text);
@@ -390,6 +444,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					1000000000, 15000000000, 600000000000, INT64_MAX};
 	static const uint64_t flows[] = {128, 0, 130, 1, 200, 1000, 128, 500};
 	static const uint64_t memory[] = {1, 1 << 16, 1 << 20, 1 << 26};
+	static const int64_t updates[] = {0, 1000, FLOW_UPDATE_DEFAULT, 1000000000};
 	static struct batch *batch; /* made once: clearing it is quicker */
 	struct world *a, *b;
 	struct field_set all;
@@ -407,7 +462,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	memset(&all, 0xff, sizeof(all));
 	if (!batch)
-		require(batch_new(&batch, flow_schema(), &all) == 0, "no memory");
+		require(batch_new(&batch, flow_store_schema(), &all) == 0, "no memory");
 	ways = data[2];
 	a = malloc(sizeof(*a));
 	b = malloc(sizeof(*b));
@@ -415,6 +470,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data += HEAD_SIZE;
 	size -= HEAD_SIZE;
 	world_init(a, &o, 0, count_packets(data, size), batch);
+	o.update = updates[ways >> 4 & 3];
 	world_init(b, &o, ways, count_packets(data, size), batch);
 	play(a, data, size);
 	play(b, data, size);

@@ -34,11 +34,11 @@ static inline void world_init(struct world *w, const struct flow_opts *o)
 	size_t i;
 
 	*w = (struct world){.clock = INT64_MIN};
-	for (i = 0; i < FLOW_N_FIELDS; i++)
+	for (i = 0; i < FLOW_N_ALL; i++)
 		field_set_add(&all, i);
 	assert_int_equal(flow_table_new(&w->table, o, NULL), 0);
 	assert_int_equal(flow_rows_new(&w->rows, &w->table, 1, &env), 0);
-	assert_int_equal(batch_new(&w->batch, flow_schema(), &all), 0);
+	assert_int_equal(batch_new(&w->batch, flow_store_schema(), &all), 0);
 }
 
 static inline void world_done(struct world *w)
