@@ -1,5 +1,5 @@
 /* Derived fields: what follows from the base columns of a row alone is what flow_rows says of
- * the flow itself, for every field. */
+ * the flow itself, for every field, also when the columns were in a segment meanwhile. */
 #include <errno.h>
 #include <glob.h>
 #include <setjmp.h>
@@ -16,6 +16,7 @@
 #include "capture/src.h"
 #include "flow/flow_derive.h"
 #include "flow/flow_rows.h"
+#include "flow/flow_segment.h"
 #include "flow/flow_table.h"
 #include "net/dec.h"
 
@@ -27,6 +28,9 @@ struct check {
 	struct flow_derive *derive;
 	struct batch *all;   /* as flow_rows fills it: base, stored and derived fields */
 	struct batch *again; /* derived from a copy of the base fields */
+	struct fseg_writer *writer;
+	struct fseg *reader;
+	struct buf block;
 	uint64_t n_rows;
 	uint64_t *seen; /* of each field: rows that had a value; borrowed */
 };
@@ -51,6 +55,7 @@ static void check_init(struct check *c, enum flow_key_mode mode, int64_t idle,
 				    .max_memory = 64 << 20,
 				    .key_mode = mode};
 	const struct flow_rows_env env = {NULL, iface_name, drops};
+	struct fseg_opts so;
 	struct field_set every = {0};
 	size_t f;
 
@@ -62,12 +67,18 @@ static void check_init(struct check *c, enum flow_key_mode mode, int64_t idle,
 	assert_int_equal(flow_derive_new(&c->derive), 0);
 	assert_int_equal(batch_new(&c->all, flow_store_schema(), &every), 0);
 	assert_int_equal(batch_new(&c->again, flow_store_schema(), &every), 0);
+	flow_segment_opts(&so);
+	assert_int_equal(fseg_writer_new(&c->writer, &so), 0);
+	assert_int_equal(fseg_new(&c->reader, flow_store_schema()), 0);
 }
 
 static void check_done(struct check *c)
 {
 	batch_free(c->all);
 	batch_free(c->again);
+	fseg_writer_free(c->writer);
+	fseg_free(c->reader);
+	buf_done(&c->block);
 	flow_derive_free(c->derive);
 	flow_rows_free(c->rows);
 	flow_table_free(c->table);
@@ -128,6 +139,25 @@ static void check_batch(struct check *c)
 	c->n_rows += c->all->n;
 }
 
+/* The same by way of a segment. */
+static void check_segment(struct check *c)
+{
+	struct field_set want = {0};
+	size_t f, at = 0;
+
+	for (f = 0; f < FLOW_N_FIELDS; f++)
+		field_set_add(&want, f);
+	buf_clear(&c->block);
+	assert_int_equal(fseg_add(c->writer, c->all, 0, NULL), c->all->n);
+	assert_int_equal(fseg_end(c->writer, &c->block), 0);
+	assert_int_equal(fseg_open(c->reader, (const uint8_t *)c->block.p, c->block.len, NULL), 0);
+	assert_int_equal(fseg_batch(c->reader, c->again, NULL, &at, NULL, NULL), c->all->n);
+	assert_memory_equal(c->again->serial, c->all->serial, c->all->n * sizeof(uint64_t));
+	flow_derive(c->derive, c->again, &want);
+	for (f = 0; f < FLOW_N_ALL; f++)
+		compare(c, f);
+}
+
 /* The same, one field at a time, with nothing but what it says it needs. */
 static void check_needs(struct check *c)
 {
@@ -153,6 +183,7 @@ static void check_rows(struct check *c, bool needs)
 	flow_rows_sort(c->rows);
 	while (flow_rows_take(c->rows, c->all) > 0) {
 		check_batch(c);
+		check_segment(c);
 		if (needs)
 			check_needs(c);
 	}
