@@ -10,6 +10,12 @@
 #include "run/dir_impl.h"
 #include "run/prune.h"
 
+/* A version of a flow that may match. */
+struct some {
+	uint64_t serial;
+	uint64_t packets, missing; /* of these, not kept */
+};
+
 /* Flows that may match, run by run. */
 struct plan {
 	struct run_dir *d;
@@ -21,9 +27,8 @@ struct plan {
 	size_t n;
 	uint64_t **serials; /* [choice] */
 
-	uint64_t *some; /* of the run that is looked at */
+	struct some *some; /* of the run that is looked at */
 	size_t n_some, size_some;
-	uint64_t missed; /* packets of those that were not kept */
 };
 
 static void plan_done(struct plan *p)
@@ -83,17 +88,16 @@ static int take_rows(struct plan *p, struct prune *prune)
 		}
 		all = number(b, FLOW_ab_packets, i) + number(b, FLOW_ba_packets, i);
 		raw = number(b, FLOW_raw_packets, i);
-		p->missed += all > raw ? all - raw : 0;
 		if (p->n_some == p->size_some) {
 			size_t size = p->size_some ? 2 * p->size_some : 1024;
-			uint64_t *v = reallocarray(p->some, size, sizeof(*v));
+			struct some *v = reallocarray(p->some, size, sizeof(*v));
 
 			if (!v)
 				return -ENOMEM;
 			p->some = v;
 			p->size_some = size;
 		}
-		p->some[p->n_some++] = b->serial[i];
+		p->some[p->n_some++] = (struct some){b->serial[i], all, all > raw ? all - raw : 0};
 	}
 	return 0;
 }
@@ -141,11 +145,14 @@ static int take_group(struct plan *p, struct prune *prune, size_t run, size_t gr
 	return r < 0 ? r : take_rows(p, prune);
 }
 
+/* The last version of a flow behind those before. */
 static int by_serial(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	const struct some *x = a, *y = b;
 
-	return (x > y) - (x < y);
+	if (x->serial != y->serial)
+		return x->serial < y->serial ? -1 : 1;
+	return (x->packets > y->packets) - (x->packets < y->packets);
 }
 
 static int add_choice(struct plan *p, size_t run, bool all)
@@ -159,12 +166,14 @@ static int add_choice(struct plan *p, size_t run, bool all)
 		if (!own)
 			return -ENOMEM;
 		if (p->n_some)
-			qsort(p->some, p->n_some, sizeof(*own), by_serial);
-		for (i = 0; i < p->n_some; i++)
-			if (!c.n || own[c.n - 1] != p->some[i])
-				own[c.n++] = p->some[i];
+			qsort(p->some, p->n_some, sizeof(*p->some), by_serial);
+		for (i = 0; i < p->n_some; i++) {
+			if (i + 1 < p->n_some && p->some[i + 1].serial == p->some[i].serial)
+				continue;
+			own[c.n++] = p->some[i].serial;
+			p->d->n_missed += p->some[i].missing;
+		}
 		c.serials = own;
-		p->d->n_missed += p->missed;
 	}
 	p->serials[p->n] = own;
 	p->choices[p->n++] = c;
@@ -200,7 +209,6 @@ static int plan_rows(struct plan *p, size_t run, const struct store_run *u, stru
 
 	r = new_prune(p, u, &prune, err);
 	p->n_some = 0;
-	p->missed = 0;
 	for (i = 0; i < u->n_groups && r == 0; i++) {
 		if (u->groups[i].start > p->to || u->groups[i].last < p->from)
 			continue;

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes the seeds of the fuzz targets filter, where, rx, cbpf and ebpf: expressions and
+"""Writes the seeds of the fuzz targets filter, where, rx, cbpf, may and ebpf: expressions and
 frames of tests/filter/*.inc, and programs of tests/filter/accept.inc."""
 import pathlib
 import re
@@ -64,14 +64,18 @@ def main():
     seeds += [struct.pack("<H", 1) + e.encode() + b"\0" + frames[1][0] for e in BROKEN_FILTERS]
     write("filter", seeds)
 
-    programs = []
+    programs, partly = [], []
     for n, (linktype, _, code) in enumerate(strings("accept.inc", r'\{(\d+), "(.*)",\n\t "(.*)"\}')):
         insns = [tuple(int(v) for v in i.split()) for i in code.split("; ")]
         if n % EVERY == 0 and len(insns) < 256:
             some = frames[int(linktype)]
-            programs.append(bytes([len(insns)]) + b"".join(struct.pack("<HBBI", *i) for i in insns)
-                            + some[n % len(some)])
+            program = bytes([len(insns)]) + b"".join(struct.pack("<HBBI", *i) for i in insns)
+            frame = some[n % len(some)]
+            programs.append(program + frame)
+            known = bytes([255, 255, 255, 0][i * (n + 1) // 2 % 4] for i in range(len(frame)))
+            partly.append(program + bytes([14]) + frame + known)
     write("cbpf", programs)
+    write("may", partly)
     write("ebpf", [bytes([n % 8 == 7]) + p for n, p in enumerate(programs)])
 
     write("rx", [bytes([n % 2, len(e)]) + e + t for n, (e, t) in enumerate(rx_seeds())])
