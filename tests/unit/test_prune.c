@@ -26,7 +26,7 @@
 #include "net/link.h"
 #include "prune_make.h"
 
-#define ROUND       4000 /* frames put together for one run */
+#define ROUND       2500 /* frames put together for one run */
 #define BATCHES_MAX 4096
 #define NAMES_MAX   64
 
@@ -234,7 +234,7 @@ static void made(uint16_t linktype, enum flow_key_mode mode, struct tally *t)
 	read_texts(&texts);
 	for (i = 0; i < texts.n; i++)
 		check(&w, texts.v[i], t);
-	for (i = 0; i < 1500; i++) {
+	for (i = 0; i < 1000; i++) {
 		make_text(text, sizeof(text));
 		check(&w, text, t);
 	}
@@ -302,7 +302,7 @@ static void read_file(const char *path, struct world *w)
 
 	if (src_open(&s, path, NULL, NULL) < 0)
 		return;
-	while (w->n < 100000 && (n = src_recv(s, pkts, 256)) > 0)
+	while (w->n < 20000 && (n = src_recv(s, pkts, 256)) > 0)
 		for (i = 0; i < n; i++)
 			world_add(w, pkts[i].data, pkts[i].caplen, pkts[i].len, pkts[i].linktype);
 	src_free(s);
