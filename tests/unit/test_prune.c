@@ -222,6 +222,21 @@ static void make_frames(struct world *w, uint16_t linktype, size_t n)
 	}
 }
 
+/* What is rare at random: behind extension headers, tags without a VLAN. */
+static const char *const rare[] = {
+	"ip6 proto 17 and ip6[6] = 44",
+	"ip6 proto 6 and ip6[6] = 44",
+	"vlan 0 and ether[14] & 0xe0 != 0",
+	"vlan and ether[14] & 0xe0 != 0",
+	"vlan 0 and host 192.0.2.1",
+	"vlan 0 and vlan 5",
+	"ether proto 0x8926",
+	"ether[12:2] = 1500",
+	"pppoes and host 192.0.2.1",
+	"ah and host 192.0.2.1",
+	"udp and ip[6:2] & 0x1fff != 0",
+};
+
 static void made(uint16_t linktype, enum flow_key_mode mode, struct tally *t)
 {
 	struct texts texts = {.n = 0};
@@ -234,6 +249,8 @@ static void made(uint16_t linktype, enum flow_key_mode mode, struct tally *t)
 	read_texts(&texts);
 	for (i = 0; i < texts.n; i++)
 		check(&w, texts.v[i], t);
+	for (i = 0; i < sizeof(rare) / sizeof(rare[0]); i++)
+		check(&w, rare[i], t);
 	for (i = 0; i < 1000; i++) {
 		make_text(text, sizeof(text));
 		check(&w, text, t);
