@@ -69,7 +69,7 @@ static int create(struct priv *priv, const char *path, struct err *err)
 
 int capture_out_open(struct priv *priv, const char *path, struct err *err)
 {
-	struct stat st;
+	struct stat st = {0};
 	char q[SHOWN];
 	int fd;
 

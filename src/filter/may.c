@@ -524,7 +524,6 @@ static bool run(struct pass *p)
 	struct may *m = p->m;
 	const struct cbpf_insn *i;
 	bool accepts = false;
-	unsigned k;
 
 	if (m->always)
 		return true;
@@ -532,8 +531,6 @@ static bool run(struct pass *p)
 		memset(m->seen, 0, m->n * sizeof(*m->seen));
 		m->round = 1;
 	}
-	for (k = 0; m->uses_mem && k < OP_MEM_WORDS; k++)
-		p->mem[k] = number(0);
 	do {
 		i = &m->insns[p->at];
 		while (is_class(i, OP_RET)) {
@@ -552,6 +549,9 @@ static void init(struct pass *p, struct may *m, const struct may_frame *f)
 	p->f = f;
 	p->reads = NULL;
 	p->s.a = p->s.x = number(0);
+	if (m->uses_mem)
+		for (size_t k = 0; k < OP_MEM_WORDS; k++)
+			p->mem[k] = p->s.a;
 	p->at = p->waiting = 0;
 }
 
