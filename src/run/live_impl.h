@@ -112,6 +112,10 @@ struct run_live {
 	struct run_live_iface *ifaces; /* of 'stats'; owned */
 };
 
+/* live_open.c: describes interfaces that have joined to where packets go.  0 or -errno with
+ * 'err' set. */
+int live_add_ifaces(struct live_worker *w, struct err *err);
+
 /* live_count.c: the account. */
 int live_count_grow(struct live_worker *w); /* interfaces joined; 0 or -ENOMEM */
 void live_count_show(struct live_worker *w);
