@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/stop.h"
 #include "capture/src.h"
-#include "flow/flow_schema.h"
 #include "run/live_impl.h"
 #include "sink/sink.h"
 #include "store/store.h"
