@@ -4,6 +4,8 @@
 #include "store/local.h"
 #include "store/store_read.h"
 
+#define READ_JOURNALS 64 /* that stay open */
+
 /* A flow as two passes number it. */
 struct read_pair {
 	uint64_t row, made; /* serial of the stored row, and of the index that was made */
@@ -34,6 +36,12 @@ struct store_read {
 	struct read_run *runs;
 	struct store_run *pub; /* the same, in the same order */
 	size_t n;
+
+	/* Journals that rows were read of last: that of a run can only be in one place. */
+	struct {
+		size_t run; /* + 1; 0: none */
+		int fd;     /* owned */
+	} journals[READ_JOURNALS];
 };
 
 /* Opens a file of a run: number 0 is the journal, whatever 'end'.  Descriptor or

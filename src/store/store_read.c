@@ -111,6 +111,9 @@ void store_read_free(struct store_read *r)
 		return;
 	for (i = 0; i < r->n; i++)
 		run_done(&r->runs[i], &r->pub[i]);
+	for (i = 0; i < READ_JOURNALS; i++)
+		if (r->journals[i].run)
+			close(r->journals[i].fd);
 	free(r->runs);
 	free(r->pub);
 	free(r);
@@ -432,11 +435,29 @@ const struct store_run *store_read_runs(const struct store_read *r, size_t *ret_
 	return r->pub;
 }
 
+/* The journal of a run.  Not the caller's to close.  -errno. */
+static int journal_of(struct store_read *r, size_t run)
+{
+	size_t at = run % READ_JOURNALS;
+	int fd;
+
+	if (r->journals[at].run == run + 1)
+		return r->journals[at].fd;
+	fd = read_open(r, run, 0, NULL);
+	if (fd < 0)
+		return fd;
+	if (r->journals[at].run)
+		close(r->journals[at].fd);
+	r->journals[at].run = run + 1;
+	r->journals[at].fd = fd;
+	return fd;
+}
+
 /* The bytes of a group's record. */
 static int load(struct store_read *r, size_t run, const struct store_group *g, struct buf *to)
 {
-	CLEANUP(closep) int fd = -1;
 	size_t got = 0;
+	int fd;
 
 	buf_clear(to);
 	if (buf_reserve(to, g->size) < 0)
@@ -445,7 +466,7 @@ static int load(struct store_read *r, size_t run, const struct store_group *g, s
 		buf_add(to, r->runs[run].rows.p + g->at, g->size);
 		return buf_err(to);
 	}
-	fd = read_open(r, run, 0, NULL);
+	fd = journal_of(r, run);
 	if (fd < 0)
 		return fd;
 	while (got < g->size) {
