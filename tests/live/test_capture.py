@@ -499,6 +499,11 @@ def test_hostile_frames(net, tmp_path):
                         r.randbytes(r.randrange(0, 1400))))
     full = eth(0x800, nested)
     many += [full[:n] for n in range(14, len(full), 7)]
+    # As large as an interface sends: 64 KiB and the link header.
+    for n, dev in ((net.a, "va"), (net.b, "vb")):
+        ip("link", "set", dev, "mtu", 65535, netns=n)
+    many += [eth(k, r.randbytes(65535)) for k in (0x800, 0x86dd, 0x8847, 0x88a8, 0x900)]
+    many += [eth(0x800, udp(bytes(65507))), eth(0x800, udp(b""))]
     ref = Tcpdump(net, net.a, "va", "-Q", "in")
     t = Trawl(net, TRAWL, "-i", "va", "-Q", "in", "--dir", tmp_path / "d")
     frames(*many)(net)
