@@ -166,7 +166,7 @@ static void explain(const struct past *p)
 /* The packets, and the end of the output; an exit status. */
 static int give(struct past *p)
 {
-	struct err err = {0}, end;
+	struct err err = {0}, end = {0};
 	int r = 0;
 
 	if (p->opts->write)
