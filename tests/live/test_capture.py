@@ -268,12 +268,11 @@ def send_until_read(net, t, frame, word):
     return sent
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_full_disk_for_a_while(net, small_disk, threads):
-    """Nothing is kept while the disk is full, all of it is counted, and then it goes on."""
-    folder, filler = small_disk / "d", small_disk / "filler"
+def full_disk_for_a_while(net, disk, *args):
+    """A capture to a disk that is full, and then is not; gives what was sent, kept and lost."""
+    filler = disk / "filler"
     filler.write_bytes(bytes(3 << 20))
-    t = Trawl(net, TRAWL, "-i", "va", "--dir", folder, "--threads", threads, "udp port 2000")
+    t = Trawl(net, TRAWL, "-i", "va", *args, "udp port 2000")
     sent = send_until_read(net, t, eth(0x800, udp(bytes(1000))), "no packets are kept")
     filler.unlink()
     sent += send_until_read(net, t, eth(0x800, udp(b"after")), "packets are kept again")
@@ -281,11 +280,20 @@ def test_full_disk_for_a_while(net, small_disk, threads):
     assert t.stop() == 3, t.said
     assert t.said.count("No space left on device: no packets are kept until that is mended") == 1
     assert t.said.count("packets are kept again") == 1
-    m = re.search(r"(\d+) kept(?:, \d+ filtered)?, (\d+) dropped \(ring 0, disk (\d+), limit 0\)", t.said)
+    m = re.search(r"(\d+) seen = (\d+) kept(?:, (\d+) filtered)?, (\d+) dropped "
+                  r"\(ring 0, disk (\d+), limit 0\)", t.said)
     assert m, t.said
-    kept, dropped, disk = map(int, m.groups())
-    assert dropped == disk > 0
-    assert kept + disk == sent + 3
+    seen, kept, filtered, dropped, by_disk = (int(x or 0) for x in m.groups())
+    assert dropped == by_disk > 0 and seen == kept + filtered + dropped
+    assert kept + dropped == sent + 3
+    return sent, kept, dropped
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_full_disk_for_a_while(net, small_disk, threads):
+    """Nothing is kept while the disk is full, all of it is counted, and then it goes on."""
+    folder = small_disk / "d"
+    sent, kept, disk = full_disk_for_a_while(net, small_disk, "--dir", folder, "--threads", threads)
     # Another reader finds as many, whole.
     whole = 0
     for f in folder.rglob("*.pcapng"):
@@ -376,18 +384,8 @@ def packets_of(path):
 @pytest.mark.parametrize("suffix", ["pcap", "pcapng"])
 def test_full_disk_for_a_while_with_a_file(net, small_disk, suffix):
     """Kept is what is in the file, which goes on when there is room again."""
-    out, filler = small_disk / f"o.{suffix}", small_disk / "filler"
-    filler.write_bytes(bytes(3 << 20))
-    t = Trawl(net, TRAWL, "-i", "va", "-w", out, "udp port 2000")
-    sent = send_until_read(net, t, eth(0x800, udp(bytes(1000))), "no packets are kept")
-    filler.unlink()
-    sent += send_until_read(net, t, eth(0x800, udp(b"after")), "packets are kept again")
-    frames(*[eth(0x800, udp(b"last", 1001))] * 3)(net)
-    assert t.stop() == 3, t.said
-    assert t.said.count("No space left on device: no packets are kept until that is mended") == 1
-    assert t.said.count("packets are kept again") == 1
-    kept, dropped = account(t.said)
-    assert dropped > 0 and kept + dropped == sent + 3
+    out = small_disk / f"o.{suffix}"
+    _, kept, _ = full_disk_for_a_while(net, small_disk, "-w", out)
     assert packets_of(out) == kept
     p = subprocess.run(["tcpdump", "-r", out, "-w", "-", "udp src port 1001"], capture_output=True, check=True,
                        timeout=LIMIT)
