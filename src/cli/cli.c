@@ -85,8 +85,8 @@ static int help_all(void)
 	buf_addstr(&b,
 		   "usage: trawl COMMAND [OPTIONS] [PCAP-FILTER]\n"
 		   "\n"
-		   "trawl reads packet captures, makes flows of them and answers questions about\n"
-		   "both.\n");
+		   "trawl captures packets and reads captures, makes flows of them and answers\n"
+		   "questions about both.\n");
 	add_cmds(&b);
 	if (tools[0])
 		buf_addstr(&b, "\nBe another tool, with its options and its output\n");
