@@ -193,14 +193,12 @@ def test_reason_once_below_the_table(net):
 
 
 def test_numbers_when_asked(net, tmp_path):
-    """At any time, and at once: each of many is answered, far more often than once a second."""
-    t = Trawl(net, TRAWL, "-i", "va", "-w", tmp_path / "o.pcap")
-    began = time.monotonic()
+    """At any time, and at once: answered once a second, the capture would end before the last one."""
+    t = Trawl(net, TRAWL, "-i", "va", "-w", tmp_path / "o.pcap", "--duration", "8s")
     for _ in range(10):
         t.p.send_signal(signal.SIGUSR1)
         said = wait_line(t.p.stderr, "dropped")
         assert re.search(r"\d+ packets?, \d+ packets/s, (\d+ |\d+\.\d k)bit/s, 0 dropped", said), said
-    assert time.monotonic() - began < 5
     assert t.stop() == 0
 
 
