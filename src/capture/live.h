@@ -48,7 +48,8 @@ struct live_conf {
 	uint64_t buffer_total; /* bytes of all rings together; 0: LIVE_BUFFER_TOTAL */
 	unsigned threads;      /* sources that share the work; 0: 1 */
 	unsigned poll_ms;      /* 0: LIVE_POLL_MS */
-	uint32_t own_mark; /* what sockets with it send is counted 'own' and not given; 0: none */
+	uint32_t own_mark; /* what sockets with it send is counted 'own' and not given; 0: none, as
+			      of captures that send nothing (run/own.h tells by addresses) */
 	/* pcap-filter expression, which has passed filter_new(); NULL or "": none.  It is run in
 	 * the kernel where that can be, here for what the kernel cannot decide (frames with a
 	 * VLAN tag, cooked link types, 'protochain'): src_recv() gives only what passes. */

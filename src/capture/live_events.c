@@ -265,11 +265,13 @@ static void appeared(struct live *l, struct live_ns *ns, const struct link *k)
 {
 	const struct live_ask *ask = find_ask(l->hub, ns, k->name);
 	struct err err = {0};
+	int64_t since;
 	size_t at;
 
 	if (!ask || l->ending || is_taken(l, ask))
 		return;
 	at = find_gone(l, ns, k);
+	since = at == SIZE_MAX ? 0 : l->ifs[at]->since;
 	if (live_join(l, ns, ask, k, at, &err) < 0) {
 		/* Each of its events tries again. */
 		if (l->refused_ns != ns || l->refused != k->index)
@@ -282,7 +284,7 @@ static void appeared(struct live *l, struct live_ns *ns, const struct link *k)
 		src_note_add(&l->src, 0, NULL, "'%s' has joined", l->ifs[l->n_ifs - 1]->shown);
 	else
 		src_note_add(&l->src, 0, NULL, "'%s' is back, after %.3f s", l->ifs[at]->shown,
-			     (double)(live_wall() - l->ifs[at]->gap) / 1e9);
+			     (double)(live_wall() - since) / 1e9);
 }
 
 static void gone(struct live *l, size_t i, const struct link *k)

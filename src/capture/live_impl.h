@@ -92,7 +92,8 @@ struct live_if {
 	bool growing;             /* it is us who does in 'group': 'old' is still in it */
 	struct live_sock *old;    /* gets next to nothing any more, but has packets; NULL */
 	int64_t old_since;        /* monotonic, ns */
-	bool old_settled;         /* all that came before 'sock' did was given */
+	bool old_settled;         /* what came before 'sock' did can all be read: from then on
+					both are merged by time */
 	uint64_t old_packets;     /* that came to it, when it was last looked at */
 	int64_t old_quiet;        /* since when there are no more, monotonic, ns */
 	struct live_prog prog;
@@ -102,7 +103,6 @@ struct live_if {
 	uint64_t freezes_seen; /* when it was last looked at */
 	struct live_past past;
 	int64_t since;         /* when it went down or away, ns since the epoch */
-	int64_t gap;           /* when it had gone away before it was back */
 	struct live_away away; /* of the thread 0 only */
 	bool wire_known;
 	struct link_stats wire_base; /* see live_ledger.c */

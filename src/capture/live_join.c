@@ -350,7 +350,6 @@ static void back(struct live *l, struct live_if *f, struct live_order *o)
 	f->ask = o->f.ask;
 	f->ifindex = o->f.ifindex;
 	f->state = o->f.state;
-	f->gap = f->since;
 	f->since = o->f.since;
 	if (f->state == LIVE_UP)
 		live_away_end(f, live_wall());

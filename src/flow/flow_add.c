@@ -119,7 +119,6 @@ static uint32_t add_inner(struct flow_table *t, uint32_t outer, struct dec *d, c
 {
 	uint64_t before = t->flows;
 	struct flow_full_key k;
-	uint8_t id[16];
 	uint32_t tag, i;
 	bool swap;
 
@@ -132,9 +131,8 @@ static uint32_t add_inner(struct flow_table *t, uint32_t outer, struct dec *d, c
 	tag = flow_index_tag(t, &k);
 	i = add_one(t, flow_index_find(t, &k, tag, swap, d), &k, tag, swap, d, p, level);
 	if (t->flows != before) {
-		flow_uuid(t, outer, id);
 		flow_cold(t, i)->parent = pool_alloc(&t->parent); /* there is one per flow */
-		memcpy(pool_at(&t->parent, flow_cold(t, i)->parent), id, sizeof(id));
+		flow_uuid(t, outer, pool_at(&t->parent, flow_cold(t, i)->parent));
 	}
 	return i;
 }

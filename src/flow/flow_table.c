@@ -75,7 +75,7 @@ int flow_table_new(struct flow_table **ret, const struct flow_opts *o, struct er
 	if (o->idle <= 0 || o->hold <= 0 || !o->max_memory)
 		return err_set(err, -EINVAL, "flow time-outs and memory must be above 0");
 	if (o->update < 0 || o->update > FLOW_UPDATE_MAX)
-		return err_set(err, -EINVAL, "flows are updated every hour at least");
+		return err_set(err, -EINVAL, "flow updates must be from 0 to 3600 s");
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return err_set(err, -ENOMEM, "out of memory");

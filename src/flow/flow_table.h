@@ -64,7 +64,8 @@ int flow_table_finish(struct flow_table *t, int64_t clock);
 struct flow_table_stats {
 	uint64_t flows;      /* ever made */
 	uint64_t evicted;    /* ended early for want of room */
-	uint64_t unfollowed; /* times that loss, name or the like of a flow found no room */
+	uint64_t unfollowed; /* times that loss, name, next version or the like of a flow found no
+				room */
 	uint64_t live;       /* in the table, without those waiting for the reader */
 	uint64_t memory;     /* bytes of records and index in use */
 };

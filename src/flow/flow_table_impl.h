@@ -63,7 +63,8 @@ struct flow_table {
 	struct flow_versions *versions; /* NULL: ended flows only */
 
 	uint64_t flows, evicted;
-	uint64_t unfollowed; /* flows that got no 'more' or 'loss' record when they needed one */
+	uint64_t unfollowed; /* times that a flow got no 'more' or 'loss' record, or no place to
+				wait for its next version */
 
 	struct flow_scratch scratch;
 };

@@ -1,13 +1,11 @@
 /* Flow segments, written: columns become one block here. */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/crc32c.h"
 #include "fmt/fseg_write.h"
 
-#define MAP_WORDS  (FSEG_ROWS / 64)
 #define PLAIN_PART 0.7 /* different values in so many rows, and there is no dictionary */
 
 /* ---- the directory ---- */

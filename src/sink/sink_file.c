@@ -404,9 +404,8 @@ static int set_texts(struct file *f, const struct sink_conf *c)
 	return 0;
 }
 
-/* 'fd' is taken over, also on failure. */
-static int file_new(struct sink **ret, int fd, const char *name, const struct sink_conf *conf,
-		    struct err *err)
+int sink_file_new(struct sink **ret, int fd, const char *name, const struct sink_conf *conf,
+		  struct err *err)
 {
 	CLEANUP(sink_freep) struct sink *s = NULL;
 	struct file *f = calloc(1, sizeof(*f));
@@ -448,13 +447,7 @@ static int file_open(struct sink **ret, const char *arg, const struct sink_conf 
 		fd = open(arg, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, MODE);
 	if (fd < 0)
 		return err_set(err, -errno, "cannot create '%s': %s", arg, strerror(errno));
-	return file_new(ret, fd, arg, conf, err);
-}
-
-int sink_file_new(struct sink **ret, int fd, const char *name, const struct sink_conf *conf,
-		  struct err *err)
-{
-	return file_new(ret, fd, name, conf, err);
+	return sink_file_new(ret, fd, arg, conf, err);
 }
 
 const struct sink_ops sink_file = {

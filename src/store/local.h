@@ -23,7 +23,6 @@ struct local {
 #define LOCAL_SEGMENT   ".pcapng"
 #define LOCAL_INDEX     ".pidx"
 #define LOCAL_TMP       ".tmp" /* behind the name of an index until it is whole and on the disk */
-#define LOCAL_HALF      ".tmp" /* behind the name of an index until it is whole */
 
 /* The file system's name of a capture: bytes that cannot stand there as %XX. */
 void local_escape(const char *capture, char ret[LOCAL_NAME_SIZE]);

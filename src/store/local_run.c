@@ -64,14 +64,16 @@ static bool is_half(const char *name)
 	if (n != RUN_DIGITS || name[n++] != '-')
 		return false;
 	m = strspn(name + n, "0123456789");
-	return m && strcmp(name + n + m, LOCAL_INDEX LOCAL_HALF) == 0;
+	return m && strcmp(name + n + m, LOCAL_INDEX LOCAL_TMP) == 0;
 }
 
 /* Indexes that a writer was killed at.  Nobody writes here now, so nobody needs them; one that
  * cannot be removed does no harm. */
 static void remove_halves(const struct local *s, const char *folder)
 {
-	int fd = s->dir_fd < 0 ? -1 : openat(s->dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = s->dir_fd < 0 ? -1
+			       : openat(s->dir_fd, folder,
+					O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	char name[LOCAL_NAME_SIZE + 256];
 	const struct dirent *e;

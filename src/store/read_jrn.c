@@ -17,7 +17,7 @@ struct reading {
 	size_t number;
 	struct read_run *run;
 	struct store_run *pub;
-	bool has_head, has_end;
+	bool has_head;
 	int status;
 };
 
@@ -242,7 +242,6 @@ static int end(struct reading *g, const struct rec *rec)
 
 	if (jrn_get_end(rec, &j) < 0)
 		return -EBADMSG;
-	g->has_end = true;
 	g->pub->state = STORE_FINISHED;
 	g->pub->end = j.ts > g->pub->start ? j.ts : g->pub->start;
 	g->pub->kept = j.kept;
