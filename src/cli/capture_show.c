@@ -239,8 +239,11 @@ void capture_print_ledger(const struct run_live_stats *s)
 
 		if (!f->seen && !f->kept)
 			continue;
-		buf_addf(&b, "trawl:   %s%s", f->netns && *f->netns ? f->netns : "",
-			 f->netns && *f->netns ? "/" : "");
+		buf_addstr(&b, "trawl:   ");
+		if (f->netns && *f->netns) {
+			utf8_show(&b, f->netns, strlen(f->netns));
+			buf_addch(&b, '/');
+		}
 		utf8_show(&b, f->name, strlen(f->name));
 		buf_addstr(&b, ": ");
 		add_ledger(&b, f);
