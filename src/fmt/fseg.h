@@ -10,7 +10,7 @@
  * Writing:
  *
  *	while (at < b->n) {
- *		n = fseg_add(w, b, at, NULL);
+ *		n = fseg_add(w, b, at);
  *		if (n < 0)
  *			return (int)n;
  *		at += (size_t)n;
@@ -24,7 +24,7 @@
  *	r = fseg_open(f, p, size, err);         and its directory
  *	if (!fseg_may_addr(f, field, &a, 32))
  *		next block
- *	for (at = 0; (n = fseg_batch(f, b, NULL, &at, NULL, err)) > 0;)
+ *	for (at = 0; (n = fseg_batch(f, b, NULL, &at, err)) > 0;)
  *		b->n rows */
 #pragma once
 
@@ -88,12 +88,15 @@ static inline void fseg_writer_freep(struct fseg_writer **w)
 }
 
 /* Copies rows of 'b' from row 'at' on, as many as the block has room for: rows and text are
- * limited.  'versions' are those of the batch's rows; NULL: all 0.  Returns how many, 0: the
- * block is full; or -ENOMEM: then the rows of the block are lost. */
-int64_t fseg_add(struct fseg_writer *w, const struct batch *b, size_t at, const uint32_t *versions);
+ * limited.  Returns how many, 0: the block is full; or -ENOMEM: then the rows of the block are
+ * lost. */
+int64_t fseg_add(struct fseg_writer *w, const struct batch *b, size_t at);
 
 size_t fseg_rows(const struct fseg_writer *w);   /* in the block */
 size_t fseg_memory(const struct fseg_writer *w); /* bytes held now */
+
+/* Forgets the rows of the block. */
+void fseg_drop(struct fseg_writer *w);
 
 void fseg_put_magic(struct buf *b);
 
@@ -105,7 +108,7 @@ int fseg_end(struct fseg_writer *w, struct buf *b);
 /* What a column took of the last block. */
 struct fseg_size {
 	int field;        /* index into the schema; -1: none */
-	const char *what; /* "column", "serial", "version", "presence", "hash", "filter", "head" */
+	const char *what; /* "column", "serial", "presence", "hash", "filter", "head" */
 	const char *how;  /* "numbers", "planes", "dictionary", ... */
 	size_t bytes;
 };
@@ -202,17 +205,14 @@ struct fseg_column {
  * -EPROTO: an encoding that this version does not know; -ENOMEM. */
 int fseg_column(struct fseg *f, size_t field, struct fseg_column *ret, struct err *err);
 
-/* Serials and versions of all rows; valid as a column is. */
+/* Serials of all rows; valid as a column is. */
 int fseg_serials(struct fseg *f, const uint64_t **ret, struct err *err);
-int fseg_versions(struct fseg *f, const uint64_t **ret, struct err *err);
 
 /* Clears 'b' (of the reader's schema) and fills its columns with the next rows, at most
  * BATCH_ROWS, from row '*at' on, which moves on.  'rows' has a bit per row, set where it is
- * wanted; NULL: all are.  'versions' has room for BATCH_ROWS; NULL: not asked for.  Texts point
- * into the reader or the block.  Returns the number of rows, 0: no more; -EBADMSG; -EPROTO;
- * -ENOMEM. */
-int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at,
-	       uint64_t *versions, struct err *err);
+ * wanted; NULL: all are.  Texts point into the reader or the block.  Returns the number of rows,
+ * 0: no more; -EBADMSG; -EPROTO; -ENOMEM. */
+int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at, struct err *err);
 
 /* Which rows have what: each clears the bits of all others in 'rows' (a bit per row) and returns
  * how many are left; -EBADMSG; -EPROTO; -ENOMEM.  Decodes the column.

@@ -35,34 +35,21 @@ int fseg_column(struct fseg *f, size_t field, struct fseg_column *ret, struct er
 	return 0;
 }
 
-static int numbers(struct fseg *f, int entry, const char *what, const uint64_t **ret,
-		   struct err *err)
-{
-	int r;
-
-	if (!f->open || entry < 0) {
-		err_set(err, -EBADMSG, "the block has no %s", what);
-		return -EBADMSG;
-	}
-	if (f->entries[entry].map || f->entries[entry].type != VAL_U64) {
-		fseg_bad(f, &f->entries[entry], -EBADMSG, "not of all rows", err);
-		return -EBADMSG;
-	}
-	r = fseg_decode(f, (size_t)entry, 0, err);
-	if (r < 0)
-		return r;
-	*ret = f->slots[entry].words;
-	return 0;
-}
-
 int fseg_serials(struct fseg *f, const uint64_t **ret, struct err *err)
 {
-	return numbers(f, f->serials, "serials", ret, err);
-}
+	const struct fseg_entry *e;
+	int r;
 
-int fseg_versions(struct fseg *f, const uint64_t **ret, struct err *err)
-{
-	return numbers(f, f->versions, "versions", ret, err);
+	if (!f->open || f->serials < 0)
+		return err_set(err, -EBADMSG, "the block has no serials");
+	e = &f->entries[f->serials];
+	if (e->map || e->type != VAL_U64)
+		return fseg_bad(f, e, -EBADMSG, "not of all rows", err);
+	r = fseg_decode(f, (size_t)f->serials, 0, err);
+	if (r < 0)
+		return r;
+	*ret = f->slots[f->serials].words;
+	return 0;
 }
 
 int fseg_verify(struct fseg *f, struct err *err)
@@ -72,8 +59,6 @@ int fseg_verify(struct fseg *f, struct err *err)
 	int r;
 
 	r = fseg_serials(f, &v, err);
-	if (r == 0)
-		r = fseg_versions(f, &v, err);
 	for (i = 0; r == 0 && i < f->n; i++) {
 		struct fseg_entry *e = &f->entries[i];
 
@@ -165,11 +150,10 @@ static void fill(struct col *to, const struct fseg_column *c, const uint32_t *ro
 	}
 }
 
-int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at,
-	       uint64_t *versions, struct err *err)
+int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at, struct err *err)
 {
 	uint32_t picked[BATCH_ROWS];
-	const uint64_t *serials, *v = NULL;
+	const uint64_t *serials;
 	struct fseg_column c;
 	size_t i, n;
 	bool run;
@@ -183,15 +167,10 @@ int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at
 		return 0;
 	run = picked[n - 1] - picked[0] == n - 1;
 	r = fseg_serials(f, &serials, err);
-	if (r == 0 && versions)
-		r = fseg_versions(f, &v, err);
 	if (r < 0)
 		return r;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		b->serial[i] = serials[picked[i]];
-		if (v)
-			versions[i] = v[picked[i]];
-	}
 	for (i = 0; i < f->schema->n; i++) {
 		if (!b->cols[i] || f->entry_of[i] < 0)
 			continue;

@@ -430,7 +430,6 @@ int fseg_encode(struct fseg_writer *w, struct buf *b)
 			return r;
 	}
 	put_plain(w, &w->serials, FSEG_SERIAL, "serial", 0);
-	put_plain(w, &w->versions, FSEG_ROW_VERSION, "version", 0);
 	r = put_hashes(w);
 	if (r == 0)
 		r = put_addr_bloom(w);

@@ -103,9 +103,11 @@ int fseg_bad(const struct fseg *f, const struct fseg_entry *e, int code, const c
 	     struct err *err)
 {
 	static const char *const names[] = {
-		[FSEG_FIELD] = "column of field",      [FSEG_SERIAL] = "serials",
-		[FSEG_ROW_VERSION] = "versions",       [FSEG_PRESENCE] = "presence",
-		[FSEG_HASHES] = "hashes of field",     [FSEG_ADDR_BLOOM] = "filter of addresses",
+		[FSEG_FIELD] = "column of field",
+		[FSEG_SERIAL] = "serials",
+		[FSEG_PRESENCE] = "presence",
+		[FSEG_HASHES] = "hashes of field",
+		[FSEG_ADDR_BLOOM] = "filter of addresses",
 		[FSEG_TEXT_BLOOM] = "filter of field",
 	};
 
@@ -273,10 +275,9 @@ static int file_entry(struct fseg *f)
 			f->entry_of[field] = (int16_t)f->n;
 		break;
 	case FSEG_SERIAL:
-	case FSEG_ROW_VERSION:
-		if (*(e->kind == FSEG_SERIAL ? &f->serials : &f->versions) >= 0)
+		if (f->serials >= 0)
 			return -EBADMSG;
-		*(e->kind == FSEG_SERIAL ? &f->serials : &f->versions) = (int)f->n;
+		f->serials = (int)f->n;
 		break;
 	case FSEG_PRESENCE:
 		if (find_map(f, e->id) >= 0 || e->values > f->head.rows)
@@ -334,7 +335,7 @@ int fseg_open(struct fseg *f, const uint8_t *p, size_t size, struct err *err)
 	f->open = false;
 	f->n = 0;
 	f->text = 0;
-	f->serials = f->versions = -1;
+	f->serials = -1;
 	for (i = 0; i < f->schema->n; i++)
 		f->entry_of[i] = -1;
 	r = fseg_head(p, size, &f->head);

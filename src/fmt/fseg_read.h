@@ -42,9 +42,9 @@ struct fseg {
 	struct fseg_entry *entries; /* FSEG_COLUMNS_MAX */
 	struct fseg_slot *slots;
 	size_t n, n_slots;
-	size_t text;           /* bytes of text that were decoded of this block */
-	int16_t *entry_of;     /* of each field of the schema; -1: none */
-	int serials, versions; /* entries; -1: none */
+	size_t text;       /* bytes of text that were decoded of this block */
+	int16_t *entry_of; /* of each field of the schema; -1: none */
+	int serials;       /* entry; -1: none */
 	struct fseg_unnum unnum;
 	uint64_t *wide; /* FSEG_ROWS */
 };

@@ -90,7 +90,6 @@ static int writer_fill(struct fseg_writer *w)
 		col_init(&w->hashes[i].col, w->o.hashes[i].field, VAL_U64);
 	}
 	col_init(&w->serials, 0, VAL_U64);
-	col_init(&w->versions, 0, VAL_U64);
 	return fseg_num_init(&w->num);
 }
 
@@ -103,7 +102,6 @@ static void writer_clear(struct fseg_writer *w)
 	for (i = 0; i < w->o.n_hashes; i++)
 		col_clear(&w->hashes[i].col);
 	col_clear(&w->serials);
-	col_clear(&w->versions);
 	w->rows = 0;
 	w->text = 0;
 	w->start = INT64_MAX;
@@ -142,7 +140,6 @@ void fseg_writer_free(struct fseg_writer *w)
 	for (i = 0; w->hashes && i < w->o.n_hashes; i++)
 		col_done(&w->hashes[i].col);
 	col_done(&w->serials);
-	col_done(&w->versions);
 	free(w->cols);
 	free(w->col_of);
 	free(w->hashes);
@@ -171,7 +168,7 @@ size_t fseg_memory(const struct fseg_writer *w)
 		sum += col_memory(&w->cols[i]);
 	for (i = 0; i < w->o.n_hashes; i++)
 		sum += col_memory(&w->hashes[i].col);
-	return sum + col_memory(&w->serials) + col_memory(&w->versions);
+	return sum + col_memory(&w->serials);
 }
 
 size_t fseg_sizes(const struct fseg_writer *w, const struct fseg_size **ret)
@@ -391,16 +388,6 @@ static int hash_take(struct fseg_whash *h, uint32_t row, const struct col *from,
 	return 0;
 }
 
-static int take_versions(struct fseg_writer *w, const uint32_t *v, size_t n)
-{
-	uint64_t words[BATCH_ROWS];
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		words[i] = v ? v[i] : 0;
-	return take_words(w, &w->versions, words, n);
-}
-
 /* Bytes of the texts of some rows in columns that are kept. */
 static size_t text_of(const struct fseg_writer *w, const struct batch *b, size_t at, size_t n)
 {
@@ -453,8 +440,7 @@ static void window(struct fseg_writer *w, const struct batch *b, size_t at, size
 	}
 }
 
-static int take(struct fseg_writer *w, const struct batch *b, size_t at, size_t n,
-		const uint32_t *versions)
+static int take(struct fseg_writer *w, const struct batch *b, size_t at, size_t n)
 {
 	size_t i;
 	int r;
@@ -469,13 +455,10 @@ static int take(struct fseg_writer *w, const struct batch *b, size_t at, size_t 
 		if (r < 0)
 			return r;
 	}
-	r = take_words(w, &w->serials, b->serial + at, n);
-	if (r == 0)
-		r = take_versions(w, versions ? versions + at : NULL, n);
-	return r;
+	return take_words(w, &w->serials, b->serial + at, n);
 }
 
-int64_t fseg_add(struct fseg_writer *w, const struct batch *b, size_t at, const uint32_t *versions)
+int64_t fseg_add(struct fseg_writer *w, const struct batch *b, size_t at)
 {
 	size_t n = at < b->n ? b->n - at : 0;
 
@@ -484,13 +467,18 @@ int64_t fseg_add(struct fseg_writer *w, const struct batch *b, size_t at, const 
 	n = text_fits(w, b, at, n);
 	if (!n)
 		return 0;
-	if (take(w, b, at, n, versions) < 0) {
+	if (take(w, b, at, n) < 0) {
 		writer_clear(w);
 		return -ENOMEM;
 	}
 	window(w, b, at, n);
 	w->rows += (uint32_t)n;
 	return (int64_t)n;
+}
+
+void fseg_drop(struct fseg_writer *w)
+{
+	writer_clear(w);
 }
 
 int fseg_end(struct fseg_writer *w, struct buf *b)

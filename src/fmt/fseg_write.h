@@ -29,7 +29,7 @@ struct fseg_writer {
 	size_t n_cols;
 	int16_t *col_of; /* of each field of the schema; -1: none */
 	struct fseg_whash *hashes;
-	struct fseg_wcol serials, versions;
+	struct fseg_wcol serials;
 	uint32_t rows;
 	int64_t start, last;
 	size_t text; /* bytes of the rows' texts */

@@ -54,16 +54,15 @@ static void ask(struct fseg *f, const struct batch *b, size_t row)
 /* What one block has, read again. */
 static void compare(struct fseg *first, struct fseg *again, struct batch *x)
 {
-	uint64_t v[BATCH_ROWS], v2[BATCH_ROWS];
 	struct batch *y = readable(again);
 	size_t at = 0, at2 = 0, i, f;
 	union val a, b;
 	int n;
 
-	while ((n = fseg_batch(first, x, NULL, &at, v, NULL)) > 0) {
-		CHECK(fseg_batch(again, y, NULL, &at2, v2, NULL) == n && at == at2);
+	while ((n = fseg_batch(first, x, NULL, &at, NULL)) > 0) {
+		CHECK(fseg_batch(again, y, NULL, &at2, NULL) == n && at == at2);
 		for (i = 0; i < (size_t)n; i++) {
-			CHECK(x->serial[i] == y->serial[i] && v2[i] == (uint32_t)v[i]);
+			CHECK(x->serial[i] == y->serial[i]);
 			for (f = 0; f < MAKE_N; f++) {
 				bool has = x->cols[f] && col_get(x->cols[f], i, &a);
 
@@ -80,19 +79,15 @@ static void again(struct fseg *f)
 {
 	struct fseg_opts o = make_opts();
 	struct batch *b = readable(f);
-	uint64_t versions[BATCH_ROWS];
-	uint32_t narrow[BATCH_ROWS];
 	struct buf out = BUF_INIT;
 	struct fseg_writer *w;
 	struct fseg *g;
-	size_t at = 0, i, parts = 0;
+	size_t at = 0, parts = 0;
 	int64_t n;
 
 	CHECK(fseg_writer_new(&w, &o) == 0 && fseg_new(&g, &make_schema) == 0);
-	while (fseg_batch(f, b, NULL, &at, versions, NULL) > 0) {
-		for (i = 0; i < b->n; i++)
-			narrow[i] = (uint32_t)versions[i];
-		n = fseg_add(w, b, 0, narrow);
+	while (fseg_batch(f, b, NULL, &at, NULL) > 0) {
+		n = fseg_add(w, b, 0);
 		CHECK(n >= 0);
 		parts += n < (int64_t)b->n; /* too much text for one block */
 	}
@@ -128,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memset(rows, 0xff, sizeof(rows));
 		fseg_may_text(f, MAKE_HASHED, "text", 4);
 		fseg_select_text(f, MAKE_HASHED, "text", 4, rows, NULL);
-		if (fseg_serials(f, &serials, NULL) == 0 && fseg_versions(f, &serials, NULL) == 0)
+		if (fseg_serials(f, &serials, NULL) == 0)
 			again(f);
 	}
 	fseg_free(f);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Reads a flow segment as docs/formats.md describes it, and by nothing else: prints each row as a
-line of JSON, {"serial": …, "version": …, "field id": value, …}.  libzstd is the system's."""
+line of JSON, {"serial": …, "field id": value, …}.  libzstd is the system's."""
 import ctypes
 import ipaddress
 import json
@@ -152,7 +152,7 @@ class Block:
         check(crc32c(data) == e["crc"], "column")
         rows, n, c, near = [True] * self.rows, e["values"], Cursor(data), []
         if e["map"]:
-            bits = Cursor(self.data[self.find(4, e["map"])["at"] :]).bytes((self.rows + 7) // 8)
+            bits = Cursor(self.data[self.find(3, e["map"])["at"] :]).bytes((self.rows + 7) // 8)
             rows = [bool(bits[i // 8] >> i % 8 & 1) for i in range(self.rows)]
         if e["enc"] == 1:
             near = [(c.int(), c.sint()) for _ in range(c.int())]
@@ -174,10 +174,10 @@ class Block:
 
     def read(self):
         fields = [e for e in self.entries if e["kind"] == 1]
-        serials, versions = self.column(self.find(2, 0)), self.column(self.find(3, 0))
+        serials = self.column(self.find(2, 0))
         columns = [(e["id"], e["type"], self.column(e)) for e in fields]
         for i in range(self.rows):
-            row = {"serial": serials[i], "version": versions[i]}
+            row = {"serial": serials[i]}
             for number, kind, column in columns:
                 if column[i] is not None:
                     row[str(number)] = shown(kind, column[i])

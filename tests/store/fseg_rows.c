@@ -48,14 +48,14 @@ static void print_val(const struct field *f, const union val *v)
 	buf_done(&b);
 }
 
-static void print_rows(const struct batch *b, uint32_t version)
+static void print_rows(const struct batch *b)
 {
 	char name[8];
 	union val v;
 	size_t i, f;
 
 	for (i = 0; i < b->n; i++) {
-		printf("{\"serial\": %" PRIu64 ", \"version\": %u", b->serial[i], version);
+		printf("{\"serial\": %" PRIu64, b->serial[i]);
 		for (f = 0; f < MAKE_N; f++)
 			if (f != MAKE_HASHED && col_get(b->cols[f], i, &v)) {
 				snprintf(name, sizeof(name), "%u", make_fields[f].id);
@@ -73,11 +73,10 @@ static void print_rows(const struct batch *b, uint32_t version)
 int main(int argc, char **argv)
 {
 	struct fseg_opts o = make_opts();
-	uint32_t versions[BATCH_ROWS], k;
 	struct fseg_writer *w = NULL;
 	struct batch *b = make_batch();
 	struct buf out = BUF_INIT;
-	size_t rows, i, n;
+	size_t rows, i, k, n;
 	struct make *m = malloc(sizeof(*m));
 	FILE *f;
 
@@ -89,13 +88,11 @@ int main(int argc, char **argv)
 	for (i = 0; i < rows; i += n) {
 		n = rows - i < BATCH_ROWS ? rows - i : BATCH_ROWS;
 		batch_clear(b);
-		for (k = 0; k < n; k++) {
+		for (k = 0; k < n; k++)
 			make_row(m, b, k);
-			versions[k] = (uint32_t)(i / BATCH_ROWS);
-		}
-		print_rows(b, versions[0]);
+		print_rows(b);
 		/* two batches a block */
-		if (fseg_add(w, b, 0, versions) != (int64_t)n ||
+		if (fseg_add(w, b, 0) != (int64_t)n ||
 		    (i / BATCH_ROWS % 2 && fseg_end(w, &out) < 0))
 			return 1;
 	}

@@ -72,8 +72,8 @@ class Filter:
         self.entry = block.find(kind, number)
         c = self.entry["more"]
         self.log2, self.k = c.byte(), c.byte()
-        self.levels = c.int() if kind == 6 else 0
-        self.fields = [str(c.int()) for _ in range(c.int())] if kind == 6 else []
+        self.levels = c.int() if kind == 5 else 0
+        self.fields = [str(c.int()) for _ in range(c.int())] if kind == 5 else []
         data = block.data[self.entry["at"] : self.entry["at"] + self.entry["size"]]
         assert fseg_read.crc32c(data) == self.entry["crc"]
         self.bits = fseg_read.Cursor(data).bytes((1 << self.log2) // 8)
@@ -90,7 +90,7 @@ def test_filters(tmp_path, seed, n):
     for block, part in blocks(data, rows):
         kinds = [(e["kind"], e["id"]) for e in block.entries]
         if any(row.get(f) for row in part for f in ADDRESSES):
-            f = Filter(block, 6, 0)
+            f = Filter(block, 5, 0)
             assert tuple(f.fields) == ADDRESSES and f.levels & 1
             for row in part:
                 for a in filter(None, map(row.get, ADDRESSES)):
@@ -100,11 +100,11 @@ def test_filters(tmp_path, seed, n):
             asked = [(4, 32, bytes([7, i % 256, i // 256, 9])) for i in range(2000)]
             assert sum(f.has(address_hash(*a)) for a in asked) < 500
         else:
-            assert (6, 0) not in kinds
+            assert (5, 0) not in kinds
         texts = [row.get("hashed") for row in part]
         if any(texts):
-            f, column = Filter(block, 7, HASHED), block.column(block.find(5, HASHED))
-            assert block.find(5, HASHED)["more"].byte() == 32
+            f, column = Filter(block, 6, HASHED), block.column(block.find(4, HASHED))
+            assert block.find(4, HASHED)["more"].byte() == 32
             for text, h in zip(texts, column):
                 want = None if text is None else fseg_read.crc32c(bytes.fromhex(text))
                 assert h == want and (h is None or f.has(mix(h)))
@@ -114,9 +114,9 @@ def test_example():
     lines = FORMATS.read_text().split("    74 72 61 77 6c 2d 66 73", 1)[1].split("\n\n")[0]
     data = b"trawl-fs" + b"".join(bytes.fromhex(line.split(";")[0]) for line in lines.splitlines())
     assert list(fseg_read.read(data)) == [
-        {"serial": 8, "version": 0, "20": 10**9, "41": "192.0.2.1", "7": b"DNS".hex()},
-        {"serial": 16, "version": 0, "20": 4 * 10**9, "41": "192.0.2.1", "7": b"HTTP".hex()},
-        {"serial": 24, "version": 0, "20": 3 * 10**9, "7": b"DNS".hex()},
+        {"serial": 8, "20": 10**9, "41": "192.0.2.1", "7": b"DNS".hex()},
+        {"serial": 16, "20": 4 * 10**9, "41": "192.0.2.1", "7": b"HTTP".hex()},
+        {"serial": 24, "20": 3 * 10**9, "7": b"DNS".hex()},
     ]
     block = fseg_read.Block(data[8:])
     assert (block.start, block.last) == (10**9, 4 * 10**9)

@@ -148,10 +148,10 @@ static void check_segment(struct check *c)
 	for (f = 0; f < FLOW_N_FIELDS; f++)
 		field_set_add(&want, f);
 	buf_clear(&c->block);
-	assert_int_equal(fseg_add(c->writer, c->all, 0, NULL), c->all->n);
+	assert_int_equal(fseg_add(c->writer, c->all, 0), c->all->n);
 	assert_int_equal(fseg_end(c->writer, &c->block), 0);
 	assert_int_equal(fseg_open(c->reader, (const uint8_t *)c->block.p, c->block.len, NULL), 0);
-	assert_int_equal(fseg_batch(c->reader, c->again, NULL, &at, NULL, NULL), c->all->n);
+	assert_int_equal(fseg_batch(c->reader, c->again, NULL, &at, NULL), c->all->n);
 	assert_memory_equal(c->again->serial, c->all->serial, c->all->n * sizeof(uint64_t));
 	flow_derive(c->derive, c->again, &want);
 	for (f = 0; f < FLOW_N_ALL; f++)

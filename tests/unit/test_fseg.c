@@ -45,30 +45,20 @@ static void kept_done(struct kept *k)
 	free(k->b);
 }
 
-static uint32_t version_of(size_t row)
-{
-	return row % 7 == 0 ? (uint32_t)row : 1;
-}
-
 /* All rows as one or more blocks. */
 static void encode(struct fseg_writer *w, const struct kept *k, struct buf *out)
 {
-	uint32_t versions[BATCH_ROWS];
-	size_t i, at, row = 0;
+	size_t i, at;
 
-	for (i = 0; i < k->n; i++) {
-		for (at = 0; at < k->b[i]->n; at++)
-			versions[at] = version_of(row + at);
+	for (i = 0; i < k->n; i++)
 		for (at = 0; at < k->b[i]->n;) {
-			int64_t n = fseg_add(w, k->b[i], at, versions);
+			int64_t n = fseg_add(w, k->b[i], at);
 
 			assert_true(n >= 0);
 			at += (size_t)n;
 			if (at < k->b[i]->n)
 				assert_int_equal(fseg_end(w, out), 0);
 		}
-		row += k->b[i]->n;
-	}
 	assert_int_equal(fseg_end(w, out), 0);
 }
 
@@ -96,7 +86,6 @@ static void same_cell(const struct batch *a, size_t i, const struct batch *b, si
 static void compare(const struct buf *in, const struct kept *k)
 {
 	struct batch *b = make_batch();
-	uint64_t versions[BATCH_ROWS];
 	size_t at = 0, row = 0, place, i, f;
 	struct fseg *r = NULL;
 	struct err err = {0};
@@ -108,13 +97,12 @@ static void compare(const struct buf *in, const struct kept *k)
 			fail_msg("%s", err.text);
 		if (fseg_verify(r, &err) < 0)
 			fail_msg("%s", err.text);
-		for (place = 0; (n = fseg_batch(r, b, NULL, &place, versions, &err)) > 0;)
+		for (place = 0; (n = fseg_batch(r, b, NULL, &place, &err)) > 0;)
 			for (i = 0; i < (size_t)n; i++, row++) {
 				const struct batch *want = k->b[row / BATCH_ROWS];
 				size_t at_row = row % BATCH_ROWS;
 
 				assert_true(b->serial[i] == want->serial[at_row]);
-				assert_true(versions[i] == version_of(row));
 				for (f = 0; f < MAKE_N; f++)
 					same_cell(want, at_row, b, i, f);
 			}
@@ -211,7 +199,7 @@ static void put_small(struct buf *out)
 	struct fseg_writer *w;
 
 	assert_int_equal(fseg_writer_new(&w, &o), 0);
-	assert_int_equal(fseg_add(w, b, 0, NULL), 3);
+	assert_int_equal(fseg_add(w, b, 0), 3);
 	fseg_put_magic(out);
 	assert_int_equal(fseg_end(w, out), 0);
 	assert_int_equal(fseg_end(w, out), 0); /* nothing more */
@@ -251,7 +239,6 @@ static void test_example(void **state)
 	const struct field_set all = {{7}};
 	struct fseg_info info;
 	struct fseg *r;
-	uint64_t versions[BATCH_ROWS];
 	union val x, y;
 	size_t at = 0, i, f;
 
@@ -268,17 +255,16 @@ static void test_example(void **state)
 	assert_int_equal(fseg_opened(r)->size, want.len - 8);
 	assert_int_equal(fseg_opened(r)->start, 1000000000);
 	assert_int_equal(fseg_opened(r)->last, 4000000000);
-	assert_int_equal(fseg_batch(r, got, NULL, &at, versions, NULL), 3);
+	assert_int_equal(fseg_batch(r, got, NULL, &at, NULL), 3);
 	for (i = 0; i < 3; i++) {
 		assert_int_equal(got->serial[i], b->serial[i]);
-		assert_int_equal(versions[i], 0);
 		for (f = 0; f < 3; f++) {
 			assert_int_equal(col_get(b->cols[f], i, &x), col_get(got->cols[f], i, &y));
 			assert_true(!col_has(b->cols[f], i) ||
 				    val_cmp(small_fields[f].type, &x, &y) == 0);
 		}
 	}
-	assert_int_equal(fseg_batch(r, got, NULL, &at, versions, NULL), 0);
+	assert_int_equal(fseg_batch(r, got, NULL, &at, NULL), 0);
 	assert_true(fseg_field(r, 1, &info));
 	assert_int_equal(info.values, 2);
 	assert_int_equal(info.distinct, 1);
@@ -287,6 +273,38 @@ static void test_example(void **state)
 	batch_free(got);
 	buf_done(&out);
 	buf_done(&want);
+}
+
+/* Rows that were dropped leave nothing behind: neither values nor times. */
+static void test_drop(void **state)
+{
+	struct fseg_opts o = make_opts();
+	CLEANUP(buf_done) struct buf want = BUF_INIT;
+	CLEANUP(buf_done) struct buf out = BUF_INIT;
+	struct fseg_writer *w;
+	struct make m;
+	struct kept k, other;
+
+	(void)state;
+	make_init(&m, 22);
+	k = keep(&m, 900);
+	make_init(&m, 23);
+	other = keep(&m, 1500);
+	assert_int_equal(fseg_writer_new(&w, &o), 0);
+	encode(w, &k, &want);
+	assert_true(fseg_add(w, other.b[0], 0) > 0);
+	assert_true(fseg_add(w, other.b[1], 0) > 0);
+	fseg_drop(w);
+	assert_int_equal(fseg_rows(w), 0);
+	assert_int_equal(fseg_end(w, &out), 0);
+	assert_int_equal(out.len, 0);
+	encode(w, &k, &out);
+	assert_int_equal(out.len, want.len);
+	assert_memory_equal(out.p, want.p, want.len);
+	compare(&out, &k);
+	fseg_writer_free(w);
+	kept_done(&k);
+	kept_done(&other);
 }
 
 /* ---- damage ---- */
@@ -303,7 +321,7 @@ static int dump(struct fseg *r, struct batch *b, const uint8_t *p, size_t n, str
 	k = fseg_open(r, p, n, &err);
 	if (k == 0)
 		k = fseg_verify(r, &err);
-	while (k == 0 && (k = fseg_batch(r, b, NULL, &at, NULL, &err)) > 0) {
+	while (k == 0 && (k = fseg_batch(r, b, NULL, &at, &err)) > 0) {
 		for (i = 0; i < b->n; i++) {
 			buf_addu(ret, b->serial[i]);
 			for (f = 0; f < b->schema->n; f++) {
@@ -438,6 +456,7 @@ int main(void)
 		cmocka_unit_test(test_random),     cmocka_unit_test(test_many),
 		cmocka_unit_test(test_example),    cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_damage_all), cmocka_unit_test(test_partly),
+		cmocka_unit_test(test_drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
