@@ -56,6 +56,7 @@ void where_free(struct where *w)
 		free(w->nodes[i].ranges);
 		rx_free(w->nodes[i].rx);
 	}
+	where_hints_free(w);
 	rx_mem_free(w->rx_mem);
 	free(w->nodes);
 	free(w->mem);

@@ -36,6 +36,7 @@
 #include "base/batch.h"
 #include "base/err.h"
 
+struct hint;
 struct where;
 
 #define WHERE_TEXT_MAX  65536 /* bytes */
@@ -61,6 +62,10 @@ void where_fields(const struct where *w, struct field_set *ret);
  * up (rx_match()): "'name matches "(a+)+$"' (column 1): ..." */
 int where_run(struct where *w, const struct batch *b, uint64_t sel[BATCH_ROWS / 64],
 	      struct err *err);
+
+/* What every row that matches fulfils (hint.h), in front of 'more', which must be fulfilled,
+ * too.  The hints belong to 'w' and are valid until the next call. */
+const struct hint *where_hints(struct where *w, const struct hint *more);
 
 /* Writes the expression with all its parentheses; it reads back as the same. */
 void where_print(const struct where *w, struct buf *ret);

@@ -7,6 +7,7 @@
 
 #include "base/batch.h"
 #include "base/err.h"
+#include "filter/hint.h"
 #include "filter/where_lex.h"
 
 enum wnode_op {
@@ -70,6 +71,12 @@ struct wnode {
 	uint32_t off, len; /* where it stands in the expression; of tests and "not in" */
 };
 
+struct where_hint {
+	struct where_hint *next;
+	struct hint hint;
+	struct hint_test tests[];
+};
+
 struct where {
 	const struct schema *schema;
 	char *copy; /* the expression; owned */
@@ -79,7 +86,8 @@ struct where {
 	size_t n, size;
 	uint32_t root; /* 0: everything matches */
 	struct field_set fields;
-	struct rx_mem *rx_mem; /* owned */
+	struct rx_mem *rx_mem;    /* owned */
+	struct where_hint *hints; /* owned, as the last where_hints() made them */
 };
 
 /* Finds what a name stands for.  0, or -EINVAL with 'err' set ('off' is its place
@@ -104,3 +112,6 @@ size_t ranges_normalise(enum val_type type, struct range *r, size_t n);
 bool ranges_have(enum val_type type, const struct range *r, size_t n, const union val *v);
 
 int where_parse(struct where *w, struct err *err);
+
+/* Frees what where_hints() made. */
+void where_hints_free(struct where *w);

@@ -1,7 +1,7 @@
 /* Input: an expression, run over rows of all types of which some have no value.
  *
  * "not (E)" is the complement of E, "E and E" and "E or E" are E; E printed
- * reads back as the same; only rows that were chosen stay.  If a regular expression
+ * reads back as the same; only rows that were chosen stay, and hints let all of them pass.  If a regular expression
  * gives up, it does so in all of these, and says where. */
 #include <errno.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "filter/filter_lex.h"
+#include "filter/hint.h"
 #include "filter/where.h"
 #include "error_column.h"
 
@@ -210,6 +211,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; i < BATCH_ROWS / 64; i++)
 		require(!(is.w[i] & ~sel.w[i]), "chose rows by itself", expr);
 	require(is.w[1] >> (ROWS - 64) == 0 && !is.w[2], "chose rows that are not there", expr);
+	for (i = 0; i < ROWS && is.r == 0; i++)
+		require(!(is.w[i / 64] >> i % 64 & 1) || hint_row(where_hints(w, NULL), b, i),
+			"hinted away", expr);
 	if (blank)
 		return 0;
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "base/cleanup.h"
+#include "filter/hint.h"
 #include "filter/where.h"
 #include "../filter/where.inc"
 
@@ -117,21 +118,26 @@ static void put_u64(struct batch *b, unsigned field, size_t row, uint64_t v)
 	col_mark(b->cols[field], row);
 }
 
-/* Rows of 'expr' as "0101", the whole of it a failure. */
+/* Rows of 'expr' as "0101", the whole of it a failure.  No row that matches may be hinted away. */
 static void run_text(const struct batch *b, const char *expr, char *ret)
 {
 	CLEANUP(where_freep) struct where *w = NULL;
 	uint64_t sel[BATCH_ROWS / 64];
+	const struct hint *hints;
 	struct err err;
 	size_t i;
 
 	if (where_new(&w, expr, &schema, &err) < 0)
 		fail_msg("'%s': %s", expr, err.text);
+	hints = where_hints(w, NULL);
 	memset(sel, 0xff, sizeof(sel));
 	if (where_run(w, b, sel, &err) < 0)
 		fail_msg("'%s': %s", expr, err.text);
-	for (i = 0; i < b->n; i++)
+	for (i = 0; i < b->n; i++) {
 		ret[i] = sel[i / 64] >> i % 64 & 1 ? '1' : '0';
+		if (ret[i] == '1' && !hint_row(hints, b, i))
+			fail_msg("'%s' matches row %zu, its hints do not", expr, i);
+	}
 	ret[i] = '\0';
 	for (; i < BATCH_ROWS; i++)
 		assert_false(sel[i / 64] >> i % 64 & 1);
