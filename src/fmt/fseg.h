@@ -58,6 +58,10 @@ struct fseg_hash {
 	size_t field;
 	unsigned bits; /* 1 to 32: so many low bits of a hash are kept of each row; 0: none */
 	bool bloom;    /* a Bloom filter of the texts */
+	/* Hashes of rows whose texts need not be in a batch: of 'n' rows of 'b' from row 'at' on,
+	 * to 'ret', and a bit in 'present' (none is set) for those that have one.  NULL: the hash
+	 * is the CRC-32C of the text in the batch. */
+	void (*make)(const struct batch *b, size_t at, size_t n, uint64_t *present, uint32_t *ret);
 };
 
 /* Borrowed for as long as the writer lives.  Fields are indexes into the schema; those
@@ -104,15 +108,6 @@ void fseg_put_magic(struct buf *b);
  * nothing.  0, -ENOMEM or -E2BIG: the block would exceed FSEG_BLOCK_MAX; rows are lost
  * then.  What it took is b->len before and after. */
 int fseg_end(struct fseg_writer *w, struct buf *b);
-
-/* What a column took of the last block. */
-struct fseg_size {
-	int field;        /* index into the schema; -1: none */
-	const char *what; /* "column", "serial", "presence", "hash", "filter", "head" */
-	const char *how;  /* "numbers", "planes", "dictionary", ... */
-	size_t bytes;
-};
-size_t fseg_sizes(const struct fseg_writer *w, const struct fseg_size **ret);
 
 /* ---- reading ---- */
 
@@ -168,8 +163,9 @@ bool fseg_may_range(const struct fseg *f, size_t field, const union val *min, co
 /* An address whose first 'bits' bits are those of 'a'. */
 bool fseg_may_addr(struct fseg *f, size_t field, const struct addr *a, unsigned bits);
 
-/* A text, by the filter of its hashes. */
+/* A text, by the filter of its hashes, or a hash that the writer's options made. */
 bool fseg_may_text(struct fseg *f, size_t field, const char *p, size_t len);
+bool fseg_may_hash(struct fseg *f, size_t field, uint32_t hash);
 
 struct fseg_info {
 	uint32_t values;   /* rows that have one */
@@ -181,6 +177,17 @@ struct fseg_info {
 /* False: the block has no such column (or in an encoding that is not known): no row has a
  * value. */
 bool fseg_field(const struct fseg *f, size_t field, struct fseg_info *ret);
+
+/* What the open block is made of, beside head and directory (fseg_opened()->dir bytes). */
+struct fseg_part {
+	const char *what; /* "column", "serials", "presence", "hashes", "filter" */
+	const char *how;  /* "numbers", "dictionary of numbers", "dictionary", "plain", "bits" */
+	int field;        /* index into the reader's schema; -1: of none, or of none of it */
+	uint32_t bytes, values;
+};
+
+/* Part 'i', from 0 on; false: there are no more.  What this version does not know is left out. */
+bool fseg_part(const struct fseg *f, size_t i, struct fseg_part *ret);
 
 /* A decoded column.  Arrays have one entry per row of the block, 0 where the value is absent;
  * valid until the next fseg_open(). */
@@ -214,6 +221,10 @@ int fseg_serials(struct fseg *f, const uint64_t **ret, struct err *err);
  * 0: no more; -EBADMSG; -EPROTO; -ENOMEM. */
 int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at, struct err *err);
 
+/* Adds 'n' rows by their numbers, in this order, behind the rows of 'b', which has room for
+ * them.  0 or as above; after a failure rows behind b->n are undefined. */
+int fseg_gather(struct fseg *f, struct batch *b, const uint32_t *rows, size_t n, struct err *err);
+
 /* Which rows have what: each clears the bits of all others in 'rows' (a bit per row) and returns
  * how many are left; -EBADMSG; -EPROTO; -ENOMEM.  Decodes the column.
  *
@@ -227,4 +238,6 @@ int64_t fseg_select_addr(struct fseg *f, size_t field, const struct addr *a, uns
 
 /* Perhaps a text, by the hashes that are kept of it; -ENOENT: there are none. */
 int64_t fseg_select_text(struct fseg *f, size_t field, const char *p, size_t len, uint64_t *rows,
+			 struct err *err);
+int64_t fseg_select_hash(struct fseg *f, size_t field, uint32_t hash, uint64_t *rows,
 			 struct err *err);

@@ -10,21 +10,6 @@
 
 /* ---- the directory ---- */
 
-static void note_size(struct fseg_writer *w, int field, const char *what, const char *how,
-		      size_t bytes)
-{
-	if (w->n_sizes == w->sizes_room) {
-		size_t room = w->sizes_room ? 2 * w->sizes_room : 128;
-		struct fseg_size *p = realloc(w->sizes, room * sizeof(*p));
-
-		if (!p) /* only numbers for people */
-			return;
-		w->sizes = p;
-		w->sizes_room = room;
-	}
-	w->sizes[w->n_sizes++] = (struct fseg_size){field, what, how, bytes};
-}
-
 /* Starts an entry in w->entry; what its kind adds follows, then entry_end(). */
 static void entry_begin(struct fseg_writer *w, const struct fseg_wentry *e)
 {
@@ -165,13 +150,12 @@ static void put_maps(struct fseg_writer *w)
 		fseg_blob_put(&w->num, &w->data, w->num.bytes, bytes, true);
 		entry_begin(w, &e);
 		entry_end(w);
-		note_size(w, -1, "presence", "bits", w->data.len - e.at);
 	}
 }
 
 /* ---- values with numbers ---- */
 
-static const char *encode_codes(struct fseg_writer *w, struct fseg_wcol *c, struct fseg_wentry *e)
+static void encode_codes(struct fseg_writer *w, struct fseg_wcol *c, struct fseg_wentry *e)
 {
 	struct fseg_plan plan;
 	size_t i;
@@ -180,7 +164,7 @@ static const char *encode_codes(struct fseg_writer *w, struct fseg_wcol *c, stru
 	if (c->type != VAL_ADDR && c->dict.n > PLAIN_PART * c->n) {
 		e->enc = FSEG_PLAIN;
 		fseg_dict_put(&c->dict, &w->num, &w->data, c->codes, c->n);
-		return "plain";
+		return;
 	}
 	e->enc = FSEG_DICT;
 	rec_put_int(&w->data, c->dict.n);
@@ -189,7 +173,6 @@ static const char *encode_codes(struct fseg_writer *w, struct fseg_wcol *c, stru
 		w->wide[i] = c->dict.rank[c->codes[i]];
 	fseg_num_plan(&w->num, w->wide, c->n, NULL, false, &plan);
 	fseg_num_put(&w->num, &w->data, w->wide, c->n, &plan);
-	return "dictionary";
 }
 
 static int put_column(struct fseg_writer *w, struct fseg_wcol *c)
@@ -203,7 +186,6 @@ static int put_column(struct fseg_writer *w, struct fseg_wcol *c)
 				.at = w->data.len};
 	struct fseg_range range = {0};
 	union val min, max;
-	const char *how;
 
 	if (!c->n)
 		return 0;
@@ -212,19 +194,21 @@ static int put_column(struct fseg_writer *w, struct fseg_wcol *c)
 	if (fseg_is_words(c->type))
 		w->num.loops->range(c->words, c->same ? 1 : c->n, &range);
 	bounds(c, &range, &min, &max);
-	how = fseg_is_words(c->type) ? fseg_write_words(w, c, &range, &e) : encode_codes(w, c, &e);
+	if (fseg_is_words(c->type))
+		fseg_write_words(w, c, &range, &e);
+	else
+		encode_codes(w, c, &e);
 	entry_begin(w, &e);
 	buf_addch(&w->entry, 1);
 	put_bound(&w->entry, c->type, &min);
 	put_bound(&w->entry, c->type, &max);
 	entry_end(w);
-	note_size(w, (int)c->field, "column", how, w->data.len - e.at);
 	return 0;
 }
 
 /* 'bits': of each hash. */
 static void put_plain(struct fseg_writer *w, struct fseg_wcol *c, enum fseg_kind kind,
-		      const char *what, unsigned bits)
+		      unsigned bits)
 {
 	struct fseg_wentry e = {.kind = kind,
 				.enc = FSEG_NUMBERS,
@@ -242,7 +226,6 @@ static void put_plain(struct fseg_writer *w, struct fseg_wcol *c, enum fseg_kind
 	if (kind == FSEG_HASHES)
 		buf_addch(&w->entry, (char)bits);
 	entry_end(w);
-	note_size(w, kind == FSEG_HASHES ? (int)c->field : -1, what, "numbers", w->data.len - e.at);
 }
 
 /* ---- filters ---- */
@@ -333,7 +316,6 @@ static int put_addr_bloom(struct fseg_writer *w)
 	for (i = 0; i < w->o.n_bloom; i++)
 		rec_put_int(&w->entry, w->o.schema->fields[w->o.bloom[i]].id);
 	entry_end(w);
-	note_size(w, -1, "filter", "addresses", bloom_size(log2) + 1);
 	free(bits);
 	return 0;
 }
@@ -355,7 +337,6 @@ static int put_text_bloom(struct fseg_writer *w, const struct fseg_whash *h)
 		bloom_add(bits, log2, k, bloom_hash(c->words[i]));
 	put_bloom(w, &e, bits, log2, k);
 	entry_end(w);
-	note_size(w, (int)c->field, "filter", "texts", bloom_size(log2) + 1);
 	free(bits);
 	return 0;
 }
@@ -379,7 +360,7 @@ static int put_hashes(struct fseg_writer *w)
 			continue;
 		for (k = 0; k < h->col.n; k++)
 			h->col.words[k] &= mask;
-		put_plain(w, &h->col, FSEG_HASHES, "hash", h->opts.bits);
+		put_plain(w, &h->col, FSEG_HASHES, h->opts.bits);
 	}
 	return 0;
 }
@@ -422,17 +403,15 @@ int fseg_encode(struct fseg_writer *w, struct buf *b)
 	buf_clear(&w->dir);
 	buf_clear(&w->data);
 	w->n_entries = 0;
-	w->n_sizes = 0;
 	put_maps(w);
 	for (i = 0; i < w->n_cols; i++) {
 		r = put_column(w, &w->cols[i]);
 		if (r < 0)
 			return r;
 	}
-	put_plain(w, &w->serials, FSEG_SERIAL, "serial", 0);
+	put_plain(w, &w->serials, FSEG_SERIAL, 0);
 	r = put_hashes(w);
 	if (r == 0)
 		r = put_addr_bloom(w);
-	note_size(w, -1, "head", "", FSEG_HEAD + w->dir.len);
 	return r < 0 ? r : put_block(w, b);
 }

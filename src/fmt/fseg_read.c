@@ -453,7 +453,7 @@ bool fseg_may_addr(struct fseg *f, size_t field, const struct addr *a, unsigned 
 	return true;
 }
 
-bool fseg_may_text(struct fseg *f, size_t field, const char *p, size_t len)
+bool fseg_may_hash(struct fseg *f, size_t field, uint32_t hash)
 {
 	uint32_t id = f->schema->fields[field].id;
 	size_t i;
@@ -463,7 +463,40 @@ bool fseg_may_text(struct fseg *f, size_t field, const char *p, size_t len)
 
 		if (e->kind == FSEG_TEXT_BLOOM && e->id == id)
 			return fseg_decode_filter(f, i, NULL) < 0 ||
-			       bloom_may(e->filter, e->log2, e->k, bloom_hash(crc32c(0, p, len)));
+			       bloom_may(e->filter, e->log2, e->k, bloom_hash(hash));
 	}
+	return true;
+}
+
+bool fseg_may_text(struct fseg *f, size_t field, const char *p, size_t len)
+{
+	return fseg_may_hash(f, field, crc32c(0, p, len));
+}
+
+bool fseg_part(const struct fseg *f, size_t i, struct fseg_part *ret)
+{
+	static const char *const what[] = {
+		[FSEG_FIELD] = "column",      [FSEG_SERIAL] = "serials",
+		[FSEG_PRESENCE] = "presence", [FSEG_HASHES] = "hashes",
+		[FSEG_ADDR_BLOOM] = "filter", [FSEG_TEXT_BLOOM] = "filter",
+	};
+	static const char *const how[] = {
+		"unknown",
+		[FSEG_NUMBERS] = "numbers",
+		[FSEG_NUMBER_DICT] = "dictionary of numbers",
+		[FSEG_DICT] = "dictionary",
+		[FSEG_PLAIN] = "plain",
+		[FSEG_BITS] = "bits",
+	};
+	const struct fseg_entry *e = &f->entries[i];
+	size_t k;
+
+	if (!f->open || i >= f->n)
+		return false;
+	*ret = (struct fseg_part){what[e->kind], how[e->enc], -1, e->size, e->values};
+	if (e->kind != FSEG_PRESENCE)
+		for (k = 0; k < f->schema->n && e->id; k++)
+			if (f->schema->fields[k].id == e->id)
+				ret->field = (int)k;
 	return true;
 }

@@ -189,8 +189,8 @@ static uint32_t try_numbers(struct fseg_writer *w, const struct fseg_wcol *c, si
 	return n;
 }
 
-const char *fseg_write_words(struct fseg_writer *w, struct fseg_wcol *c,
-			     const struct fseg_range *range, struct fseg_wentry *e)
+void fseg_write_words(struct fseg_writer *w, struct fseg_wcol *c, const struct fseg_range *range,
+		      struct fseg_wentry *e)
 {
 	const struct fseg_near *r = fseg_is_number(c->type) ? near_of(w, c->field) : NULL;
 	struct fseg_plan plan, rest;
@@ -199,7 +199,7 @@ const char *fseg_write_words(struct fseg_writer *w, struct fseg_wcol *c,
 	if (c->same) {
 		fseg_write_near(w, NULL);
 		fseg_num_put_same(&w->data, c->words[0]);
-		return "constant";
+		return;
 	}
 	fseg_num_plan(&w->num, c->words, c->n, range, fseg_is_number(c->type), &plan);
 	if (r && near_rest(w, c, r)) {
@@ -207,17 +207,14 @@ const char *fseg_write_words(struct fseg_writer *w, struct fseg_wcol *c,
 		if (rest.bits < plan.bits * NEAR_BETTER) {
 			fseg_write_near(w, r);
 			fseg_num_put(&w->num, &w->data, w->rest, c->n, &rest);
-			return rest.how & FSEG_DELTA ? "near, deltas" : "near";
+			return;
 		}
 	}
 	fseg_write_near(w, NULL);
 	fseg_num_put(&w->num, &w->data, c->words, c->n, &plan);
 	if (plan.few && plan.bits > BITS_DICT && !(plan.how & FSEG_DELTA)) {
 		e->distinct = try_numbers(w, c, e->at);
-		if (e->distinct) {
+		if (e->distinct)
 			e->enc = FSEG_NUMBER_DICT;
-			return "dictionary of numbers";
-		}
 	}
-	return plan.how & FSEG_DELTA ? "deltas" : "numbers";
 }

@@ -145,7 +145,6 @@ void fseg_writer_free(struct fseg_writer *w)
 	free(w->hashes);
 	free(w->wide);
 	free(w->rest);
-	free(w->sizes);
 	fseg_num_done(&w->num);
 	buf_done(&w->dir);
 	buf_done(&w->data);
@@ -169,12 +168,6 @@ size_t fseg_memory(const struct fseg_writer *w)
 	for (i = 0; i < w->o.n_hashes; i++)
 		sum += col_memory(&w->hashes[i].col);
 	return sum + col_memory(&w->serials);
-}
-
-size_t fseg_sizes(const struct fseg_writer *w, const struct fseg_size **ret)
-{
-	*ret = w->sizes;
-	return w->n_sizes;
 }
 
 /* ---- taking rows ---- */
@@ -371,20 +364,39 @@ static int col_take(const struct fseg_writer *w, struct fseg_wcol *c, const stru
 	return take_words(w, c, words, (size_t)has);
 }
 
-static int hash_take(struct fseg_whash *h, uint32_t row, const struct col *from, size_t at,
-		     size_t n)
+/* CRC-32C of the texts in a column, as fseg_hash.make has it. */
+static void hash_texts(const struct col *from, size_t at, size_t n, uint64_t *present,
+		       uint32_t *ret)
 {
-	struct fseg_wcol *c = &h->col;
-	int64_t has = col_present(c, row, from ? from->present : NULL, at, n);
 	size_t i;
 
-	if (has <= 0 || !from)
+	for (i = 0; from && i < n; i++)
+		if (col_has(from, at + i)) {
+			ret[i] = crc32c(0, from->v.str[at + i].p, from->v.str[at + i].len);
+			present[i / 64] |= UINT64_C(1) << i % 64;
+		}
+}
+
+static int hash_take(struct fseg_whash *h, uint32_t row, const struct batch *b, size_t at, size_t n)
+{
+	uint64_t present[BATCH_ROWS / 64] = {0};
+	uint32_t hash[BATCH_ROWS];
+	struct fseg_wcol *c = &h->col;
+	int64_t has;
+	size_t i;
+
+	if (h->opts.make)
+		h->opts.make(b, at, n, present, hash);
+	else
+		hash_texts(b->cols[c->field], at, n, present, hash);
+	has = col_present(c, row, present, 0, n);
+	if (has <= 0)
 		return (int)has;
 	if (fseg_wcol_room(c, (uint32_t)has) < 0)
 		return -ENOMEM;
-	for (i = at; i < at + n; i++)
-		if (col_has(from, i))
-			c->words[c->n++] = crc32c(0, from->v.str[i].p, from->v.str[i].len);
+	for (i = 0; i < n; i++)
+		if (present[i / 64] >> i % 64 & 1)
+			c->words[c->n++] = hash[i];
 	return 0;
 }
 
@@ -451,7 +463,7 @@ static int take(struct fseg_writer *w, const struct batch *b, size_t at, size_t 
 			return r;
 	}
 	for (i = 0; i < w->o.n_hashes; i++) {
-		r = hash_take(&w->hashes[i], w->rows, b->cols[w->hashes[i].col.field], at, n);
+		r = hash_take(&w->hashes[i], w->rows, b, at, n);
 		if (r < 0)
 			return r;
 	}

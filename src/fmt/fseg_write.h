@@ -38,8 +38,6 @@ struct fseg_writer {
 	struct buf dir, data, entry, trial;
 	uint32_t n_entries;
 	uint64_t *wide, *rest; /* FSEG_ROWS each */
-	struct fseg_size *sizes;
-	size_t n_sizes, sizes_room;
 };
 
 /* An entry of the directory that is being made. */
@@ -61,9 +59,8 @@ int fseg_wcol_full(struct fseg_wcol *c);
 int fseg_encode(struct fseg_writer *w, struct buf *b);
 
 /* fseg_words.c: the column of a field, NULL: there is none; the beginning of numbers that are near
- * to others (NULL: to none); a column of numbers behind what w->data has, how in 'e' and in words.
- */
+ * to others (NULL: to none); a column of numbers behind what w->data has, how in 'e'. */
 struct fseg_wcol *fseg_wcol_of(const struct fseg_writer *w, size_t field);
 void fseg_write_near(struct fseg_writer *w, const struct fseg_near *r);
-const char *fseg_write_words(struct fseg_writer *w, struct fseg_wcol *c,
-			     const struct fseg_range *range, struct fseg_wentry *e);
+void fseg_write_words(struct fseg_writer *w, struct fseg_wcol *c, const struct fseg_range *range,
+		      struct fseg_wentry *e);

@@ -307,6 +307,110 @@ static void test_drop(void **state)
 	kept_done(&other);
 }
 
+/* 1,000 rows as one block, opened. */
+static struct kept one_block(const struct fseg_opts *o, uint64_t seed, struct buf *out,
+			     struct fseg **ret)
+{
+	struct fseg_writer *w;
+	struct make m;
+	struct kept k;
+
+	make_init(&m, seed);
+	m.absent = 3;
+	k = keep(&m, 1000);
+	assert_int_equal(fseg_writer_new(&w, o), 0);
+	encode(w, &k, out);
+	fseg_writer_free(w);
+	assert_int_equal(fseg_new(ret, &make_schema), 0);
+	assert_int_equal(fseg_open(*ret, (uint8_t *)out->p, out->len, NULL), 0);
+	assert_int_equal(fseg_verify(*ret, NULL), 0);
+	return k;
+}
+
+/* Every third row of a batch has a hash of its own. */
+static void third(const struct batch *b, size_t at, size_t n, uint64_t *present, uint32_t *ret)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (b->serial[at + i] % 3 == 0) {
+			present[i / 64] |= UINT64_C(1) << i % 64;
+			ret[i] = (uint32_t)(b->serial[at + i] * 0x9e3779b9u);
+		}
+}
+
+/* Hashes of a field that no batch has. */
+static void test_made_hashes(void **state)
+{
+	static const struct fseg_hash hashes[] = {{MAKE_NEVER, 32, true, third}};
+	struct fseg_opts o = make_opts();
+	uint64_t rows[1024 / 64];
+	unsigned wrong = 0;
+	CLEANUP(buf_done) struct buf out = BUF_INIT;
+	struct fseg *r;
+	struct kept k;
+	size_t i, n;
+
+	(void)state;
+	o.hashes = hashes;
+	o.n_hashes = 1;
+	k = one_block(&o, 12, &out, &r);
+	for (i = 0; i < 1000; i++) {
+		uint32_t h = (uint32_t)(k.b[0]->serial[i] * 0x9e3779b9u);
+		bool has = k.b[0]->serial[i] % 3 == 0;
+
+		memset(rows, 0xff, sizeof(rows));
+		n = (size_t)fseg_select_hash(r, MAKE_NEVER, h, rows, NULL);
+		assert_int_equal(n > 0, has);
+		assert_int_equal(rows[i / 64] >> i % 64 & 1, has);
+		assert_true(!has || fseg_may_hash(r, MAKE_NEVER, h));
+		wrong += !has && fseg_may_hash(r, MAKE_NEVER, h);
+	}
+	assert_in_range(wrong, 0, 60);
+	assert_true(fseg_may_hash(r, MAKE_HASHED, 1)); /* no filter */
+	fseg_free(r);
+	kept_done(&k);
+}
+
+/* Parts and head are all of a block. */
+static void test_parts(void **state)
+{
+	struct fseg_opts o = make_opts();
+	size_t i, sum, columns = 0, filters = 0, hashes = 0;
+	struct fseg_part part;
+	CLEANUP(buf_done) struct buf out = BUF_INIT;
+	struct fseg *r;
+	struct kept k;
+
+	(void)state;
+	k = one_block(&o, 13, &out, &r);
+	sum = fseg_opened(r)->dir;
+	for (i = 0; fseg_part(r, i, &part); i++) {
+		struct fseg_info info;
+
+		sum += part.bytes;
+		columns += strcmp(part.what, "column") == 0;
+		filters += strcmp(part.what, "filter") == 0;
+		hashes += strcmp(part.what, "hashes") == 0;
+		if (strcmp(part.what, "column") == 0) {
+			assert_true(fseg_field(r, (size_t)part.field, &info));
+			assert_int_equal(part.values, info.values);
+		}
+		if (strcmp(part.what, "serials") == 0 || strcmp(part.what, "presence") == 0)
+			assert_int_equal(part.field, -1);
+		if (part.field == MAKE_TEXT)
+			assert_string_equal(part.how, "dictionary");
+		if (part.field == MAKE_HASHED)
+			assert_true(part.how[0] == (part.what[0] == 'f' ? 'b' : 'n'));
+	}
+	assert_int_equal(sum, out.len);
+	assert_int_equal(columns, MAKE_N - 2); /* all but MAKE_NEVER and MAKE_HASHED */
+	assert_int_equal(filters, 2);
+	assert_int_equal(hashes, 2);
+	fseg_free(r);
+	kept_done(&k);
+}
+
 /* ---- damage ---- */
 
 /* All rows of a block, as text: what readers see of it. */
@@ -456,7 +560,8 @@ int main(void)
 		cmocka_unit_test(test_random),     cmocka_unit_test(test_many),
 		cmocka_unit_test(test_example),    cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_damage_all), cmocka_unit_test(test_partly),
-		cmocka_unit_test(test_drop),
+		cmocka_unit_test(test_drop),       cmocka_unit_test(test_made_hashes),
+		cmocka_unit_test(test_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -380,8 +380,8 @@ static void test_options(void **state)
 		{MAKE_DUR, {MAKE_DUR}, {1}},
 	};
 	static const size_t no_addr[] = {MAKE_U64};
-	static const struct fseg_hash no_text = {MAKE_U64, 32, false},
-				      wide = {MAKE_NAME, 33, false};
+	static const struct fseg_hash no_text = {MAKE_U64, 32, false, NULL},
+				      wide = {MAKE_NAME, 33, false, NULL};
 	struct fseg_opts o = make_opts(), bad;
 	struct fseg_writer *writer = NULL;
 	struct world w;
