@@ -131,8 +131,11 @@ static int tap_scan(struct ql_src *src, const struct ql_scan *req, ql_batch_fn f
 	struct ql_scan more = *req;
 	int r;
 
-	if (t->where)
+	if (t->where) {
 		where_fields(t->where, &more.want);
+		more.hints = where_hints(t->where, req->hints);
+		more.limit_hint = 0; /* who knows how many of them match */
+	}
 	if (t->uuid >= 0)
 		field_set_add(&more.want, (size_t)t->uuid);
 	t->n_ids = 0;

@@ -8,6 +8,7 @@
 #include "filter/filter.h"
 #include "filter/rx.h"
 #include "ql/args.h"
+#include "ql/hints.h"
 #include "ql/tables.h"
 #include "ql/words.h"
 
@@ -565,6 +566,10 @@ int ql_plan_init(struct ql_plan *plan, const struct ql *q, struct ql_src *src,
 	plan->out = p.schema;
 	drop_sorts(plan);
 	set_needs(plan, q->kind, cols);
+	if (ql_plan_hints(plan) < 0) {
+		ql_plan_done(plan);
+		return no_memory(&p);
+	}
 	return 0;
 }
 

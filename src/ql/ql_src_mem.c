@@ -49,6 +49,14 @@ static bool meets(const struct ql_src_mem *m, const struct ql_scan *req, size_t 
 	return true;
 }
 
+static bool wanted(const struct ql_src_mem *m, const struct ql_scan *req, size_t row)
+{
+	if (!meets(m, req, row))
+		return false;
+	return !(m->flags & QL_SRC_MEM_LAZY) ||
+	       hint_row(req->hints, m->rows.chunks[row / BATCH_ROWS], row % BATCH_ROWS);
+}
+
 /* Gives every string memory of its own, so that its end is known too. */
 static int copy_strings(struct batch *b, struct ql_arena *a)
 {
@@ -105,24 +113,30 @@ static int mem_scan(struct ql_src *s, const struct ql_scan *req, ql_batch_fn fn,
 {
 	struct ql_src_mem *m = (struct ql_src_mem *)s;
 	bool all = req->from == INT64_MIN && req->to == INT64_MAX;
+	uint64_t left =
+		m->flags & QL_SRC_MEM_LAZY && req->limit_hint ? req->limit_hint : UINT64_MAX;
 	uint32_t idx[BATCH_ROWS];
 	size_t i, n = 0;
 	int r = 0;
 
 	m->scan = *req;
-	if (all && m->step == BATCH_ROWS && !(m->flags & QL_SRC_MEM_TRANSIENT)) {
+	if (all && m->step == BATCH_ROWS && !m->flags) {
 		for (i = 0; r == 0 && i < m->rows.n_chunks; i++)
 			r = give_chunk(m, i, fn, arg);
 		return r < 0 ? r : 0;
 	}
-	for (i = 0; r == 0 && i < m->rows.n; i++) {
-		if (meets(m, req, i))
+	for (i = 0; r == 0 && i < m->rows.n && left; i++) {
+		if (wanted(m, req, i)) {
 			idx[n++] = (uint32_t)i;
-		if (n && (n == m->step || i + 1 == m->rows.n)) {
+			left--;
+		}
+		if (n == m->step) {
 			r = give_copy(m, idx, n, fn, arg);
 			n = 0;
 		}
 	}
+	if (r == 0 && n)
+		r = give_copy(m, idx, n, fn, arg);
 	if (r == -ENOMEM)
 		err_set(err, r, "out of memory");
 	return r < 0 ? r : 0;

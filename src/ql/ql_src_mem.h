@@ -16,6 +16,8 @@ enum ql_src_mem_flags {
 	/* Each batch dies after it was taken, strings included, so that a memory checker sees
 	 * who keeps what is only borrowed. */
 	QL_SRC_MEM_TRANSIENT = 1 << 0,
+	/* Gives no more than it must: nothing that hints exclude, nothing behind the limit. */
+	QL_SRC_MEM_LAZY = 1 << 1,
 };
 
 /* 'schema' is borrowed; if it has Start and Last, scans use them.  0 or -ENOMEM. */
@@ -41,5 +43,5 @@ void ql_src_mem_set_step(struct ql_src_mem *m, size_t rows);
 /* Owned by 'm'. */
 struct ql_src *ql_src_mem_src(struct ql_src_mem *m);
 
-/* The last scan asked for. */
+/* The last scan asked for; its hints are no longer there. */
 const struct ql_scan *ql_src_mem_scan(const struct ql_src_mem *m);

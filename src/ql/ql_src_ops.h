@@ -7,13 +7,22 @@
 #include "base/batch.h"
 #include "base/err.h"
 #include "base/pkt.h"
+#include "filter/hint.h"
 
 struct ql_src;
 
-/* What a query needs of a scan. */
+/* What a query needs of a scan: the first two must be met, the rest may be ignored. */
 struct ql_scan {
 	struct field_set want; /* columns to fill */
 	int64_t from, to; /* rows whose [start, last] meets [from, to], ns; INT64_MIN/MAX: open */
+
+	/* Rows that do not fulfil them may be left out, or given.  Borrowed for the scan. */
+	const struct hint *hints;
+
+	/* 0: not known.  Else so many rows, of those that fulfil 'hints', are enough: the query
+	 * asks for no more than that they fulfil these.  Who lets no others pass may stop after so
+	 * many. */
+	uint64_t limit_hint;
 };
 
 /* Takes rows; the batch is the source's and valid during the call only.

@@ -1,8 +1,8 @@
 /* Input: an expression, run over rows of all types of which some have no value.
  *
  * "not (E)" is the complement of E, "E and E" and "E or E" are E; E printed
- * reads back as the same; only rows that were chosen stay, and hints let all of them pass.  If a regular expression
- * gives up, it does so in all of these, and says where. */
+ * reads back as the same; only rows that were chosen stay, and hints let all of them pass.  If a
+ * regular expression gives up, it does so in all of these, and says where. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>

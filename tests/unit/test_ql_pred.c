@@ -260,11 +260,12 @@ static void test_table(void **state)
 	size_t i, k;
 
 	(void)state;
-	for (k = 0; k < 3; k++) {
+	for (k = 0; k < 6; k++) {
 		struct ql_src_mem *m = NULL;
 
-		assert_int_equal(t_load(&m, QL_SRC_MEM_TRANSIENT), 0);
-		ql_src_mem_set_step(m, steps[k]);
+		assert_int_equal(t_load(&m, QL_SRC_MEM_TRANSIENT | (k % 2 ? QL_SRC_MEM_LAZY : 0)),
+				 0);
+		ql_src_mem_set_step(m, steps[k / 2]);
 		for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 			snprintf(query, sizeof(query), "G.Flows()%s", table[i].conds);
 			check(m, query, table[i].rows);

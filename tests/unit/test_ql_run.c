@@ -222,11 +222,11 @@ static void add_packet(struct ql_src_mem *m, unsigned number, uint64_t serial, i
 
 #define SEC INT64_C(1000000000)
 
-static struct ql_src_mem *load(void)
+static struct ql_src_mem *load(unsigned flags)
 {
 	struct ql_src_mem *m = NULL;
 
-	assert_int_equal(t_load(&m, QL_SRC_MEM_TRANSIENT), 0);
+	assert_int_equal(t_load(&m, QL_SRC_MEM_TRANSIENT | flags), 0);
 	add_packet(m, 1, 0, 1000 * SEC, 0x0800, 17, 53);
 	add_packet(m, 2, 1, 1002 * SEC, 0x0800, 6, 443);
 	add_packet(m, 3, 0, 1000 * SEC + SEC / 2, 0x0800, 17, 53);
@@ -251,10 +251,10 @@ static void test_table(void **state)
 	size_t i, k;
 
 	(void)state;
-	for (k = 0; k < sizeof(steps) / sizeof(steps[0]); k++) {
-		struct ql_src_mem *m = load();
+	for (k = 0; k < 2 * sizeof(steps) / sizeof(steps[0]); k++) {
+		struct ql_src_mem *m = load(k % 2 ? QL_SRC_MEM_LAZY : 0);
 
-		ql_src_mem_set_step(m, steps[k]);
+		ql_src_mem_set_step(m, steps[k / 2]);
 		for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 			t_query(ql_src_mem_src(m), table[i].query, &uuid, 0, &a);
 			if (strcmp(buf_str(&a.text), table[i].answer) != 0)
@@ -275,7 +275,7 @@ static void test_table(void **state)
 /* Without 'cols' all columns come, and only then. */
 static void test_columns(void **state)
 {
-	struct ql_src_mem *m = load();
+	struct ql_src_mem *m = load(0);
 	struct t_answer a = {0};
 	struct field_set cols = only(T_APP);
 
@@ -336,7 +336,7 @@ static const struct {
 
 static void test_plans(void **state)
 {
-	struct ql_src_mem *m = load();
+	struct ql_src_mem *m = load(0);
 	struct field_set uuid = only(T_UUID);
 	size_t i;
 
@@ -388,7 +388,7 @@ static void test_stop(void **state)
 	(void)state;
 	for (i = 0; i < 2 * sizeof(queries) / sizeof(queries[0]); i++) {
 		for (step = 1; step <= BATCH_ROWS; step += BATCH_ROWS - 1) {
-			struct ql_src_mem *m = load();
+			struct ql_src_mem *m = load(0);
 
 			ql_src_mem_set_step(m, step);
 			a.stop = stop_after_two;
@@ -430,7 +430,7 @@ static void test_source(void **state)
 	static const struct ql_src_ops broken = {scan_fails, NULL, now_fails};
 	struct ql_src src = {&broken, &t_schema};
 	struct t_answer a = {0};
-	struct ql_src_mem *m = load();
+	struct ql_src_mem *m = load(0);
 	struct ql_src_ops no_packets = *ql_src_mem_src(m)->ops;
 
 	(void)state;

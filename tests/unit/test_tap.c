@@ -106,7 +106,8 @@ static void test_wants(void **state)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT;
 	CLEANUP(where_freep) struct where *w = NULL;
-	const struct ql_scan req = {.from = 1, .to = 2};
+	static const struct hint hint = {.n = 0};
+	const struct ql_scan req = {.from = 1, .to = 2, .hints = &hint, .limit_hint = 1};
 	struct ql_src_mem *m = make_rows(3, 10);
 	const struct ql_scan *asked;
 	struct tap t;
@@ -120,6 +121,10 @@ static void test_wants(void **state)
 	assert_true(field_set_has(&asked->want, F_UUID));
 	assert_false(field_set_has(&asked->want, F_NAME));
 	assert_true(asked->from == 1 && asked->to == 2);
+	/* the expression narrows what is asked for, so that no number of rows is known to do */
+	assert_int_equal(asked->hints->tests[0].field, F_BYTES);
+	assert_ptr_equal(asked->hints->next, &hint);
+	assert_int_equal(asked->limit_hint, 0);
 	tap_done(&t);
 	ql_src_mem_free(m);
 }
