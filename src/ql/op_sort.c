@@ -18,7 +18,9 @@ struct sort {
 	bool full;            /* 'last' is known */
 	struct ql_place last; /* of the last row that would be kept */
 	union val last_val;   /* its key; strings are in 'rows' */
-	bool exact;           /* equal places are equal keys */
+	uint64_t last_start;  /* its place among equal ones, where key.ties */
+	uint64_t last_serial;
+	bool exact; /* equal places are equal keys */
 };
 
 /* Sorts and leaves the order in '*ret' (ql_mem_free(), rows.n + 1 entries). */
@@ -60,60 +62,97 @@ static int prune(struct sort *s)
 	s->last.prefix = s->last.absent ? 0
 					: ql_prefix(st->in->fields[st->key.fields[0]].type,
 						    &s->last_val, st->key.desc);
+	if (st->key.ties) {
+		const struct batch *b = s->rows.chunks[(st->keep - 1) / BATCH_ROWS];
+
+		s->last_start = ql_start_place(b->cols[st->key.start], (st->keep - 1) % BATCH_ROWS);
+		s->last_serial = b->serial[(st->keep - 1) % BATCH_ROWS];
+	}
 	return 0;
 }
 
-/* Of 64 rows of integers, those before 'last'. */
-static uint64_t ints_before(const uint64_t *v, uint64_t flip, uint64_t last)
+/* Whether a row stands before 'last' if their keys are equal: who came later does not. */
+static bool wins_tie(const struct sort *s, const struct batch *b, size_t row)
+{
+	const struct ql_key *key = &s->node.stage->key;
+	uint64_t start;
+
+	if (!key->ties)
+		return false;
+	start = ql_start_place(b->cols[key->start], row);
+	return start != s->last_start ? start < s->last_start : b->serial[row] < s->last_serial;
+}
+
+/* Those of 'sel' among the 64 rows from 'row' that do. */
+static uint64_t tie_winners(const struct sort *s, const struct batch *b, size_t row, uint64_t sel)
 {
 	uint64_t bits = 0;
+
+	for (; sel; sel &= sel - 1)
+		if (wins_tie(s, b, row + (size_t)__builtin_ctzll(sel)))
+			bits |= sel & -sel;
+	return bits;
+}
+
+/* Of 64 rows of integers, those before 'last'; 'equal': those with its key. */
+static uint64_t ints_before(const uint64_t *v, uint64_t flip, uint64_t last, uint64_t *equal)
+{
+	uint64_t bits = 0, same = 0;
 	unsigned i;
 
-	for (i = 0; i < 64; i++)
+	for (i = 0; i < 64; i++) {
 		bits |= (uint64_t)((v[i] ^ flip) < last) << i;
+		same |= (uint64_t)((v[i] ^ flip) == last) << i;
+	}
+	*equal = same;
 	return bits;
 }
 
 /* What the prefix leaves open. */
-static bool may_be_before(const struct sort *s, const union val *v)
+static bool may_be_before(const struct sort *s, const struct batch *b, size_t row,
+			  const union val *v)
 {
 	const struct ql_key *key = &s->node.stage->key;
 	int c = val_cmp(s->node.stage->in->fields[key->fields[0]].type, v, &s->last_val);
 
-	return key->desc ? c > 0 || (c == 0 && key->n > 1) : c < 0 || (c == 0 && key->n > 1);
+	if (c == 0)
+		return key->n > 1 || wins_tie(s, b, row);
+	return key->desc ? c > 0 : c < 0;
 }
 
-static uint64_t vals_before(const struct sort *s, const struct col *c, size_t row, uint64_t sel)
+static uint64_t vals_before(const struct sort *s, const struct batch *b, const struct col *c,
+			    size_t row, uint64_t sel)
 {
 	uint64_t bits = 0;
 	union val v;
 
 	for (; sel; sel &= sel - 1) {
+		size_t at = row + (size_t)__builtin_ctzll(sel);
 		uint64_t p;
 
-		col_get(c, row + (size_t)__builtin_ctzll(sel), &v);
+		col_get(c, at, &v);
 		p = ql_prefix(c->type, &v, s->node.stage->key.desc);
-		if (p < s->last.prefix ||
-		    (p == s->last.prefix && !s->exact && may_be_before(s, &v)))
+		if (p < s->last.prefix || (p == s->last.prefix && may_be_before(s, b, at, &v)))
 			bits |= sel & -sel;
 	}
 	return bits;
 }
 
-/* Of the 64 rows from 'row' in 'sel', those that may be among the first: equal ones come later
- * and are not. */
-static uint64_t before(const struct sort *s, const struct col *c, size_t row, uint64_t sel)
+/* Of the 64 rows from 'row' in 'sel', those that may be among the first. */
+static uint64_t before(const struct sort *s, const struct batch *b, const struct col *c, size_t row,
+		       uint64_t sel)
 {
-	uint64_t present = sel & c->present[row / 64], flip;
+	uint64_t present = sel & c->present[row / 64], flip, bits, equal;
 
 	if (s->last.absent)
-		return s->exact ? present : sel;
+		return s->exact ? present | tie_winners(s, b, row, sel & ~present) : sel;
 	if (!s->exact || c->type == VAL_F64 || c->type == VAL_BOOL)
-		return vals_before(s, c, row, present);
+		return vals_before(s, b, c, row, present);
 	flip = c->type == VAL_U64 ? 0 : UINT64_C(1) << 63;
 	if (s->node.stage->key.desc)
 		flip = ~flip;
-	return present & ints_before(c->v.u64 + row, flip, s->last.prefix);
+	bits = ints_before(c->v.u64 + row, flip, s->last.prefix, &equal);
+	return present & (bits | tie_winners(s, b, row, equal & present));
 }
 
 static int sort_push(struct ql_node *n, const struct batch *b, const uint64_t *sel)
@@ -133,7 +172,7 @@ static int sort_push(struct ql_node *n, const struct batch *b, const uint64_t *s
 	}
 	memcpy(mine, sel, sizeof(mine));
 	for (w = 0; s->full && key && w * 64 < b->n; w++)
-		mine[w] = mine[w] ? before(s, key, w * 64, mine[w]) : 0;
+		mine[w] = mine[w] ? before(s, b, key, w * 64, mine[w]) : 0;
 	r = ql_rows_add(&s->rows, b, mine);
 	if (r == 0 && st->keep <= QL_TOP_MAX && s->rows.n >= 2 * st->keep + BATCH_ROWS)
 		r = prune(s);

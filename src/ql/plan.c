@@ -9,6 +9,7 @@
 #include "filter/rx.h"
 #include "ql/args.h"
 #include "ql/hints.h"
+#include "ql/order.h"
 #include "ql/tables.h"
 #include "ql/words.h"
 
@@ -492,6 +493,8 @@ static struct field_set needs(const struct ql_stage *s, const struct field_set *
 	case QL_OP_SORT:
 		need = *out;
 		add_all(&need, s->key.fields, s->key.n);
+		if (s->key.ties)
+			field_set_add(&need, s->key.start);
 		break;
 	case QL_OP_CUT:
 		need = *out;
@@ -566,6 +569,8 @@ int ql_plan_init(struct ql_plan *plan, const struct ql *q, struct ql_src *src,
 	plan->out = p.schema;
 	drop_sorts(plan);
 	set_needs(plan, q->kind, cols);
+	if (ql_plan_order(plan, src))
+		set_needs(plan, q->kind, cols);
 	if (ql_plan_hints(plan) < 0) {
 		ql_plan_done(plan);
 		return no_memory(&p);

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "filter/filter.h"
 #include "ql/rows.h"
+#include "ql/sort.h"
 
 #define WORDS (BATCH_ROWS / 64)
 
@@ -126,8 +127,10 @@ static int mem_scan(struct ql_src *s, const struct ql_scan *req, ql_batch_fn fn,
 		return r < 0 ? r : 0;
 	}
 	for (i = 0; r == 0 && i < m->rows.n && left; i++) {
-		if (wanted(m, req, i)) {
-			idx[n++] = (uint32_t)i;
+		size_t row = m->flags & QL_SRC_MEM_LAZY && req->any_order ? m->rows.n - 1 - i : i;
+
+		if (wanted(m, req, row)) {
+			idx[n++] = (uint32_t)row;
 			left--;
 		}
 		if (n == m->step) {
@@ -349,8 +352,23 @@ void ql_src_mem_set_step(struct ql_src_mem *m, size_t rows)
 	m->step = rows < 1 ? 1 : rows > BATCH_ROWS ? BATCH_ROWS : rows;
 }
 
+static bool by_start(const struct ql_src_mem *m)
+{
+	uint64_t last = 0, start;
+	size_t i;
+
+	for (i = 0; m->start >= 0 && i < m->rows.n; i++, last = start) {
+		start = ql_start_place(m->rows.chunks[i / BATCH_ROWS]->cols[m->start],
+				       i % BATCH_ROWS);
+		if (start < last)
+			return false;
+	}
+	return m->start >= 0;
+}
+
 struct ql_src *ql_src_mem_src(struct ql_src_mem *m)
 {
+	m->src.by_start = m->flags & QL_SRC_MEM_LAZY && by_start(m);
 	return &m->src;
 }
 

@@ -16,7 +16,8 @@ enum ql_src_mem_flags {
 	/* Each batch dies after it was taken, strings included, so that a memory checker sees
 	 * who keeps what is only borrowed. */
 	QL_SRC_MEM_TRANSIENT = 1 << 0,
-	/* Gives no more than it must: nothing that hints exclude, nothing behind the limit. */
+	/* Gives no more than it must: nothing that hints exclude, nothing behind the limit; and
+	 * the last rows first where any order will do. */
 	QL_SRC_MEM_LAZY = 1 << 1,
 };
 

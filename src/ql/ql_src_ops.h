@@ -2,6 +2,7 @@
  * ql knows no source; run/ adapts them. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/batch.h"
@@ -23,6 +24,10 @@ struct ql_scan {
 	 * asks for no more than that they fulfil these.  Who lets no others pass may stop after so
 	 * many. */
 	uint64_t limit_hint;
+
+	/* The answer is the same in whatever order rows come; else they come in the source's
+	 * own, which is the same each time. */
+	bool any_order;
 };
 
 /* Takes rows; the batch is the source's and valid during the call only.
@@ -51,4 +56,6 @@ struct ql_src_ops {
 struct ql_src {
 	const struct ql_src_ops *ops;
 	const struct schema *schema;
+	bool by_start; /* its own order is that of Start (rows without it first), then serial, and
+			  no serial comes twice: then Sort, too, takes rows in any order */
 };

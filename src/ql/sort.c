@@ -95,12 +95,19 @@ static struct ql_place *radix_sort(struct ql_place *a, struct ql_place *tmp, siz
 struct cmp {
 	const struct ql_rows *rows;
 	const struct ql_key *key;
+	const uint32_t *order; /* place.row is a position in it; NULL: a row */
 };
+
+static uint32_t row_of(const struct cmp *c, uint32_t at)
+{
+	return c->order ? c->order[at] : at;
+}
 
 static int cmp_rows(const void *a, const void *b, void *arg)
 {
 	const struct cmp *c = arg;
-	uint32_t ra = ((const struct ql_place *)a)->row, rb = ((const struct ql_place *)b)->row;
+	uint32_t at = ((const struct ql_place *)a)->row, bt = ((const struct ql_place *)b)->row;
+	uint32_t ra = row_of(c, at), rb = row_of(c, bt);
 	size_t i;
 
 	for (i = 0; i < c->key->n; i++) {
@@ -118,19 +125,21 @@ static int cmp_rows(const void *a, const void *b, void *arg)
 		if (r)
 			return c->key->desc ? -r : r;
 	}
-	return ra < rb ? -1 : ra > rb;
+	return at < bt ? -1 : at > bt;
 }
 
 /* Rows with a value first, then those without, both in the order of the source. */
-static size_t place_rows(const struct ql_rows *rows, const struct ql_key *key, struct ql_place *a)
+static size_t place_rows(const struct cmp *c, struct ql_place *a)
 {
+	const struct ql_rows *rows = c->rows;
+	const struct ql_key *key = c->key;
 	uint16_t f = key->fields[0];
 	enum val_type type = rows->schema->fields[f].type;
 	size_t n = 0, absent = rows->n, i;
 	union val v;
 
 	for (i = 0; i < rows->n; i++) {
-		if (ql_rows_get(rows, f, i, &v))
+		if (ql_rows_get(rows, f, row_of(c, (uint32_t)i), &v))
 			a[n++] = (struct ql_place){ql_prefix(type, &v, key->desc), (uint32_t)i,
 						   false};
 		else
@@ -158,28 +167,67 @@ static void sort_runs(struct ql_place *a, size_t n, struct cmp *c)
 	}
 }
 
+static const struct col *start_col(const struct cmp *c, uint32_t row)
+{
+	return c->rows->chunks[row / BATCH_ROWS]->cols[c->key->start];
+}
+
+/* The rows in the order of the source, into 'ret'; 'a' has room for two places of each. */
+static void order_as_source(const struct cmp *c, struct ql_place *a, uint32_t *ret)
+{
+	struct ql_place *half = a + c->rows->n, *sorted;
+	size_t n = c->rows->n, i;
+
+	for (i = 0; i < n; i++)
+		a[i] = (struct ql_place){c->rows->chunks[i / BATCH_ROWS]->serial[i % BATCH_ROWS],
+					 (uint32_t)i, false};
+	sorted = radix_sort(a, half, n);
+	for (i = 0; i < n; i++)
+		sorted[i].prefix =
+			ql_start_place(start_col(c, sorted[i].row), sorted[i].row % BATCH_ROWS);
+	sorted = radix_sort(sorted, sorted == a ? half : a, n);
+	for (i = 0; i < n; i++)
+		ret[i] = sorted[i].row;
+}
+
+static void sort_all(struct cmp *c, struct ql_place *mem, uint32_t *ret)
+{
+	const struct ql_rows *rows = c->rows;
+	const struct ql_key *key = c->key;
+	struct ql_place *a;
+	size_t n, i;
+
+	n = place_rows(c, mem);
+	a = radix_sort(mem, mem + rows->n, n);
+	if (!ql_key_exact(key, rows->schema))
+		sort_runs(a, n, c);
+	for (i = 0; i < n; i++)
+		ret[i] = row_of(c, a[i].row);
+	if (key->n > 1) /* the other fields order those without the first */
+		qsort_r(mem + n, rows->n - n, sizeof(*mem), cmp_rows, c);
+	for (i = n; i < rows->n; i++)
+		ret[i] = row_of(c, mem[i].row);
+}
+
 int ql_sort(const struct ql_rows *rows, const struct ql_key *key, uint32_t *ret)
 {
-	struct cmp c = {rows, key};
-	struct ql_place *mem = NULL, *a;
-	size_t n, i;
+	struct cmp c = {rows, key, NULL};
+	struct ql_place *mem = NULL;
+	uint32_t *order = NULL;
 	int r;
 
 	r = ql_mem_grow(rows->mem, &mem, 0, 2 * rows->n + 1, sizeof(*mem));
-	if (r < 0)
-		return r;
-	n = place_rows(rows, key, mem);
-	a = radix_sort(mem, mem + rows->n, n);
-	if (!ql_key_exact(key, rows->schema))
-		sort_runs(a, n, &c);
-	for (i = 0; i < n; i++)
-		ret[i] = a[i].row;
-	if (key->n > 1) /* the other fields order those without the first */
-		qsort_r(mem + n, rows->n - n, sizeof(*mem), cmp_rows, &c);
-	for (i = n; i < rows->n; i++)
-		ret[i] = mem[i].row;
+	if (r == 0 && key->ties)
+		r = ql_mem_grow(rows->mem, &order, 0, rows->n + 1, sizeof(*order));
+	if (r == 0 && key->ties) {
+		order_as_source(&c, mem, order);
+		c.order = order;
+	}
+	if (r == 0)
+		sort_all(&c, mem, ret);
 	ql_mem_free(rows->mem, mem, 2 * rows->n + 1, sizeof(*mem));
-	return 0;
+	ql_mem_free(rows->mem, order, rows->n + 1, sizeof(*order));
+	return r;
 }
 
 int ql_sort_places(struct ql_mem *mem, uint32_t *idx, size_t n, const uint64_t *places)

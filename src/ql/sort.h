@@ -1,5 +1,6 @@
-/* The order of rows by a key: stable, so that equal rows stay in the order of the source, and
- * total, so that answers never depend on chance.  Absent keys come last, up or down. */
+/* The order of rows by a key: stable, so that equal rows stay in the order in which they came, or
+ * in that of the source; and total, so that answers never depend on chance.  Absent keys come
+ * last, up or down. */
 #pragma once
 
 #include "ql/rows.h"
@@ -8,6 +9,8 @@ struct ql_key {
 	const uint16_t *fields; /* the second decides where the first is equal, and so on */
 	size_t n;
 	bool desc;
+	bool ties;      /* equal rows stand by 'start', up, then by serial */
+	uint16_t start; /* a field of type VAL_TIME */
 };
 
 /* A row's place, as far as 64 bits tell: values in order have prefixes in order. */
@@ -20,6 +23,12 @@ struct ql_place {
 /* The place of a value; what is equal in the prefix may differ unless ql_key_exact(). */
 uint64_t ql_prefix(enum val_type type, const union val *v, bool desc);
 bool ql_key_exact(const struct ql_key *key, const struct schema *schema);
+
+/* The place of a row by key->start; absent before all others. */
+static inline uint64_t ql_start_place(const struct col *c, size_t row)
+{
+	return c && col_has(c, row) ? (uint64_t)c->v.i64[row] ^ UINT64_C(1) << 63 : 0;
+}
 
 /* Writes the numbers of all rows in order to 'ret' (rows->n entries).  0, -ENOMEM or -E2BIG. */
 int ql_sort(const struct ql_rows *rows, const struct ql_key *key, uint32_t *ret);

@@ -30,7 +30,7 @@ static struct ql_src_mem *source(unsigned flags, size_t step)
 
 	require(ql_src_mem_new(&m, &t_schema, flags) == 0, "no source", "");
 	for (i = 0; i < COPIES * T_FLOWS; i++)
-		require(ql_src_mem_add_text(m, t_flows[i % T_FLOWS], NULL) == 0, "no row", "");
+		require(ql_src_mem_add_text(m, t_flows[i / COPIES], NULL) == 0, "no row", "");
 	ql_src_mem_set_now(m, T_NOW);
 	ql_src_mem_set_step(m, step);
 	return m;

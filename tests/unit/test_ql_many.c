@@ -41,7 +41,7 @@ static const char *const model_names[4] = {"Transport.B", "Delta", "Ratio", "App
 
 static void make_row(struct model *r, uint64_t *x, char *text, size_t size, unsigned number)
 {
-	char v[4][32];
+	char v[5][32];
 	unsigned i;
 
 	for (i = 0; i < 4; i++)
@@ -59,8 +59,10 @@ static void make_row(struct model *r, uint64_t *x, char *text, size_t size, unsi
 	for (i = 0; i < 4; i++)
 		if (!r->has[i])
 			strcpy(v[i], "-");
-	snprintf(text, size, "- %s - - - - %u %s - - - - - %s %s - - -", v[3], number, v[0], v[2],
-		 v[1]);
+	/* some begin at the same time, the first at none */
+	snprintf(v[4], sizeof(v[4]), "%u", number / 7);
+	snprintf(text, size, "- %s - - - - %u %s - - - - - %s %s - %s -", v[3], number, v[0], v[2],
+		 v[1], number < 20 ? "-" : v[4]);
 }
 
 static int cmp_model(const struct model *a, const struct model *b, unsigned key)
@@ -119,7 +121,7 @@ static void check_order(struct ql_src_mem *m, const unsigned *order, unsigned ke
 }
 
 /* Many rows with many ties, each type of key, all and only the first. */
-static void test_order(void **state)
+static void sort_many(unsigned flags)
 {
 	static const unsigned limits[] = {1, 2, 17, 700, MANY};
 	struct model *rows = test_calloc(MANY, sizeof(*rows));
@@ -128,8 +130,7 @@ static void test_order(void **state)
 	uint64_t x = 88172645463325252;
 	unsigned i, k;
 
-	(void)state;
-	assert_int_equal(ql_src_mem_new(&m, &t_schema, QL_SRC_MEM_TRANSIENT), 0);
+	assert_int_equal(ql_src_mem_new(&m, &t_schema, QL_SRC_MEM_TRANSIENT | flags), 0);
 	for (i = 0; i < MANY; i++) {
 		char text[160];
 
@@ -147,6 +148,19 @@ static void test_order(void **state)
 	test_free(rows);
 }
 
+static void test_order(void **state)
+{
+	(void)state;
+	sort_many(0);
+}
+
+/* The same where the last rows come first. */
+static void test_any_order(void **state)
+{
+	(void)state;
+	sort_many(QL_SRC_MEM_LAZY);
+}
+
 struct pair {
 	unsigned a, b; /* Transport; a == 2: none */
 	unsigned number;
@@ -157,6 +171,8 @@ static int cmp_pairs(const void *pa, const void *pb, void *desc)
 	const struct pair *x = pa, *y = pb;
 	int c = x->a != y->a ? (x->a < y->a ? -1 : 1) : x->b < y->b ? -1 : x->b > y->b;
 
+	if (c == 0)
+		return x->number < y->number ? -1 : x->number > y->number;
 	return x->a != y->a && (x->a == 2 || y->a == 2) ? c : *(bool *)desc ? -c : c;
 }
 
@@ -181,7 +197,7 @@ static void check_pairs(struct ql_src_mem *m, struct pair *rows, unsigned limit,
 
 /* A name for two fields: the second decides, also among many that are equal in the first or
  * have none, and also where only the first rows are kept. */
-static void test_order_by_two(void **state)
+static void sort_by_two(unsigned flags)
 {
 	static const unsigned limits[] = {3, 900, 1100, 2500};
 	struct pair *rows = test_calloc(MANY, sizeof(*rows));
@@ -189,11 +205,10 @@ static void test_order_by_two(void **state)
 	char text[160];
 	unsigned i;
 
-	(void)state;
-	assert_int_equal(ql_src_mem_new(&m, &t_schema, QL_SRC_MEM_TRANSIENT), 0);
+	assert_int_equal(ql_src_mem_new(&m, &t_schema, QL_SRC_MEM_TRANSIENT | flags), 0);
 	ql_src_mem_set_step(m, 100);
 	for (i = 0; i < MANY; i++) {
-		rows[i] = (struct pair){i % 5 ? 2 : i / 5 % 2, i * 7919 % MANY, i};
+		rows[i] = (struct pair){i % 5 ? 2 : i / 5 % 2, i * 7919 % 64, i};
 		if (rows[i].a == 2)
 			snprintf(text, sizeof(text), "- - - - - - - %u %u - - - - - - - - -",
 				 rows[i].b, i);
@@ -206,6 +221,13 @@ static void test_order_by_two(void **state)
 		check_pairs(m, rows, limits[i / 2], i % 2);
 	ql_src_mem_free(m);
 	test_free(rows);
+}
+
+static void test_order_by_two(void **state)
+{
+	(void)state;
+	sort_by_two(0);
+	sort_by_two(QL_SRC_MEM_LAZY);
 }
 
 /* What lies in memory where a value is absent must not be seen. */
@@ -341,9 +363,9 @@ static void test_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),    cmocka_unit_test(test_order_by_two),
-		cmocka_unit_test(test_distinct), cmocka_unit_test(test_absent),
-		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_order),        cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_order_by_two), cmocka_unit_test(test_distinct),
+		cmocka_unit_test(test_absent),       cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

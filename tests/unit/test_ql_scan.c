@@ -1,4 +1,4 @@
-/* ql/hints.c: what sources are told of a query.  By hand, from the meaning of the steps in
+/* ql/hints.c, order.c: what sources are told of a query.  By hand, from the meaning of the steps in
  * docs/query.md; that what is told never changes an answer is seen in the tables of
  * test_ql_pred.c and test_ql_run.c, over a source that does no more than it is asked. */
 #include <setjmp.h>
@@ -142,7 +142,7 @@ static const struct {
 
 static void test_table(void **state)
 {
-	struct asked a = {.src = {&ops, &t_schema}};
+	struct asked a = {.src = {&ops, &t_schema, false}};
 	size_t i;
 
 	(void)state;
@@ -157,11 +157,74 @@ static void test_table(void **state)
 	buf_done(&a.hints);
 }
 
+/* Whether rows may come in any order; in the second column where the source's own is known. */
+static const struct {
+	const char *query;
+	bool any, by_start;
+} orders[] = {
+	{"G.Flows()", false, false},
+	{"G.Flows().Has('Done', TRUE)", false, false},
+	{"G.Flows().Limit(5).Count()", false, false},
+	{"G.Flows().Count()", true, true},
+	{"G.Flows().Has('Done', TRUE).Count()", true, true},
+	{"G.Flows().Sort('Last').Count()", true, true},
+	{"G.Flows().Sum('Delta')", true, true},
+	{"G.Flows().Sum('Ratio')", false, false}, /* rounded as they come */
+	{"G.Flows().Keys()", true, true},
+	{"G.Flows().Values('Done', 'Delta').Keys()", true, true},
+	{"G.Flows().Values('Done', 'Delta').Count()", true, true},
+	{"G.Flows().Values('Done', 'Delta')", false, false},
+	{"G.Flows().RawPackets()", true, true},
+	{"G.Flows().RawPackets().Limit(2)", true, true},
+	{"G.Flows().Limit(2).RawPackets()", false, false},
+	{"G.Flows().Group('Application')", true, true},
+	{"G.Flows().Group('Application').Limit(2)", true, true},
+	{"G.Flows().Group('Ratio')", false, false}, /* shows the 0, or -0, that came first */
+	{"G.Flows().Group('Application').Dedup('Flows')", true, true},
+	{"G.Flows().Dedup('Application')", false, false},
+	{"G.Flows().Dedup('Application').Count()", true, true},
+	{"G.Flows().Dedup('Application').Group('Application')", false,
+	 false}, /* and its counters */
+	{"G.Flows().Values('Application').Dedup().Group('Application')", true, true},
+	{"G.Flows().Dedup('Application').RawPackets()", false, false},
+	{"G.Flows().Dedup('Application').Has('Application', 'DNS').Count()", true, true},
+	{"G.Flows().Dedup('Application').Has('Done', TRUE).Count()", false, false},
+	{"G.Flows().Values('Application').Dedup()", false, false},
+	{"G.Flows().Values('Application').Dedup().Sort()", false, false},
+	{"G.Flows().Sort('Last')", false, true},
+	{"G.Flows().Sort('Last').Limit(5)", false, true},
+	{"G.Flows().Has('Done', TRUE).Sort('Last').Limit(5).Dedup('Application')", false, true},
+	{"G.Flows().Values('Last').Sort('Last').Limit(5)", false, false}, /* no start left */
+};
+
+static void test_orders(void **state)
+{
+	struct asked a = {.src = {&ops, &t_schema, false}};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		bool any;
+
+		a.src.by_start = false;
+		ask(&a, orders[i].query);
+		any = a.scan.any_order;
+		a.src.by_start = true;
+		ask(&a, orders[i].query);
+		if (any != orders[i].any || a.scan.any_order != orders[i].by_start)
+			fail_msg("%s: any order %d, with a known one %d", orders[i].query, any,
+				 a.scan.any_order);
+		if (!any && a.scan.any_order)
+			assert_true(field_set_has(&a.scan.want, T_START));
+	}
+	buf_done(&a.hints);
+}
+
 /* More than can be told is told as a range, or not at all; then the rows that pass cannot be
  * counted by the source. */
 static void test_limits(void **state)
 {
-	struct asked a = {.src = {&ops, &t_schema}};
+	struct asked a = {.src = {&ops, &t_schema, false}};
 	CLEANUP(buf_done) struct buf q = BUF_INIT;
 	const char *p;
 	unsigned i, n = 1;
@@ -201,6 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_orders),
 		cmocka_unit_test(test_limits),
 	};
 
