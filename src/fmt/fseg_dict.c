@@ -69,9 +69,22 @@ static uint64_t hash_bytes(const uint8_t *p, size_t n)
 	return mix(h ^ UINT64_C(0xd6e8feb86659fd93), last);
 }
 
+/* An address as words. */
+struct word_addr {
+	uint64_t w[2];
+	uint8_t family;
+};
+
+static uint64_t hash_words(const struct word_addr *a)
+{
+	return mix(a->w[0] ^ a->family, a->w[1]);
+}
+
 static uint64_t hash_addr(const struct addr *a)
 {
-	return mix(load64(a->b) ^ a->family, load64(a->b + 8));
+	const struct word_addr w = {{load64(a->b), load64(a->b + 8)}, a->family};
+
+	return hash_words(&w);
 }
 
 static uint64_t hash_at(const struct fseg_dict *d, uint32_t i)
@@ -117,13 +130,12 @@ static int grow(struct fseg_dict *d)
 	return 0;
 }
 
-static bool same_addr(const struct addr *a, const struct addr *b)
+static bool same_addr(const struct addr *a, const struct word_addr *b)
 {
-	return a->family == b->family && load64(a->b) == load64(b->b) &&
-	       load64(a->b + 8) == load64(b->b + 8);
+	return a->family == b->family && load64(a->b) == b->w[0] && load64(a->b + 8) == b->w[1];
 }
 
-static uint32_t find_addr(struct fseg_dict *d, const struct addr *a, uint64_t hash)
+static uint32_t find_addr(struct fseg_dict *d, const struct word_addr *a, uint64_t hash)
 {
 	uint32_t s;
 
@@ -137,41 +149,47 @@ static uint32_t find_addr(struct fseg_dict *d, const struct addr *a, uint64_t ha
 		if (same_addr(&d->v.addr[k - 1], a))
 			return k - 1;
 	}
-	d->v.addr[d->n] = *a;
+	d->v.addr[d->n].family = a->family;
+	memcpy(d->v.addr[d->n].b, a->w, sizeof(a->w));
 	d->slots[s] = ++d->n;
 	return d->n - 1;
 }
 
 #define AHEAD 16 /* addresses that are looked up together, so that memory is asked for them all */
 
-/* What is no address, and what stands behind the bytes of one, is not kept. */
-static void clean_addr(struct addr *a)
-{
-	static const uint8_t size[] = {[ADDR_MAC] = 6, [ADDR_IP4] = 4, [ADDR_IP6] = 16};
-	unsigned n = a->family < sizeof(size) ? size[a->family] : 0;
+#define ONES(n) [0 ...(n) - 1] = 0xff
 
-	if (!n)
-		a->family = ADDR_NONE;
-	memset(a->b + n, 0, sizeof(a->b) - n);
+/* An address without what stands behind its bytes; what is none without any.  In whole words: they
+ * are read as such right behind. */
+static struct word_addr clean_addr(const struct addr *a)
+{
+	static const uint8_t mask[8][16] = {
+		[ADDR_MAC] = {ONES(6)},
+		[ADDR_IP4] = {ONES(4)},
+		[ADDR_IP6] = {ONES(16)},
+	};
+	const uint8_t *m = mask[a->family < 8 ? a->family : 0];
+
+	return (struct word_addr){{load64(a->b) & load64(m), load64(a->b + 8) & load64(m + 8)},
+				  m[0] ? a->family : ADDR_NONE};
 }
 
 bool fseg_dict_addrs(struct fseg_dict *d, const struct addr *a, size_t n, uint32_t *ret)
 {
-	struct addr part[AHEAD];
+	struct word_addr part[AHEAD];
 	uint64_t hash[AHEAD];
 	size_t i, k, m;
 
 	for (i = 0; i < n; i += m) {
 		m = n - i < AHEAD ? n - i : AHEAD;
 		for (k = 0; k < m; k++) {
-			part[k] = a[i + k];
-			clean_addr(&part[k]);
-			hash[k] = hash_addr(&part[k]);
+			part[k] = clean_addr(&a[i + k]);
+			hash[k] = hash_words(&part[k]);
 			if (d->n_slots)
 				__builtin_prefetch(&d->slots[(uint32_t)hash[k] & (d->n_slots - 1)]);
 		}
 		for (k = 0; k < m; k++) {
-			if (i + k && same_addr(&part[k], k ? &part[k - 1] : &d->v.addr[ret[i - 1]]))
+			if (i + k && same_addr(&d->v.addr[ret[i + k - 1]], &part[k]))
 				ret[i + k] = ret[i + k - 1];
 			else
 				ret[i + k] = find_addr(d, &part[k], hash[k]);

@@ -9,12 +9,23 @@
 #include "fmt/fseg_impl.h"
 
 #define ZSTD_LEVEL 1
-#define ZSTD_LEAST 32   /* bytes; of fewer the frame's own take what it saves */
-#define NOISE      7.6  /* bits of entropy in a byte that are not worth it */
-#define RUN        64   /* numbers of a sample that follow each other */
-#define FEW        256  /* different values that a dictionary may have */
-#define GCD_LOOK   64   /* numbers that are asked for a common factor */
+#define ZSTD_MATCH 7   /* bytes; in planes of few values shorter ones are chance: less is saved by \
+			*/
+#define ZSTD_HASH  11  /* them than by coding each byte, and they cost time */
+#define ZSTD_LEAST 32  /* bytes; of fewer the frame's own take what it saves */
+#define NOISE      7.6 /* bits of entropy in a byte that are not worth it */
+#define RUN        64  /* numbers of a sample that follow each other */
+#define FEW        256 /* different values that a dictionary may have */
+#define GCD_LOOK   64  /* numbers that are asked for a common factor */
 #define BETTER     0.97 /* what differences must save to be taken: they cost time */
+
+static bool set_zstd(ZSTD_CCtx *z)
+{
+	return !ZSTD_isError(ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, ZSTD_LEVEL)) &&
+	       !ZSTD_isError(ZSTD_CCtx_setParameter(z, ZSTD_c_strategy, ZSTD_fast)) &&
+	       !ZSTD_isError(ZSTD_CCtx_setParameter(z, ZSTD_c_minMatch, ZSTD_MATCH)) &&
+	       !ZSTD_isError(ZSTD_CCtx_setParameter(z, ZSTD_c_hashLog, ZSTD_HASH));
+}
 
 int fseg_num_init(struct fseg_num *e)
 {
@@ -25,7 +36,7 @@ int fseg_num_init(struct fseg_num *e)
 	e->t = malloc(FSEG_ROWS * sizeof(*e->t));
 	e->bytes = malloc(FSEG_ROWS);
 	e->log = malloc((FSEG_SAMPLE + 1) * sizeof(*e->log));
-	if (!e->zstd || !e->t || !e->bytes || !e->log) {
+	if (!e->zstd || !e->t || !e->bytes || !e->log || !set_zstd(e->zstd)) {
 		fseg_num_done(e);
 		return -ENOMEM;
 	}
@@ -237,7 +248,7 @@ void fseg_blob_put(struct fseg_num *e, struct buf *b, const uint8_t *p, size_t n
 		rec_put_u32(b, 0);
 		if (buf_reserve(b, room) < 0)
 			return;
-		size = ZSTD_compressCCtx(e->zstd, b->p + b->len, room, p, n, ZSTD_LEVEL);
+		size = ZSTD_compress2(e->zstd, b->p + b->len, room, p, n);
 		if (!ZSTD_isError(size) && size < n - n / 16 - 4) {
 			le32_store(b->p + head + 1, (uint32_t)size);
 			b->len += size;
