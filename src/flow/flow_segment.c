@@ -13,6 +13,8 @@
 
 static const size_t addresses[] = {FLOW_network_a, FLOW_network_b};
 
+static const struct fseg_hash hashes[] = {{FLOW_community_id, 0, true, flow_segment_hashes}};
+
 /* Closeness is what is usual; what is not only takes more room. */
 static const struct fseg_near near[] = {
 	NEAR(last, start),
@@ -48,6 +50,8 @@ void flow_segment_opts(struct fseg_opts *ret)
 		.last = FLOW_last,
 		.bloom = addresses,
 		.n_bloom = sizeof(addresses) / sizeof(addresses[0]),
+		.hashes = hashes,
+		.n_hashes = sizeof(hashes) / sizeof(hashes[0]),
 		.near = near,
 		.n_near = sizeof(near) / sizeof(near[0]),
 	};
