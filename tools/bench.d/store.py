@@ -54,7 +54,7 @@ def words(line):
 
 
 class Rows:
-    """storerows with rows in its memory."""
+    """storerows with rows in its memory, until the end of a 'with'."""
 
     def __init__(self, program, *args):
         self.p = subprocess.Popen([program, "rows", *map(str, args)], stdin=subprocess.PIPE,
@@ -73,13 +73,14 @@ class Rows:
         self.p.stdin.write((" ".join(map(str, line)) + "\n").encode())
         return self.answer()
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.p.kill()
+        self.p.wait()
         self.p.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.p.wait(RUN_MAX)
-        if self.p.poll() is None:
-            self.p.kill()
-            self.p.wait()
+        self.p.stdout.close()
 
 
 def size(path):
@@ -258,18 +259,17 @@ def captures():
 def keep_real(args, program, folder, kept):
     """Rows of captures: once, so that what is the same in each time packs no better for that;
     more often for the CPU time, into a store of its own each time."""
-    rows = Rows(program, "files", *captures())
-    n = rows.made["rows"]
-    times = max(1, min(args.rows // 4, 1_000_000) // n)
-    for _ in range(args.runs):
-        for how, k in kept.items():
-            cpu = 0
-            for _ in range(times):
-                remove(folder / "real")
-                cpu += rows.ask("trawl", folder / "real", how, n)["cpu"]
-            k.add(cpu / times, folder / "real", n)
+    with Rows(program, "files", *captures()) as rows:
+        n = rows.made["rows"]
+        times = max(1, min(args.rows // 4, 1_000_000) // n)
+        for _ in range(args.runs):
+            for how, k in kept.items():
+                cpu = 0
+                for _ in range(times):
+                    remove(folder / "real")
+                    cpu += rows.ask("trawl", folder / "real", how, n)["cpu"]
+                k.add(cpu / times, folder / "real", n)
     remove(folder / "real")
-    rows.close()
     return rows.made, times
 
 
@@ -554,14 +554,11 @@ def bench_all(args, trawl, folder, helpers):
     if {"rows", "questions"} & set(args.parts):
         need_space(folder, args.rows * ROW_ROOM + (1 << 28), "the rows")
         say(f"{min(args.memory_rows, args.rows):,} rows are made")
-        rows = Rows(program, "gen", min(args.memory_rows, args.rows), FLOWS_PER_S)
         kept = names(peers)
-        try:
+        with Rows(program, "gen", min(args.memory_rows, args.rows), FLOWS_PER_S) as rows:
             bench_rows(args, program, folder, helpers, peers, rows, kept)
             if "questions" in args.parts:
                 questions = bench_questions(args, trawl, folder, helpers, peers, rows, kept)
-        finally:
-            rows.close()
         if "rows" in args.parts:
             parts.append(text_rows(args, program, folder, kept, rows))
         if "questions" in args.parts:
@@ -581,6 +578,8 @@ def bench(args, trawl, folder):
     args.parts = args.only or PARTS
     if bad := set(args.parts) - set(PARTS):
         sys.exit(f"bench: parts of store are {', '.join(PARTS)}, not {', '.join(sorted(bad))}")
+    for s in (signal.SIGTERM, signal.SIGHUP):  # nothing is to stay behind
+        signal.signal(s, lambda number, frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(dir=folder) as d:
         helpers = pathlib.Path(d) / "helpers"
         helpers.mkdir()
