@@ -278,6 +278,7 @@ static struct flow_opts flow_opts(const struct capture_opts *o)
 		.idle = o->flow.idle,
 		.hold = o->flow.hold,
 		.key_mode = (enum flow_key_mode)o->flow.key_mode,
+		.update = o->flow.update,
 		.max_flows = o->flow.max_flows ? o->flow.max_flows : CAPTURE_FLOWS_DEFAULT,
 		.max_memory = o->max_memory ? o->max_memory : cli_half_memory(),
 	};

@@ -32,7 +32,7 @@ const struct opt cli_flow_table[CLI_FLOW_OPTIONS] = {
 	{"hold", 0, OPT_DUR, offsetof(struct cli_flow_opts, hold), "TIME", "15s",
 	 "a TCP flow that has seen its FIN or RST ends after TIME without a packet", .min = 1},
 	{"update", 0, OPT_DUR, offsetof(struct cli_flow_opts, update), "TIME", "60s",
-	 "time between two versions of a running flow; so far only the last version is kept, of files and live, so it changes nothing", .min = 1},
+	 "with capture --dir: a running flow is written again every TIME, at most 1h; of files there is only the last version", .min = 1},
 	{"max-flows", 0, OPT_U64, offsetof(struct cli_flow_opts, max_flows), "N", "0",
 	 "flows in memory at once, to be shared by the threads, at least 128 each; 0: as many as --max-memory allows; one more ends the longest idle one early, which is counted and said"},
 	{"layer-key-mode", 0, OPT_ENUM, offsetof(struct cli_flow_opts, key_mode), "MODE", "L3",

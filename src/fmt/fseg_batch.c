@@ -96,89 +96,97 @@ static size_t pick(const struct fseg *f, const uint64_t *rows, size_t *at, uint3
 	return n;
 }
 
-static void fill_present(struct col *to, const uint64_t *map, const uint32_t *rows, size_t n,
-			 bool run)
+static void fill_present(struct col *to, size_t to_at, const uint64_t *map, const uint32_t *rows,
+			 size_t n, bool run)
 {
 	size_t i, at = rows[0];
 
-	if (!map) {
-		memset(to->present, 0xff, n / 64 * 8);
-		if (n % 64)
-			to->present[n / 64] = (UINT64_C(1) << n % 64) - 1;
+	if (to_at || (map && !(run && at % 64 == 0))) {
+		for (i = 0; i < n; i++)
+			if (!map || map[rows[i] / 64] >> rows[i] % 64 & 1)
+				col_mark(to, to_at + i);
 		return;
 	}
-	if (run && at % 64 == 0) {
+	if (map)
 		memcpy(to->present, map + at / 64, (n + 63) / 64 * 8);
-		if (n % 64)
-			to->present[n / 64] &= (UINT64_C(1) << n % 64) - 1;
-		return;
-	}
-	for (i = 0; i < n; i++)
-		if (map[rows[i] / 64] >> rows[i] % 64 & 1)
-			col_mark(to, i);
+	else
+		memset(to->present, 0xff, (n + 63) / 64 * 8);
+	if (n % 64)
+		to->present[n / 64] &= (UINT64_C(1) << n % 64) - 1;
 }
 
-static void fill(struct col *to, const struct fseg_column *c, const uint32_t *rows, size_t n,
-		 bool run)
+/* Values of 'rows' to 'to' from 'at' on; 'run': they stand one behind the other. */
+static void fill(struct col *to, size_t at, const struct fseg_column *c, const uint32_t *rows,
+		 size_t n, bool run)
 {
 	size_t i;
 
-	fill_present(to, c->present, rows, n, run);
+	fill_present(to, at, c->present, rows, n, run);
 	switch (c->type) {
 	case VAL_BOOL:
 		for (i = 0; i < n; i++)
-			to->v.b[i] = c->words[rows[i]] != 0;
+			to->v.b[at + i] = c->words[rows[i]] != 0;
 		break;
 	case VAL_ADDR:
 		for (i = 0; i < n; i++)
-			to->v.addr[i] = c->v.addr[c->codes[rows[i]]];
+			to->v.addr[at + i] = c->v.addr[c->codes[rows[i]]];
 		break;
 	case VAL_STR:
 		for (i = 0; i < n; i++)
-			to->v.str[i] = c->v.str[c->codes[rows[i]]];
+			to->v.str[at + i] = c->v.str[c->codes[rows[i]]];
 		break;
 	case VAL_ID:
 		for (i = 0; i < n; i++)
-			memcpy(to->v.id[i], c->v.id[c->codes[rows[i]]], 16);
+			memcpy(to->v.id[at + i], c->v.id[c->codes[rows[i]]], 16);
 		break;
 	default:
 		if (run)
-			memcpy(to->v.u64, c->words + rows[0], n * sizeof(*c->words));
+			memcpy(to->v.u64 + at, c->words + rows[0], n * sizeof(*c->words));
 		else
 			for (i = 0; i < n; i++)
-				to->v.u64[i] = c->words[rows[i]];
+				to->v.u64[at + i] = c->words[rows[i]];
 	}
 }
 
-int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at, struct err *err)
+int fseg_gather(struct fseg *f, struct batch *b, const uint32_t *rows, size_t n, struct err *err)
 {
-	uint32_t picked[BATCH_ROWS];
 	const uint64_t *serials;
 	struct fseg_column c;
-	size_t i, n;
-	bool run;
+	bool run = true;
+	size_t i;
 	int r;
 
-	batch_clear(b);
-	if (!f->open)
-		return 0;
-	n = pick(f, rows, at, picked);
 	if (!n)
 		return 0;
-	run = picked[n - 1] - picked[0] == n - 1;
 	r = fseg_serials(f, &serials, err);
 	if (r < 0)
 		return r;
-	for (i = 0; i < n; i++)
-		b->serial[i] = serials[picked[i]];
+	for (i = 0; i < n; i++) {
+		b->serial[b->n + i] = serials[rows[i]];
+		run &= rows[i] == rows[0] + i;
+	}
 	for (i = 0; i < f->schema->n; i++) {
 		if (!b->cols[i] || f->entry_of[i] < 0)
 			continue;
 		r = fseg_column(f, i, &c, err);
 		if (r < 0)
 			return r;
-		fill(b->cols[i], &c, picked, n, run);
+		fill(b->cols[i], b->n, &c, rows, n, run);
 	}
-	b->n = n;
-	return (int)n;
+	b->n += n;
+	return 0;
+}
+
+int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at, struct err *err)
+{
+	uint32_t picked[BATCH_ROWS];
+	size_t n;
+	int r;
+
+	batch_clear(b);
+	if (!f->open)
+		return 0;
+	n = pick(f, rows, at, picked);
+	r = fseg_gather(f, b, picked, n, err);
+	return r < 0 ? r : (int)n;
 }

@@ -81,8 +81,10 @@ void jrn_put_head(struct buf *b, const struct jrn_head *h)
 int jrn_get_head(const struct rec *r, struct jrn_head *ret)
 {
 	struct cur c = rec_cur(r);
+	uint64_t version;
 
-	if (rec_get_int(&c) != JRN_VERSION)
+	version = rec_get_int(&c);
+	if (!version || version > JRN_VERSION)
 		return cur_ok(&c) ? -EPROTO : -EBADMSG;
 	ret->run = rec_get_int(&c);
 	ret->pid = rec_get_int(&c);
@@ -198,6 +200,58 @@ int jrn_get_segment(const struct rec *r, struct jrn_segment *ret)
 	ret->packets = rec_get_int(&c);
 	ret->min = rec_get_sint(&c);
 	ret->max = rec_get_sint(&c);
+	return done(&c);
+}
+
+void jrn_put_block(struct buf *b, const struct jrn_block *k)
+{
+	size_t at = rec_begin(b, JRN_BLOCK);
+
+	rec_put_int(b, k->number);
+	rec_put_int(b, k->file);
+	rec_put_int(b, k->at);
+	rec_put_int(b, k->size);
+	rec_put_int(b, k->rows);
+	rec_put_sint(b, k->start);
+	rec_put_sint(b, k->last);
+	rec_end(b, at);
+}
+
+int jrn_get_block(const struct rec *r, struct jrn_block *ret)
+{
+	struct cur c = rec_cur(r);
+
+	ret->number = get_u32(&c);
+	ret->file = get_u32(&c);
+	ret->at = rec_get_int(&c);
+	ret->size = get_u32(&c);
+	ret->rows = get_u32(&c);
+	ret->start = rec_get_sint(&c);
+	ret->last = rec_get_sint(&c);
+	return done(&c);
+}
+
+void jrn_put_beat(struct buf *b, const struct jrn_beat *k)
+{
+	size_t at = rec_begin(b, JRN_BEAT);
+
+	rec_put_u64(b, k->number);
+	rec_put_u64(b, (uint64_t)k->tick.ts);
+	rec_put_u64(b, k->tick.kept);
+	rec_put_u64(b, k->tick.raw_limited);
+	rec_put_u64(b, k->serial);
+	rec_end(b, at);
+}
+
+int jrn_get_beat(const struct rec *r, struct jrn_beat *ret)
+{
+	struct cur c = rec_cur(r);
+
+	ret->number = rec_get_u64(&c);
+	ret->tick.ts = (int64_t)rec_get_u64(&c);
+	ret->tick.kept = rec_get_u64(&c);
+	ret->tick.raw_limited = rec_get_u64(&c);
+	ret->serial = rec_get_u64(&c);
 	return done(&c);
 }
 

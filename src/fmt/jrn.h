@@ -1,8 +1,9 @@
-/* The journal of a run: everything that a store keeps of it but packets, row by row,
- * as it comes.  docs/formats.md has the layout.
+/* The journal of a run: what a store keeps of it but packets and rows.  docs/formats.md
+ * has the layout.
  *
- * A journal is a file of records (fmt/rec.h).  Columns of rows are known by field
- * id, so that schemas may differ between writer and reader.  A reader uses what it
+ * A journal is a file of records (fmt/rec.h).  Rows were in it once (JRN_SCHEMA, JRN_ROWS,
+ * JRN_TICK): their columns are known by field id, so that schemas may differ between
+ * writer and reader.  A reader uses what it
  * knows of a record and ignores what stands behind.  No I/O; any thread. */
 #pragma once
 
@@ -27,9 +28,11 @@ enum jrn_type {
 	JRN_STATS = 8,
 	JRN_END = 9,
 	JRN_CLOCK = 10,
+	JRN_BLOCK = 11, /* rows that are in a flow segment now */
+	JRN_BEAT = 12,  /* as JRN_TICK, in one of two places that are written in turn */
 };
 
-#define JRN_VERSION   1
+#define JRN_VERSION   2           /* 1 had rows and ticks in the journal */
 #define JRN_ROWS_SIZE (64u << 10) /* bytes of rows after which a record ends */
 
 /* Texts that are read are not NUL-terminated and point into the record. */
@@ -76,6 +79,24 @@ struct jrn_segment {
 	int64_t min, max; /* times of its packets */
 };
 
+/* One block of a flow segment. */
+struct jrn_block {
+	uint32_t number; /* of the block, from 1 */
+	uint32_t file;   /* number of the segment: that of its first block */
+	uint64_t at;     /* in it */
+	uint32_t size, rows;
+	int64_t start, last; /* smallest start, largest last of its rows */
+};
+
+#define JRN_BEAT_SIZE (REC_HEAD + 40) /* bytes of a beat's record */
+#define JRN_BEATS     2               /* of a journal */
+
+struct jrn_beat {
+	uint64_t number; /* from 1: of two beats the one with the larger one counts; 0: none yet */
+	struct jrn_tick tick;
+	uint64_t serial; /* flows up to this one have rows, if any */
+};
+
 struct jrn_end {
 	int64_t ts;
 	uint64_t kept, raw_limited, dropped, rows, rows_dropped;
@@ -92,6 +113,8 @@ void jrn_put_iface(struct buf *b, const struct jrn_iface *i);
 void jrn_put_gap(struct buf *b, const struct jrn_gap *g);
 void jrn_put_tick(struct buf *b, const struct jrn_tick *t);
 void jrn_put_segment(struct buf *b, const struct jrn_segment *s);
+void jrn_put_block(struct buf *b, const struct jrn_block *k);
+void jrn_put_beat(struct buf *b, const struct jrn_beat *k); /* JRN_BEAT_SIZE bytes */
 void jrn_put_stats(struct buf *b, const struct iface_stats *s);
 void jrn_put_end(struct buf *b, const struct jrn_end *e);
 void jrn_put_clock(struct buf *b, const struct jrn_clock *k);
@@ -114,6 +137,8 @@ int jrn_get_iface(const struct rec *r, struct jrn_iface *ret);
 int jrn_get_gap(const struct rec *r, struct jrn_gap *ret);
 int jrn_get_tick(const struct rec *r, struct jrn_tick *ret);
 int jrn_get_segment(const struct rec *r, struct jrn_segment *ret);
+int jrn_get_block(const struct rec *r, struct jrn_block *ret);
+int jrn_get_beat(const struct rec *r, struct jrn_beat *ret);
 int jrn_get_stats(const struct rec *r, struct iface_stats *ret);
 int jrn_get_end(const struct rec *r, struct jrn_end *ret);
 int jrn_get_clock(const struct rec *r, struct jrn_clock *ret);

@@ -74,3 +74,18 @@ bool pidx_maybe(const uint8_t *p, size_t size, const uint64_t *serials, size_t n
  * flows), flow by flow.  0, -EBADMSG, or what 'fn' returns unless that is 0. */
 int pidx_select(const struct pidx *x, const uint64_t *serials, size_t n,
 		int (*fn)(void *arg, const struct pidx_ref *r), void *arg);
+
+/* What an index will say of a part of a segment, until that is full: a file of records
+ * behind pidx_refs_magic().  docs/formats.md. */
+void pidx_refs_magic(struct buf *b);
+int pidx_refs_check(const uint8_t *p, size_t size); /* as jrn_check_magic() */
+
+/* Adds a record of one span and the references in it, in the order of the packets. */
+void pidx_refs_put(struct buf *b, const struct pidx_span *span, const struct pidx_ref *refs,
+		   size_t n);
+
+/* Reads the record at 'p': its bytes, span, and number of references, which are added to
+ * 'refs' where that is not NULL and has room for as many.  0: 'size' is 0; -ENODATA: cut;
+ * -EBADMSG: damaged. */
+int64_t pidx_refs_get(const uint8_t *p, size_t size, struct pidx_span *ret_span,
+		      struct pidx_ref *refs, size_t *ret_n);

@@ -76,6 +76,7 @@ struct dir_choice {
 	bool all;                /* those of all flows, and of none */
 	const uint64_t *serials; /* else of these, as the run's rows have them; sorted */
 	size_t n;
+	uint64_t above; /* and of all flows with larger serials than this; 0: of no others */
 };
 
 /* What is asked of packets, and who takes them. */

@@ -17,6 +17,10 @@
 #include "run/past.h"
 #include "run/reorder.h"
 
+/* Where flows without a row may be, by number and by time. */
+#define NEW_SEGMENTS 2
+#define NEW_NS       (INT64_C(5) * 1000000000)
+
 /* A packet to be read: by place, the outermost of its flows first. */
 struct place {
 	uint32_t at;
@@ -30,6 +34,7 @@ struct pick {
 	bool all;
 	const uint64_t *serials; /* borrowed; sorted */
 	size_t n;
+	uint64_t above;
 	uint64_t *made; /* as translated indexes have them; NULL: not needed yet; owned */
 	size_t n_made;
 
@@ -185,38 +190,33 @@ static int serials_of(struct picks *k, struct pick *p, const uint64_t **ret, siz
 	return 0;
 }
 
-/* Takes places and times from the segment's index. */
-static int look_up(struct picks *k, struct pick *p)
+/* The same, if it is of a flow that no row tells of yet. */
+static int add_place_above(void *arg, const struct pidx_ref *ref)
 {
-	const struct pidx *index = NULL;
-	const uint64_t *serials;
-	size_t n, i;
-	int r;
+	const struct pick *p = arg;
+	const bool comparable = !p->u->segments[p->number].translated;
 
-	r = serials_of(k, p, &serials, &n);
-	if (r < 0 || (serials && !n))
-		return r;
-	r = store_seg_index(p->seg, serials, n, &index);
-	if (r == 0 && index)
-		r = pidx_select(index, serials, n, add_place, p);
-	for (i = 0; r == 0 && index && i < index->n_spans; i++) {
-		r = more(&p->spans, p->n_spans, &p->size_spans, sizeof(*p->spans));
-		if (r == 0)
-			p->spans[p->n_spans++] = index->spans[i];
-	}
-	if (r == 0)
-		tidy_places(p);
-	return r;
+	return ref->serial > p->above || !comparable ? add_place(arg, ref) : 0;
 }
 
-/* The same by reading all of it, for all its packets. */
-static int look_through(struct picks *k, struct pick *p)
+/* Whether the segment may have packets of flows without a row: it was written when the last
+ * rows were, or after. */
+static bool is_new(const struct pick *p)
+{
+	const struct store_run *u = p->u;
+	size_t i = p->number;
+
+	return p->above && (i + NEW_SEGMENTS >= u->n_segments || !u->segments[i].known ||
+			    u->segments[i].max >= u->end - NEW_NS);
+}
+
+/* Finds all packets from where reading the segment goes on. */
+static int look_on(struct picks *k, struct pick *p)
 {
 	struct pidx_span *s = NULL;
 	struct pkt pkt;
 	int r;
 
-	p->n_places = p->n_spans = 0;
 	while ((r = store_seg_next(p->seg, &pkt)) > 0) {
 		const struct pidx_ref ref = {.at = (uint32_t)(pkt.off / PIDX_UNIT)};
 
@@ -239,6 +239,45 @@ static int look_through(struct picks *k, struct pick *p)
 			return -ECANCELED;
 	}
 	return r;
+}
+
+/* Takes places and times from the segment's index. */
+static int look_up(struct picks *k, struct pick *p)
+{
+	const struct pidx *index = NULL;
+	const bool new = is_new(p);
+	const uint64_t *serials;
+	size_t n, i;
+	int r;
+
+	r = serials_of(k, p, &serials, &n);
+	if (r < 0 || (serials && !n && !new))
+		return r;
+	r = store_seg_index(p->seg, new ? NULL : serials, n, &index);
+	if (r == 0 && index)
+		r = pidx_select(index, serials, n, add_place, p);
+	if (r == 0 && index && new &&serials)
+		r = pidx_select(index, NULL, 0, add_place_above, p);
+	for (i = 0; r == 0 && index && i < index->n_spans; i++) {
+		r = more(&p->spans, p->n_spans, &p->size_spans, sizeof(*p->spans));
+		if (r == 0)
+			p->spans[p->n_spans++] = index->spans[i];
+	}
+	if (r == 0 && index && k->a->decides && !p->u->segments[p->number].known) {
+		/* What was written since the index tells nothing of. */
+		store_seg_seek(p->seg, index->info.bytes);
+		r = look_on(k, p);
+	}
+	if (r == 0)
+		tidy_places(p);
+	return r;
+}
+
+/* The same by reading all of it, for all its packets. */
+static int look_through(struct picks *k, struct pick *p)
+{
+	p->n_places = p->n_spans = 0;
+	return look_on(k, p);
 }
 
 static bool is_no_index(int r)
@@ -477,8 +516,9 @@ static int add_pick(struct picks *k, const struct dir_choice *c)
 		.all = c->all,
 		.serials = c->serials,
 		.n = c->n,
+		.above = c->above,
 	};
-	if (p->u->state != STORE_FINISHED && !k->a->decides) {
+	if (p->u->state != STORE_FINISHED && !p->u->has_versions && !k->a->decides) {
 		r = dir_rebuild(k->d, c->run, k->err);
 		if (r < 0)
 			return r;

@@ -21,6 +21,19 @@ static bool has_enough(const struct run_live *r)
 	return atomic_load_explicit(&r->over, memory_order_relaxed);
 }
 
+/* Rows of flows that are new, or were last written long ago. */
+static int give_versions(struct live_worker *w, int64_t now, struct err *err)
+{
+	int r;
+
+	while (flow_rows_due(w->rows, now, w->batch) > 0) {
+		r = store_rows(w->stream, w->batch, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* Rows of flows that have ended. */
 static int give_rows(struct live_worker *w, struct err *err)
 {
@@ -263,6 +276,8 @@ static int tick(struct live_worker *w, struct err *err)
 		return err_set(err, -ENOMEM, "out of memory");
 	if (w->table)
 		status = give_rows(w, err);
+	if (status == 0 && w->table)
+		status = give_versions(w, now, err);
 	if (status == 0 && show)
 		status = live_clock_look(w, false, err);
 	if (status == 0 && w->stream)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "capture/src.h"
-#include "flow/flow_schema.h"
+#include "flow/flow_derive.h"
 #include "run/live_impl.h"
 #include "sink/sink.h"
 #include "store/store.h"
@@ -70,19 +70,17 @@ static int init_flows(struct live_worker *w, struct err *err)
 {
 	const struct flow_rows_env env = {.arg = w, .iface_name = iface_name, .drops = drops};
 	struct flow_opts o = w->r->conf.flow;
-	struct field_set all = {0};
-	size_t f;
+	struct field_set base = {0};
 	int r;
 
-	for (f = 0; f < FLOW_N_FIELDS; f++)
-		field_set_add(&all, f);
+	flow_derive_base(&base);
 	o.max_memory /= w->r->n_workers;
 	o.max_flows = (o.max_flows + w->r->n_workers - 1) / w->r->n_workers;
 	r = flow_table_new(&w->table, &o, err);
 	if (r < 0)
 		return r;
 	if (flow_rows_new(&w->rows, &w->table, 1, &env) < 0 ||
-	    batch_new(&w->batch, flow_schema(), &all) < 0)
+	    batch_new(&w->batch, flow_store_schema(), &base) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
 	return store_stream_new(w->r->conf.store, w->r->conf.capture, w->number, w->r->start,
 				&w->stream, err);

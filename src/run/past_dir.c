@@ -6,8 +6,8 @@
 
 #include "base/cleanup.h"
 #include "filter/filter.h"
-#include "flow/flow_schema.h"
-#include "run/dir_impl.h"
+#include "flow/flow_derive.h"
+#include "run/dir_block.h"
 #include "run/prune.h"
 
 /* A version of a flow that may match. */
@@ -22,7 +22,11 @@ struct plan {
 	struct filter *filter;
 	int64_t from, to;
 	struct past_stats *stats;
-	struct batch *batch;        /* owned, as is all below */
+	struct batch *batch;  /* owned, as is all below */
+	struct batch *stored; /* the same columns, and those that they follow from */
+	struct field_set want;
+	struct flow_derive *derive;
+	struct dir_blocks blocks;
 	struct dir_choice *choices; /* room for all runs */
 	size_t n;
 	uint64_t **serials; /* [choice] */
@@ -41,19 +45,33 @@ static void plan_done(struct plan *p)
 	free(p->choices);
 	free(p->some);
 	batch_free(p->batch);
+	batch_free(p->stored);
+	flow_derive_free(p->derive);
+	dir_blocks_done(&p->blocks);
 }
 
 static int plan_init(struct plan *p, size_t runs)
 {
-	struct field_set want = {0};
+	struct field_set needs;
+	size_t i;
+	int r;
 
-	prune_want(&want);
-	field_set_add(&want, FLOW_start);
-	field_set_add(&want, FLOW_last);
-	field_set_add(&want, FLOW_raw_packets);
+	prune_want(&p->want);
+	field_set_add(&p->want, FLOW_start);
+	field_set_add(&p->want, FLOW_last);
+	field_set_add(&p->want, FLOW_raw_packets);
+	p->blocks.d = p->d;
 	p->choices = calloc(runs + 1, sizeof(*p->choices));
 	p->serials = calloc(runs + 1, sizeof(*p->serials));
-	return p->choices && p->serials ? batch_new(&p->batch, flow_schema(), &want) : -ENOMEM;
+	r = p->choices && p->serials ? batch_new(&p->batch, flow_schema(), &p->want) : -ENOMEM;
+	if (r < 0)
+		return r;
+	flow_derive_needs(&p->want, &needs);
+	field_set_add(&needs, FLOW_ended);
+	for (i = 0; i < SCHEMA_FIELDS_MAX / 64; i++)
+		needs.w[i] |= p->want.w[i];
+	r = flow_derive_new(&p->derive);
+	return r < 0 ? r : batch_new(&p->stored, flow_store_schema(), &needs);
 }
 
 static uint64_t number(const struct batch *b, enum flow_field f, size_t row)
@@ -61,25 +79,25 @@ static uint64_t number(const struct batch *b, enum flow_field f, size_t row)
 	return col_has(b->cols[f], row) ? b->cols[f]->v.u64[row] : 0;
 }
 
-static bool in_time(const struct plan *p, const struct batch *b, size_t row)
+/* 'goes_on': the flow may have later packets than its row tells. */
+static bool in_time(const struct plan *p, const struct batch *b, size_t row, bool goes_on)
 {
 	const struct col *start = b->cols[FLOW_start], *last = b->cols[FLOW_last];
 
 	return !(col_has(start, row) && start->v.i64[row] > p->to) &&
-	       !(col_has(last, row) && last->v.i64[row] < p->from);
+	       (goes_on || !(col_has(last, row) && last->v.i64[row] < p->from));
 }
 
 /* Each frame is in the index of one flow that no other is around; those inside it need not
  * be looked at. */
-static int take_rows(struct plan *p, struct prune *prune)
+static int take_rows(struct plan *p, struct prune *prune, const struct batch *b, bool whole)
 {
-	const struct batch *b = p->batch;
 	size_t i;
 
 	for (i = 0; i < b->n; i++) {
 		uint64_t all, raw;
 
-		if (b->serial[i] & DIR_LEVEL_MASK || !in_time(p, b, i))
+		if (b->serial[i] & DIR_LEVEL_MASK || !in_time(p, b, i, !whole))
 			continue;
 		p->stats->flows++;
 		if (!prune_maybe(prune, b, i)) {
@@ -135,14 +153,54 @@ static int take_group(struct plan *p, struct prune *prune, size_t run, size_t gr
 	c = rows->rows.cur;
 	for (i = 0; i < rows->rows.n && r >= 0; i++) {
 		if (p->batch->n == BATCH_ROWS) {
-			r = take_rows(p, prune);
+			r = take_rows(p, prune, p->batch, true);
 			batch_clear(p->batch);
 		}
 		if (r == 0)
 			r = jrn_get_row(&c, rows->schema, rows->rows.start, p->batch, p->batch->n);
 		p->batch->n += r >= 0;
 	}
-	return r < 0 ? r : take_rows(p, prune);
+	return r < 0 ? r : take_rows(p, prune, p->batch, true);
+}
+
+/* Of a flow that goes on there may be packets in a direction that had none when its row was
+ * written. */
+static void assume_both(const struct batch *b)
+{
+	struct col *ab = b->cols[FLOW_ab_packets], *ba = b->cols[FLOW_ba_packets];
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		if (col_has(b->cols[FLOW_ended], i))
+			continue;
+		ab->v.u64[i] += !ab->v.u64[i];
+		ba->v.u64[i] += !ba->v.u64[i];
+		col_mark(ab, i);
+		col_mark(ba, i);
+	}
+}
+
+/* Rows of one block.  -EBADMSG: it cannot be read. */
+static int take_block(struct plan *p, struct prune *prune, size_t run, size_t block, bool whole)
+{
+	struct dir_block *k;
+	struct err err = {0};
+	struct batch view;
+	size_t at = 0;
+	int r = dir_block_get(&p->blocks, run, block, 0, NULL, &k), n;
+
+	while (r == 0 && (n = fseg_batch(k->f, p->stored, NULL, &at, &err)) != 0) {
+		if (n < 0 && n != -ENOMEM)
+			dir_block_bad(&p->blocks, k, &err);
+		if (n < 0)
+			return n == -ENOMEM ? n : -EBADMSG;
+		flow_derive(p->derive, p->stored, &p->want);
+		if (!whole)
+			assume_both(p->stored);
+		flow_batch_public(p->stored, &view);
+		r = take_rows(p, prune, &view, whole);
+	}
+	return r;
 }
 
 /* The last version of a flow behind those before. */
@@ -155,9 +213,9 @@ static int by_serial(const void *a, const void *b)
 	return (x->packets > y->packets) - (x->packets < y->packets);
 }
 
-static int add_choice(struct plan *p, size_t run, bool all)
+static int add_choice(struct plan *p, size_t run, bool all, uint64_t above)
 {
-	struct dir_choice c = {.run = run, .all = all};
+	struct dir_choice c = {.run = run, .all = all, .above = all ? 0 : above};
 	uint64_t *own = NULL;
 	size_t i;
 
@@ -199,9 +257,11 @@ static int new_prune(const struct plan *p, const struct store_run *u, struct pru
 	return prune_new(ret, &conf, err);
 }
 
-/* A finished run: its rows tell of each packet that was kept, unless some are not there. */
+/* Its rows tell of each packet that was kept, unless some are not there, or not yet. */
 static int plan_rows(struct plan *p, size_t run, const struct store_run *u, struct err *err)
 {
+	const bool whole = u->state == STORE_FINISHED;
+	const uint64_t above = whole ? 0 : u->serial;
 	CLEANUP(prune_freep) struct prune *prune = NULL;
 	struct store_rows rows = {.buf = BUF_INIT};
 	size_t i;
@@ -216,15 +276,30 @@ static int plan_rows(struct plan *p, size_t run, const struct store_run *u, stru
 		if (r == 0 && !dir_go_on(p->d))
 			r = -ECANCELED;
 	}
+	for (i = 0; i < u->n_blocks && r == 0; i++) {
+		/* A flow that goes on may have later packets than its row tells. */
+		if (u->blocks[i].start > p->to || (whole && u->blocks[i].last < p->from))
+			continue;
+		r = take_block(p, prune, run, i, whole);
+		if (r == 0 && !dir_go_on(p->d))
+			r = -ECANCELED;
+	}
 	buf_done(&rows.buf);
 	if (r == -EBADMSG) { /* then the filter is asked of all */
 		p->stats->runs_by_time++;
-		return add_choice(p, run, true);
+		return add_choice(p, run, true, 0);
 	}
-	if (r == 0 && p->n_some)
-		return add_choice(p, run, false);
+	if (r == 0 && (p->n_some || above))
+		return add_choice(p, run, false, above);
 	p->stats->runs_outside += r == 0;
 	return r;
+}
+
+/* Whether rows tell of all flows that packets were kept of. */
+static bool has_rows(const struct store_run *u)
+{
+	return !u->rows_dropped && !u->rows_gone.n && !u->damaged &&
+	       (u->state == STORE_FINISHED || u->serial);
 }
 
 static bool is_outside(const struct plan *p, const struct store_run *u)
@@ -247,10 +322,10 @@ static int plan_run(struct plan *p, size_t run, const struct store_run *u, struc
 		p->stats->runs_outside++;
 		return 0;
 	}
-	if (u->state == STORE_FINISHED && !u->rows_dropped && *filter_text(p->filter))
+	if (has_rows(u) && *filter_text(p->filter))
 		return plan_rows(p, run, u, err);
 	p->stats->runs_by_time++;
-	return add_choice(p, run, true);
+	return add_choice(p, run, true, 0);
 }
 
 int past_dir(struct run_dir *d, const char *filter, ql_pkt_fn fn, void *arg, struct past_stats *ret,

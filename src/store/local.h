@@ -4,6 +4,8 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "fmt/fseg.h"
+#include "fmt/jrn.h"
 #include "fmt/pidx.h"
 #include "store/store_ops.h"
 
@@ -22,7 +24,10 @@ struct local {
 #define LOCAL_JOURNAL   ".jrn"
 #define LOCAL_SEGMENT   ".pcapng"
 #define LOCAL_INDEX     ".pidx"
-#define LOCAL_TMP       ".tmp" /* behind the name of an index until it is whole and on the disk */
+#define LOCAL_REFS      ".refs" /* what will be the index of the segment being written */
+#define LOCAL_ROWS      ".fseg"
+#define LOCAL_TAIL      ".rows" /* of the block being gathered */
+#define LOCAL_TMP       ".tmp"  /* behind the name of an index until it is whole and on the disk */
 
 /* The file system's name of a capture: bytes that cannot stand there as %XX. */
 void local_escape(const char *capture, char ret[LOCAL_NAME_SIZE]);
@@ -52,7 +57,7 @@ void local_file_done(struct local_file *f);
  * -errno with the buffer as before. */
 int local_file_flush(struct local_file *f);
 
-/* Creates 'name' and all that belongs to a new file. */
+/* Creates 'name' for what is buffered. */
 int local_file_create(struct local *s, const char *name, struct local_file *f);
 
 /* Begins a run of a stream: makes its folder, a name for its files (without their ends) and
@@ -66,12 +71,16 @@ int local_run_new(struct local *s, const char *capture, unsigned shard, int64_t 
 /* The segment that is being written, with what its index will say. */
 struct local_segment {
 	struct local_file file;
-	uint32_t number;         /* of this one; 0: none yet */
-	size_t head;             /* bytes of the stream's head in it, with the buffered ones */
-	uint64_t packets_end;    /* bytes up to the last packet, with the buffered ones */
-	struct pidx_span *spans; /* owned, as is 'refs' */
+	struct local_file told_file; /* refs and spans of what is in the file; fd -1: none */
+	uint32_t number;             /* of this one; 0: none yet */
+	size_t head;                 /* bytes of the stream's head in it, with the buffered ones */
+	uint64_t packets_end;        /* bytes up to the last packet, with the buffered ones */
+	struct pidx_span *spans;     /* owned, as is 'refs' */
 	struct pidx_ref *refs;
 	size_t n_spans, size_spans, n_refs, size_refs;
+
+	size_t told_refs;      /* those of 'refs' in it */
+	struct pidx_span part; /* of the packets that are buffered */
 
 	/* The same as of the last flush: where to go back to when one fails. */
 	size_t kept_head, kept_spans, kept_refs;
@@ -135,6 +144,62 @@ int local_sealer_look(struct local_sealer *x, struct local_sealed *by);
 
 /* Until all that was given is done.  0 or the first -errno. */
 int local_sealer_wait(struct local_sealer *x, struct local_sealed *by);
+
+/* The same for a block of rows: when segment 'fd' and journal 'jrn' (both stay the
+ * caller's) are on the disk the tail 'name' goes, with its 'bytes'. */
+void local_sealer_replace(struct local_sealer *x, struct local_sealed *by, int fd, int jrn,
+			  const char *name, uint64_t bytes);
+
+#define LOCAL_PENDING 64 /* blocks that wait for the disk */
+#define LOCAL_TAILS   16 /* tails that wait for theirs */
+
+/* Rows that a run is given.  Blocks are numbered from 1; each goes to the end of a
+ * segment, and is there for readers when the journal says so. */
+struct local_rows {
+	struct fseg_writer *block; /* rows since the last block; NULL: none yet; owned */
+	struct fseg_writer *fresh; /* those that the tail lacks; owned */
+	bool skipped;              /* 'fresh' lacks some: the block is to be made soon */
+	bool timed;                /* 'since' is set */
+	int64_t since;             /* clock when the block had rows */
+	uint32_t number;           /* of the block that is gathered */
+	struct local_file tail;    /* its rows so far */
+	struct local_file file;    /* the segment, with blocks in its buffer */
+	uint32_t first;            /* number of its first block; 0: it has none */
+	uint32_t written;          /* number of the last block in a file */
+	struct jrn_block pending[LOCAL_PENDING]; /* of the blocks in the buffer */
+	size_t n_pending;
+	struct {
+		uint32_t number;
+		uint64_t bytes;
+	} tails[LOCAL_TAILS]; /* that are there */
+	size_t n_tails;
+	uint64_t rows;  /* in blocks */
+	uint64_t bytes; /* of full segments */
+};
+
+void local_rows_init(struct local_rows *w);
+void local_rows_done(struct local_rows *w);
+
+/* Takes rows of 'b' from row 'at' on: how many, 0: too many wait for the disk; -ENOMEM. */
+int64_t local_rows_add(struct local_rows *w, const struct batch *b, size_t at);
+
+/* Ends the block.  0 or -ENOMEM. */
+int local_rows_cut(struct local_rows *w);
+
+/* Once a second: puts what is new into the tail's buffer, or makes the block that is due. */
+int local_rows_beat(struct local_rows *w, int64_t now);
+
+/* Writes blocks and tail; what is to be said of blocks is added to 'jrn'.  After -errno what
+ * is buffered is tried again. */
+int local_rows_flush(struct local_rows *w, struct local *s, const char *run, struct buf *jrn);
+
+/* When the journal was written: removes tails that are not needed any more, and closes a
+ * full segment, or the 'last' one. */
+void local_rows_commit(struct local_rows *w, struct local *s, struct local_sealed *by,
+		       const char *run, int jrn_fd, bool last);
+
+uint64_t local_rows_held(const struct local_rows *w);  /* bytes that wait for the disk */
+uint64_t local_rows_bytes(const struct local_rows *w); /* of its files */
 
 /* How many bytes 'p' will take. */
 uint64_t local_segment_cost(const struct pkt *p);

@@ -1,9 +1,11 @@
 /* Makes sealed segments durable in a thread of its own: the disk may take as long as the
  * capture takes to fill the next one, and more. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -11,9 +13,10 @@
 
 struct job {
 	struct local_sealed *by;
-	int fd, index; /* owned; index -1: there is none */
-	uint64_t bytes;
-	char name[LOCAL_NAME_SIZE]; /* of the index */
+	int fd, other; /* owned; -1: none */
+	bool replaces;
+	uint64_t bytes;             /* of 'name' */
+	char name[LOCAL_NAME_SIZE]; /* of the index 'other', or of what is replaced; "": none */
 };
 
 struct local_sealer {
@@ -33,6 +36,8 @@ static int settle(struct local *s, int fd)
 {
 	int r, bad;
 
+	if (fd < 0)
+		return 0;
 	if (s->files.sync)
 		r = s->files.sync(s->files.arg, fd);
 	else
@@ -42,19 +47,40 @@ static int settle(struct local *s, int fd)
 	return r < 0 || bad == -EINTR ? r : bad;
 }
 
+/* The index takes the place of the references that were written before it. */
+static int put_index(struct local *s, const struct job *j)
+{
+	char other[LOCAL_NAME_SIZE + sizeof(LOCAL_TMP)];
+	int r;
+
+	snprintf(other, sizeof(other), "%s" LOCAL_TMP, j->name);
+	r = s->files.rename(s->files.arg, other, j->name);
+	if (r < 0)
+		return r;
+	snprintf(other, sizeof(other), "%.*s" LOCAL_REFS,
+		 (int)(strlen(j->name) - strlen(LOCAL_INDEX)), j->name);
+	s->files.unlink(s->files.arg, other);
+	return 0;
+}
+
 /* The segment first: an index in its place says that all of it is there. */
 static int do_job(struct local *s, const struct job *j)
 {
 	char tmp[LOCAL_NAME_SIZE + sizeof(LOCAL_TMP)];
-	int r = settle(s, j->fd), index;
+	int r = settle(s, j->fd), other;
 
-	if (j->index < 0)
+	if (j->other < 0)
 		return r;
-	snprintf(tmp, sizeof(tmp), "%s" LOCAL_TMP, j->name);
-	index = settle(s, j->index);
-	if (r == 0 && index == 0)
-		index = s->files.rename(s->files.arg, tmp, j->name);
-	if (r < 0 || index < 0) {
+	other = settle(s, j->other);
+	if (j->replaces) {
+		if (r == 0 && other == 0 && s->files.unlink(s->files.arg, j->name) == 0)
+			atomic_fetch_sub(&s->bytes, j->bytes);
+		return r < 0 ? r : other;
+	}
+	if (r == 0 && other == 0)
+		other = put_index(s, j);
+	if (r < 0 || other < 0) {
+		snprintf(tmp, sizeof(tmp), "%s" LOCAL_TMP, j->name);
 		s->files.unlink(s->files.arg, tmp);
 		atomic_fetch_sub(&s->bytes, j->bytes);
 	}
@@ -118,9 +144,9 @@ void local_sealer_free(struct local_sealer *x)
 	free(x);
 }
 
-void local_sealer_give(struct local_sealer *x, struct local_sealed *by, int fd, int index,
-		       const char *name, uint64_t bytes)
+static void give(struct local_sealer *x, const struct job *job)
 {
+	struct local_sealed *by = job->by;
 	struct job *j;
 
 	pthread_mutex_lock(&x->lock);
@@ -129,8 +155,7 @@ void local_sealer_give(struct local_sealer *x, struct local_sealed *by, int fd, 
 	while (x->started && x->n == LOCAL_SEALS_MAX)
 		pthread_cond_wait(&x->less, &x->lock);
 	j = &x->jobs[(x->first + x->n) % LOCAL_SEALS_MAX];
-	*j = (struct job){.by = by, .fd = fd, .index = index, .bytes = bytes};
-	snprintf(j->name, sizeof(j->name), "%s", name);
+	*j = *job;
 	if (x->started) {
 		x->n++;
 		by->waiting++;
@@ -142,6 +167,26 @@ void local_sealer_give(struct local_sealer *x, struct local_sealed *by, int fd, 
 		by->failed = by->failed ? by->failed : r;
 	}
 	pthread_mutex_unlock(&x->lock);
+}
+
+void local_sealer_give(struct local_sealer *x, struct local_sealed *by, int fd, int index,
+		       const char *name, uint64_t bytes)
+{
+	struct job j = {.by = by, .fd = fd, .other = index, .bytes = bytes};
+
+	snprintf(j.name, sizeof(j.name), "%s", name);
+	give(x, &j);
+}
+
+void local_sealer_replace(struct local_sealer *x, struct local_sealed *by, int fd, int jrn,
+			  const char *name, uint64_t bytes)
+{
+	struct job j = {.by = by, .replaces = true, .bytes = bytes};
+
+	j.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	j.other = j.fd < 0 ? -1 : fcntl(jrn, F_DUPFD_CLOEXEC, 0);
+	snprintf(j.name, sizeof(j.name), "%s", name);
+	give(x, &j); /* without descriptors the tail stays, which does no harm */
 }
 
 int local_sealer_look(struct local_sealer *x, struct local_sealed *by)

@@ -29,7 +29,6 @@ int local_file_create(struct local *s, const char *name, struct local_file *f)
 	f->fd = fd;
 	f->written = 0;
 	f->torn = false;
-	buf_clear(&f->buf);
 	return 0;
 }
 
@@ -64,9 +63,10 @@ int local_file_flush(struct local_file *f)
 void local_segment_done(struct local_segment *g)
 {
 	local_file_done(&g->file);
+	local_file_done(&g->told_file);
 	free(g->spans);
 	free(g->refs);
-	*g = (struct local_segment){.file.fd = -1};
+	*g = (struct local_segment){.file.fd = -1, .told_file.fd = -1};
 }
 
 static void remember(struct local_segment *g)
@@ -91,6 +91,13 @@ int local_segment_open(struct local_segment *g, struct local *s, const char *run
 	g->number++;
 	g->head = g->n_spans = g->n_refs = 0;
 	g->packets_end = 0;
+	g->part = (struct pidx_span){0};
+	g->told_refs = 0;
+	/* Without it all but the last moment of a killed run can still be worked out. */
+	snprintf(name, sizeof(name), "%s-%06u" LOCAL_REFS, run, g->number);
+	buf_clear(&g->told_file.buf);
+	if (local_file_create(s, name, &g->told_file) == 0)
+		pidx_refs_magic(&g->told_file.buf);
 	remember(g);
 	return 0;
 }
@@ -141,6 +148,18 @@ static void count_in_span(struct local_segment *g, const struct pkt *p, uint64_t
 	s->max = p->ts > s->max ? p->ts : s->max;
 }
 
+/* The same for what is in the buffer. */
+static void count_in_part(struct local_segment *g, const struct pkt *p, uint64_t at)
+{
+	struct pidx_span *s = &g->part;
+
+	if (!s->packets++)
+		*s = (struct pidx_span){.from = at, .packets = 1, .min = p->ts, .max = p->ts};
+	s->to = g->packets_end;
+	s->min = p->ts < s->min ? p->ts : s->min;
+	s->max = p->ts > s->max ? p->ts : s->max;
+}
+
 int local_segment_add(struct local_segment *g, const struct pkt *p, const struct flow_ref *refs,
 		      uint32_t n)
 {
@@ -159,21 +178,41 @@ int local_segment_add(struct local_segment *g, const struct pkt *p, const struct
 			.at = (uint32_t)(at / PIDX_UNIT),
 		};
 	count_in_span(g, p, at);
+	count_in_part(g, p, at);
 	return 0;
+}
+
+/* Says of what has been written whose it is. */
+static void tell(struct local_segment *g)
+{
+	struct local_file *f = &g->told_file;
+
+	if (f->fd >= 0 && g->part.packets) {
+		pidx_refs_put(&f->buf, &g->part, g->refs + g->told_refs, g->n_refs - g->told_refs);
+		if (local_file_flush(f) < 0) {
+			close(TAKE_FD(f->fd));
+			buf_clear(&f->buf);
+		}
+	}
+	g->part.packets = 0;
+	g->told_refs = g->n_refs;
 }
 
 int local_segment_flush(struct local_segment *g)
 {
 	int r = local_file_flush(&g->file);
 
-	if (r == 0)
-		remember(g);
-	return r;
+	if (r < 0)
+		return r;
+	tell(g);
+	remember(g);
+	return 0;
 }
 
 void local_segment_revert(struct local_segment *g)
 {
 	buf_clear(&g->file.buf);
+	g->part.packets = 0;
 	g->head = g->kept_head;
 	g->n_spans = g->kept_spans;
 	g->n_refs = g->kept_refs;
@@ -186,14 +225,10 @@ void local_segment_revert(struct local_segment *g)
 static int write_index(struct local *s, const char *name, struct local_file *f)
 {
 	char tmp[LOCAL_NAME_SIZE + sizeof(LOCAL_TMP)];
-	struct buf content = f->buf;
 	int r;
 
-	f->buf = BUF_INIT;
 	snprintf(tmp, sizeof(tmp), "%s" LOCAL_TMP, name);
 	r = local_file_create(s, tmp, f);
-	buf_done(&f->buf);
-	f->buf = content;
 	if (r < 0)
 		return r;
 	r = local_file_flush(f);
@@ -229,5 +264,6 @@ int local_segment_seal(struct local_segment *g, struct local *s, struct local_se
 	*ret = info;
 	*ret_bytes = r == 0 ? f.written : 0;
 	local_sealer_give(s->sealer, by, TAKE_FD(g->file.fd), TAKE_FD(f.fd), name, *ret_bytes);
+	local_file_done(&g->told_file);
 	return r;
 }

@@ -1,4 +1,4 @@
-/* One run being written: the journal and one segment after the other. */
+/* One run being written: the journal, one segment of packets after the other, and of rows. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,19 +7,18 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "flow/flow_schema.h"
 #include "fmt/jrn.h"
 #include "fmt/pcapng.h"
 #include "store/local.h"
 
-#define FLUSH_NS   (INT64_C(250) * 1000000) /* what is younger may wait */
-#define BEAT_NS    INT64_C(1000000000)      /* between two ticks in the journal */
-#define BUFFER     (1u << 20)               /* bytes of packets after which they are written */
-#define JRN_BUFFER (1u << 18)
-#define JRN_HELD   (16u << 20) /* of the journal that waits for a disk; later rows are dropped */
-#define RETRY_NS   INT64_C(1000000000) /* until a disk that failed is tried again */
-#define END_ROOM   1024                /* bytes of the journal behind the rows */
-#define TSRESOL_NS 9
+#define FLUSH_NS    (INT64_C(250) * 1000000) /* what is younger may wait */
+#define BEAT_NS     INT64_C(1000000000)      /* between two beats, and writing of rows */
+#define BUFFER      (1u << 20)               /* bytes of packets after which they are written */
+#define ROWS_BUFFER (4u << 20)               /* the same of blocks of rows */
+#define ROWS_HELD   (16u << 20)         /* of rows that wait for a disk; later ones are dropped */
+#define RETRY_NS    INT64_C(1000000000) /* until a disk that failed is tried again */
+#define END_ROOM    1024                /* bytes of the journal behind the rows */
+#define TSRESOL_NS  9
 
 /* Packets that were lost for one reason since it was last said. */
 struct loss {
@@ -33,10 +32,14 @@ struct stream {
 	char name[LOCAL_NAME_SIZE]; /* of the run's files, without their ends */
 	uint64_t run;
 	struct local_file jrn;
+	uint64_t beats_at; /* in it */
+	uint64_t n_beats;
+	uint64_t serial, told; /* largest of a packet's flow; the same at the last beat */
 	struct local_segment seg;
+	struct local_rows rows;
 	struct local_sealed sealed;
 	struct buf head; /* what each segment starts with */
-	bool has_schema, finished;
+	bool finished;
 	int64_t flushed, beat; /* clock of the last ones */
 	struct loss limit, disk;
 	uint64_t bytes; /* of sealed segments and their indexes */
@@ -213,8 +216,11 @@ static int stream_packet(struct store_stream *st, const struct pkt *p, const str
 {
 	struct stream *t = (struct stream *)st;
 	uint64_t max = t->s->store.conf.max_bytes, cost = local_segment_cost(p);
+	uint32_t k;
 	int r;
 
+	for (k = 0; k < n; k++)
+		t->serial = refs[k].serial > t->serial ? refs[k].serial : t->serial;
 	if (!t->failed && max && atomic_load(&t->s->bytes) + cost > max / 8 * 7)
 		fail_limit(t);
 	if (is_off(t))
@@ -285,34 +291,41 @@ static int stream_iface(struct store_stream *st, const struct store_iface *i, st
 							 : 0;
 }
 
+/* Bytes that were written since 'before' count. */
+static int flush_rows(struct stream *t)
+{
+	uint64_t before = local_rows_bytes(&t->rows);
+	int r = local_rows_flush(&t->rows, t->s, t->name, &t->jrn.buf);
+
+	atomic_fetch_add(&t->s->bytes, local_rows_bytes(&t->rows) - before);
+	return r;
+}
+
 static int stream_rows(struct store_stream *st, const struct batch *b, struct err *err)
 {
 	struct stream *t = (struct stream *)st;
 	uint64_t max = t->s->store.conf.max_bytes;
-	size_t at, n, before;
-	int r;
+	int64_t n;
+	size_t at;
+	int r = 0;
 
-	if (!t->has_schema)
-		jrn_put_schema(&t->jrn.buf, b->schema);
-	t->has_schema = true;
-	for (at = 0; at < b->n; at += n) {
-		before = t->jrn.buf.len;
-		n = jrn_put_rows(&t->jrn.buf, b, at, FLOW_start, FLOW_last);
-		if ((max && atomic_load(&t->s->bytes) + t->jrn.buf.len + END_ROOM > max) ||
-		    t->jrn.buf.len > JRN_HELD) {
-			t->jrn.buf.len = before;
-			st->rows_dropped += n;
-			continue;
-		}
-		st->rows += n;
-		r = 0;
-		if ((t->jrn.buf.len >= JRN_BUFFER && !is_disk_off(t)) || buf_err(&t->jrn.buf))
-			r = flush_journal(t);
-		if (r == -ENOMEM)
-			return err_set(err, r, "out of memory");
+	for (at = 0; at < b->n; at += (size_t)n) {
+		uint64_t held = local_rows_held(&t->rows);
+
+		n = 0;
+		if (held < ROWS_HELD && !(max && atomic_load(&t->s->bytes) + held + END_ROOM > max))
+			n = local_rows_add(&t->rows, b, at);
+		if (n == 0)
+			break;
+		if (n > 0 && local_rows_held(&t->rows) >= ROWS_BUFFER && !is_disk_off(t))
+			r = flush_rows(t);
+		if (n < 0 || r == -ENOMEM)
+			return err_set(err, -ENOMEM, "out of memory");
 		if (r < 0)
 			fail(t, r, "cannot write flows");
+		st->rows += (uint64_t)n;
 	}
+	st->rows_dropped += b->n - at;
 	return 0;
 }
 
@@ -354,13 +367,27 @@ static struct store_counts totals(const struct store_stream *st)
 	return all.total;
 }
 
-static void put_beat(struct stream *t, int64_t now)
+/* Until now all is in the files. */
+static int put_beat(struct stream *t, int64_t now, uint64_t serial)
 {
 	const struct store_counts c = totals(&t->st);
-	const struct jrn_tick k = {.ts = now, .kept = c.kept, .raw_limited = c.raw_limited};
+	const struct jrn_beat k = {
+		.number = t->n_beats + 1,
+		.tick = {.ts = now, .kept = c.kept, .raw_limited = c.raw_limited},
+		.serial = t->s->store.conf.flow.update ? serial : 0,
+	};
+	CLEANUP(buf_done) struct buf b = BUF_INIT;
+	ssize_t n;
 
-	jrn_put_tick(&t->jrn.buf, &k);
-	t->beat = now;
+	jrn_put_beat(&b, &k);
+	if (buf_err(&b))
+		return -ENOMEM;
+	n = pwrite(t->jrn.fd, b.p, b.len,
+		   (off_t)(t->beats_at + k.number % JRN_BEATS * JRN_BEAT_SIZE));
+	if (n < 0)
+		return -errno;
+	t->n_beats++;
+	return 0;
 }
 
 /* Whether 'ns' have gone by since 'then'; a clock that went back counts as well. */
@@ -369,26 +396,37 @@ static bool is_due(int64_t then, int64_t now, int64_t ns)
 	return now < then || now - then >= ns;
 }
 
-/* Writes the journal up to now.  What the disk does not take stays to be said. */
+/* Writes rows and journal up to now.  What the disk does not take stays to be said. */
 static int tell(struct stream *t, int64_t now)
 {
-	const struct loss limit = t->limit, disk = t->disk;
-	const size_t before = t->jrn.buf.len;
-	const int64_t beat = t->beat;
-	int r;
+	const bool beat = is_due(t->beat, now, BEAT_NS);
+	const uint64_t serial = t->serial;
+	int r = beat ? local_rows_beat(&t->rows, now) : 0;
 
-	say_loss(t, &t->limit, STORE_WHY_LIMIT);
-	say_loss(t, &t->disk, STORE_WHY_DISK);
-	if (is_due(t->beat, now, BEAT_NS))
-		put_beat(t, now);
-	r = flush_journal(t);
+	if (r == 0 && beat)
+		r = flush_rows(t);
+	if (r == 0) {
+		const struct loss limit = t->limit, disk = t->disk;
+		const size_t before = t->jrn.buf.len;
+
+		say_loss(t, &t->limit, STORE_WHY_LIMIT);
+		say_loss(t, &t->disk, STORE_WHY_DISK);
+		r = flush_journal(t);
+		if (r < 0) {
+			t->jrn.buf.len = before;
+			t->limit = limit;
+			t->disk = disk;
+		}
+	}
+	if (r == 0 && beat) {
+		local_rows_commit(&t->rows, t->s, &t->sealed, t->name, t->jrn.fd, false);
+		r = put_beat(t, now, serial);
+	}
+	if (r == 0 && beat)
+		t->beat = now;
 	if (r == 0 || r == -ENOMEM)
 		return r;
 	fail(t, r, "cannot write flows");
-	t->jrn.buf.len = before;
-	t->limit = limit;
-	t->disk = disk;
-	t->beat = beat;
 	return 0;
 }
 
@@ -461,6 +499,10 @@ static int stream_finish(struct store_stream *st, int64_t now, const struct ifac
 
 	/* Packets alone first: should the numbers not fit any more, they do no harm. */
 	r = flush_packets(t);
+	if (r == 0)
+		r = local_rows_cut(&t->rows);
+	if (r == 0)
+		r = flush_rows(t);
 	for (i = 0; i < n; i++)
 		put_stats(t, &stats[i]);
 	if (r == 0)
@@ -472,10 +514,14 @@ static int stream_finish(struct store_stream *st, int64_t now, const struct ifac
 	end.raw_limited = c.raw_limited;
 	end.dropped = c.dropped_limit + c.dropped_disk;
 	end.rows_dropped = st->rows_dropped;
-	jrn_put_end(&t->jrn.buf, &end);
 	/* Its end says that all before it is there. */
 	if (r == 0)
+		r = flush_journal(t);
+	if (r == 0) {
+		local_rows_commit(&t->rows, t->s, &t->sealed, t->name, t->jrn.fd, true);
 		r = local_sealer_wait(t->s->sealer, &t->sealed);
+	}
+	jrn_put_end(&t->jrn.buf, &end);
 	if (r == 0)
 		r = sync_journal(t);
 	if (r < 0)
@@ -490,7 +536,7 @@ static void stream_stats(const struct store_stream *st, struct store_stream_stat
 {
 	const struct stream *t = (const struct stream *)st;
 
-	ret->bytes = t->bytes + t->jrn.written +
+	ret->bytes = t->bytes + t->jrn.written + local_rows_bytes(&t->rows) +
 		     (local_segment_is_open(&t->seg) ? t->seg.file.written : 0);
 	ret->failed = t->failed;
 	snprintf(ret->text, sizeof(ret->text), "%s", t->text);
@@ -502,11 +548,14 @@ static void stream_free(struct store_stream *st)
 
 	if (!t->finished && t->jrn.fd >= 0) {
 		flush_packets(t);
+		if (local_rows_beat(&t->rows, t->flushed) == 0)
+			flush_rows(t);
 		flush_journal(t);
 	}
 	local_sealer_wait(t->s->sealer, &t->sealed);
 	local_file_done(&t->jrn);
 	local_segment_done(&t->seg);
+	local_rows_done(&t->rows);
 	buf_done(&t->head);
 	free(t);
 }
@@ -540,9 +589,15 @@ static void put_heads(struct stream *t, const char *capture, unsigned shard, int
 		.app = text_of(t->s->app),
 	};
 
+	const struct jrn_beat none = {.tick.ts = now};
+	int i;
+
 	put_section(t, NULL);
 	jrn_put_magic(&t->jrn.buf);
 	jrn_put_head(&t->jrn.buf, &h);
+	t->beats_at = t->jrn.buf.len;
+	for (i = 0; i < JRN_BEATS; i++)
+		jrn_put_beat(&t->jrn.buf, &none);
 }
 
 static void streamp(struct stream **t)
@@ -560,7 +615,8 @@ int local_stream_new(struct store *store, const char *capture, unsigned shard, i
 	if (!t)
 		return err_set(err, -ENOMEM, "out of memory");
 	t->s = (struct local *)store;
-	t->jrn.fd = t->seg.file.fd = -1;
+	t->jrn.fd = t->seg.file.fd = t->seg.told_file.fd = -1;
+	local_rows_init(&t->rows);
 	t->st.ops = &stream_ops;
 	t->st.store = store;
 	t->flushed = t->beat = now;

@@ -63,6 +63,11 @@ int lost_add(struct lost *l, uint64_t serial)
 	return 0;
 }
 
+uint64_t lost_get(const struct lost *l, uint64_t serial)
+{
+	return l->n ? l->slots[find(l, serial)].n : 0;
+}
+
 uint64_t lost_take(struct lost *l, uint64_t serial)
 {
 	size_t i, k, h;

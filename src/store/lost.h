@@ -15,5 +15,8 @@ void lost_done(struct lost *l);
 /* One more of this flow.  0 or -ENOMEM. */
 int lost_add(struct lost *l, uint64_t serial);
 
-/* Takes the flow's number out; 0: none. */
+/* The flow's number; 0: none. */
+uint64_t lost_get(const struct lost *l, uint64_t serial);
+
+/* Takes it out. */
 uint64_t lost_take(struct lost *l, uint64_t serial);

@@ -4,7 +4,7 @@
 #include "store/local.h"
 #include "store/store_read.h"
 
-#define READ_JOURNALS 64 /* that stay open */
+#define READ_FILES 64 /* that stay open */
 
 /* A flow as two passes number it. */
 struct read_pair {
@@ -21,6 +21,15 @@ struct read_run {
 	struct clock_state *clocks;
 	char *clock_source;
 	struct store_group *groups;
+	struct store_block *blocks;
+	uint32_t last_block; /* number of the last that the journal tells */
+	uint64_t n_beat;     /* number of the beat that counts */
+	bool damaged;        /* the journal is */
+	struct read_tail {
+		uint32_t number;
+		int fd; /* stays open: the file goes when its block is made; owned */
+	} * tails;
+	size_t n_tails;
 	struct jrn_schema *schemas;
 	size_t n_schemas;
 	struct buf rows;                      /* records of rows that were made of packets */
@@ -37,11 +46,12 @@ struct store_read {
 	struct store_run *pub; /* the same, in the same order */
 	size_t n;
 
-	/* Journals that rows were read of last: that of a run can only be in one place. */
-	struct {
-		size_t run; /* + 1; 0: none */
-		int fd;     /* owned */
-	} journals[READ_JOURNALS];
+	/* Files that rows were read of last: each can only be in one place. */
+	struct read_file {
+		size_t run;      /* + 1; 0: none */
+		uint32_t number; /* 0: the journal */
+		int fd;          /* owned */
+	} files[READ_FILES];
 };
 
 /* Opens a file of a run: number 0 is the journal, whatever 'end'.  Descriptor or
@@ -59,5 +69,29 @@ void read_note(const struct store_read *r, size_t run, const char *fmt, ...)
  * memory. */
 void *read_append(void **v, size_t *n, size_t size);
 
-/* read_jrn.c: fills in a run from its journal of 'size' bytes. */
-int read_journal(struct store_read *r, size_t run, int fd, uint64_t size);
+/* read_jrn.c: fills in a run from its journal.  It may be written meanwhile: what is in the
+ * tail that read_blocks() finds is not less than what the journal says. */
+int read_journal(struct store_read *r, size_t run, int fd);
+
+/* More that was removed, or is the same. */
+void read_gone_add(struct store_gone *g, uint64_t n, int64_t from, int64_t to);
+
+/* read_block.c: adds the tail's blocks, and those that a damaged journal does not tell; and
+ * looks which are gone.  'names' are those of the run's folder. */
+struct read_names;
+int read_blocks(struct store_read *r, size_t run, const struct read_names *names);
+
+/* A file of a run as read_open(), not the caller's to close.  -errno. */
+int read_file_of(struct store_read *r, size_t run, uint32_t number, const char *end);
+
+/* 'n' bytes at 'at'; 0, -EBADMSG: they are not there, or -errno. */
+int read_exactly(int fd, void *to, size_t n, uint64_t at);
+
+/* Names in a folder, sorted. */
+struct read_names {
+	char **v;
+	size_t n;
+};
+
+/* The number in the name of a file of run 'id' that ends with 'end'; 0: it is none. */
+uint32_t read_number_of(const char *name, uint64_t id, const char *end);

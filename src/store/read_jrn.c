@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "flow/flow_schema.h"
@@ -18,6 +20,7 @@ struct reading {
 	struct read_run *run;
 	struct store_run *pub;
 	bool has_head;
+	uint64_t at; /* of the next record */
 	int status;
 };
 
@@ -173,6 +176,49 @@ static int tick(struct reading *g, const struct rec *rec)
 	return 0;
 }
 
+/* Of the two, and of those that are read while another is written, the newest counts. */
+static int beat(struct reading *g, const struct rec *rec)
+{
+	struct jrn_beat j;
+
+	if (jrn_get_beat(rec, &j) < 0)
+		return -EBADMSG;
+	g->pub->has_versions = true;
+	if (!j.number || j.number < g->run->n_beat)
+		return 0;
+	g->run->n_beat = j.number;
+	g->pub->end = j.tick.ts > g->pub->start ? j.tick.ts : g->pub->start;
+	g->pub->kept = j.tick.kept;
+	g->pub->raw_limited = j.tick.raw_limited;
+	g->pub->serial = j.serial;
+	return 0;
+}
+
+/* Rows that are in a flow segment.  A later one of the same number is none of ours. */
+static int block(struct reading *g, const struct rec *rec)
+{
+	struct store_block *to;
+	struct jrn_block j;
+
+	if (jrn_get_block(rec, &j) < 0 || j.number <= g->run->last_block || !j.file ||
+	    j.file > j.number || j.size < FSEG_HEAD || !j.rows || j.rows > FSEG_ROWS ||
+	    j.start > j.last)
+		return -EBADMSG;
+	to = read_append((void **)&g->run->blocks, &g->pub->n_blocks, sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	*to = (struct store_block){
+		.file = j.file,
+		.at = j.at,
+		.size = j.size,
+		.rows = j.rows,
+		.start = j.start,
+		.last = j.last,
+	};
+	g->run->last_block = j.number;
+	return 0;
+}
+
 static struct store_segment *find_segment(struct store_run *pub, uint32_t number)
 {
 	size_t i;
@@ -181,6 +227,17 @@ static struct store_segment *find_segment(struct store_run *pub, uint32_t number
 		if (pub->segments[i - 1].number == number)
 			return &pub->segments[i - 1];
 	return NULL;
+}
+
+/* Whether none before it is there. */
+static bool is_first(const struct store_run *pub, uint32_t number)
+{
+	size_t i;
+
+	for (i = 0; i < pub->n_segments; i++)
+		if (pub->segments[i].number < number)
+			return false;
+	return true;
 }
 
 /* One that came after the folder was looked through. */
@@ -194,6 +251,7 @@ static int new_segment(struct reading *g, const struct jrn_segment *j, int64_t s
 	*s = (struct store_segment){
 		.number = j->number,
 		.bytes = (uint64_t)size,
+		.packets = j->packets,
 		.known = true,
 		.min = j->min,
 		.max = j->max,
@@ -216,6 +274,10 @@ static int segment(struct reading *g, const struct rec *rec)
 		return -EBADMSG;
 	s = find_segment(g->pub, j.number);
 	size = s && s->bytes >= j.bytes ? (int64_t)s->bytes : read_size(g->r, g->number, j.number);
+	if (size < 0 && is_first(g->pub, j.number)) {
+		read_gone_add(&g->pub->packets_gone, j.packets, j.min, j.max);
+		return 0;
+	}
 	if (size < 0) {
 		read_note(g->r, g->number,
 			  "segment %" PRIu32 " is missing, with %" PRIu64 " packets", j.number,
@@ -230,6 +292,7 @@ static int segment(struct reading *g, const struct rec *rec)
 	if (!s)
 		return new_segment(g, &j, size);
 	s->bytes = (uint64_t)size;
+	s->packets = j.packets;
 	s->known = true;
 	s->min = j.min;
 	s->max = j.max;
@@ -293,6 +356,10 @@ static int take(struct reading *g, const struct rec *rec, uint64_t at)
 		return end(g, rec);
 	case JRN_CLOCK:
 		return clock_of(g, rec);
+	case JRN_BLOCK:
+		return block(g, rec);
+	case JRN_BEAT:
+		return beat(g, rec);
 	default:
 		return 0; /* of a later version */
 	}
@@ -311,52 +378,101 @@ static uint64_t behind(struct window *w, uint64_t at)
 	return rec_at(w, next, &rec) > 0 ? next : 0;
 }
 
+/* A beat that is being written, or that a killed writer left half-done: the other one is
+ * good. */
+static uint64_t behind_beat(struct window *w, uint64_t at)
+{
+	const uint8_t *p = window_get(w, at, REC_HEAD);
+
+	return p && le32_load(p) == JRN_BEAT && le32_load(p + 4) == JRN_BEAT_SIZE - REC_HEAD
+		       ? at + JRN_BEAT_SIZE
+		       : 0;
+}
+
+/* From 'g->at' on, as far as there is something. */
 static int read_all(struct reading *g, struct window *w)
 {
-	uint64_t at = REC_MAGIC;
 	struct rec rec;
 	int64_t n;
 	int r = 0;
 
-	while (r == 0 && g->status == 0 && (n = rec_at(w, at, &rec)) != 0) {
+	while (r == 0 && g->status == 0 && (n = rec_at(w, g->at, &rec)) != 0) {
 		if (n < 0) {
-			uint64_t next = behind(w, at);
+			uint64_t next = n == -EBADMSG ? behind_beat(w, g->at) : 0;
 
+			if (next) {
+				g->at = next;
+				continue;
+			}
+			next = behind(w, g->at);
 			if (!next && n == -ENODATA)
 				break; /* the tail that a killed writer left */
-			read_note(g->r, g->number, "the journal is damaged at %" PRIu64 "%s", at,
+			g->run->damaged = true;
+			read_note(g->r, g->number, "the journal is damaged at %" PRIu64 "%s", g->at,
 				  next ? "" : ": what follows is lost");
 			if (!next)
 				break;
-			at = next;
+			g->at = next;
 			continue;
 		}
-		r = take(g, &rec, at);
+		r = take(g, &rec, g->at);
 		if (r == -EBADMSG) {
+			g->run->damaged = true;
 			read_note(g->r, g->number,
 				  "the journal has a record at %" PRIu64 " that makes no sense",
-				  at);
+				  g->at);
 			r = 0;
 		}
-		at += (uint64_t)n;
+		g->at += (uint64_t)n;
 	}
 	return r < 0 ? r : g->status;
 }
 
-int read_journal(struct store_read *r, size_t run, int fd, uint64_t size)
+/* Whether the tail that the journal makes one expect is not there since its block was made
+ * a moment ago. */
+static bool has_grown(struct reading *g, int fd, uint64_t size)
 {
-	CLEANUP(window_done) struct window w = {.fd = fd, .size = size};
-	struct reading g = {.r = r, .number = run, .run = &r->runs[run], .pub = r->runs[run].pub};
-	const uint8_t *p = window_get(&w, 0, REC_MAGIC);
+	struct stat st;
+	int tail;
+
+	if (g->pub->state == STORE_FINISHED || !g->pub->has_versions)
+		return false;
+	tail = read_open(g->r, g->number, g->run->last_block + 1, LOCAL_TAIL);
+	if (tail >= 0) {
+		close(tail);
+		return false;
+	}
+	return fstat(fd, &st) == 0 && (uint64_t)st.st_size > size;
+}
+
+int read_journal(struct store_read *r, size_t run, int fd)
+{
+	CLEANUP(window_done) struct window w = {.fd = fd};
+	struct reading g = {
+		.r = r,
+		.number = run,
+		.run = &r->runs[run],
+		.pub = r->runs[run].pub,
+		.at = REC_MAGIC,
+	};
+	const uint8_t *p;
+	struct stat st;
 	int code;
 
-	if (!p || jrn_check_magic(p, REC_MAGIC) < 0)
-		return size < REC_MAGIC ? -ENODATA : -EBADMSG;
-	code = read_all(&g, &w);
+	do {
+		if (fstat(fd, &st) < 0)
+			return -errno;
+		w.size = (uint64_t)st.st_size;
+		p = window_get(&w, 0, REC_MAGIC);
+		if (!p || jrn_check_magic(p, REC_MAGIC) < 0)
+			return w.size < REC_MAGIC ? -ENODATA : -EBADMSG;
+		code = read_all(&g, &w);
+	} while (code == 0 && has_grown(&g, fd, w.size));
 	g.pub->ifaces = g.run->ifaces;
 	g.pub->gaps = g.run->gaps;
 	g.pub->stats = g.run->stats;
 	g.pub->clocks = g.run->clocks;
 	g.pub->groups = g.run->groups;
+	g.pub->blocks = g.run->blocks;
 	return code == 0 && !g.has_head ? -ENODATA : code;
 }

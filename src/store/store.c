@@ -57,7 +57,7 @@ int store_stream_new(struct store *s, const char *capture, unsigned shard, int64
 	if (r < 0)
 		return r;
 	st->store = s;
-	st->rows_out.cols = calloc(FLOW_N_FIELDS, sizeof(*st->rows_out.cols));
+	st->rows_out.cols = calloc(FLOW_N_ALL, sizeof(*st->rows_out.cols));
 	st->raw.type = VAL_U64;
 	st->raw.v.u64 = calloc(BATCH_ROWS, sizeof(uint64_t));
 	if (!st->rows_out.cols || !st->raw.v.u64) {
@@ -197,21 +197,34 @@ static uint64_t count_of(const struct batch *b, enum flow_field f, size_t row)
 	return c && col_has(c, row) ? c->v.u64[row] : 0;
 }
 
+/* Packets of a row's flow that were not kept, of the 'all' that it tells of. */
+static uint64_t lost_of(struct store_stream *st, const struct batch *b, size_t row, uint64_t all)
+{
+	const struct col *ended = b->cols[FLOW_ended];
+
+	if (!st->store->conf.raw_limit)
+		return all;
+	if (ended && !col_has(ended, row))
+		return lost_get(&st->lost, b->serial[row]);
+	return lost_take(&st->lost, b->serial[row]);
+}
+
 int store_rows(struct store_stream *st, const struct batch *b, struct err *err)
 {
 	uint64_t all, lost;
 	size_t i;
 
-	memcpy(st->rows_out.cols, b->cols, FLOW_N_FIELDS * sizeof(*b->cols));
+	memcpy(st->rows_out.cols, b->cols, b->schema->n * sizeof(*b->cols));
 	st->rows_out.schema = b->schema;
 	st->rows_out.n = b->n;
 	st->rows_out.serial = b->serial;
 	st->rows_out.cols[FLOW_raw_packets] = &st->raw;
+	memset(st->raw.present, 0, sizeof(st->raw.present));
 	for (i = 0; i < b->n; i++) {
 		if (b->serial[i] > SERIAL_MAX)
 			return err_set(err, -ERANGE, "too many packets for one run");
 		all = count_of(b, FLOW_ab_packets, i) + count_of(b, FLOW_ba_packets, i);
-		lost = st->store->conf.raw_limit ? lost_take(&st->lost, b->serial[i]) : all;
+		lost = lost_of(st, b, i, all);
 		st->raw.v.u64[i] = lost < all ? all - lost : 0;
 		col_mark(&st->raw, i);
 	}

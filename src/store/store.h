@@ -132,9 +132,11 @@ struct store_flows {
 int store_packets(struct store_stream *st, const struct pkt *pkts, size_t n,
 		  const struct store_flows *flows, struct err *err);
 
-/* Takes rows of flow_schema(), the last version of each flow; b->serial is that of
- * the packets.  'raw_packets' is replaced by what was kept.  Rows that the disk does not take
- * wait for it, as long as memory is set aside for them; others are counted.  0 or -ENOMEM. */
+/* Takes rows of flow_store_schema() with its base fields (flow_derive.h): versions of
+ * flows; b->serial is that of the packets.  'raw_packets' is replaced by what was kept so far.
+ * With 'flow.update' set all flows that the stream was given packets of must have had a row
+ * when store_tick() is called.  Rows that the disk does not take wait for it, as long as
+ * memory is set aside for them; others are counted.  0 or -ENOMEM. */
 int store_rows(struct store_stream *st, const struct batch *b, struct err *err);
 
 /* What the clock is worth that packets have their times from, and that it was set: at the

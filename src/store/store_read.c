@@ -97,6 +97,10 @@ static void run_done(struct read_run *u, struct store_run *pub)
 	free(u->clocks);
 	free(u->clock_source);
 	free(u->groups);
+	free(u->blocks);
+	for (i = 0; i < u->n_tails; i++)
+		close(u->tails[i].fd);
+	free(u->tails);
 	free(u->schemas);
 	buf_done(&u->rows);
 	free(u->pairs);
@@ -111,21 +115,15 @@ void store_read_free(struct store_read *r)
 		return;
 	for (i = 0; i < r->n; i++)
 		run_done(&r->runs[i], &r->pub[i]);
-	for (i = 0; i < READ_JOURNALS; i++)
-		if (r->journals[i].run)
-			close(r->journals[i].fd);
+	for (i = 0; i < READ_FILES; i++)
+		if (r->files[i].run)
+			close(r->files[i].fd);
 	free(r->runs);
 	free(r->pub);
 	free(r);
 }
 
-/* Names of one folder, sorted. */
-struct names {
-	char **v;
-	size_t n;
-};
-
-static void names_done(struct names *l)
+static void names_done(struct read_names *l)
 {
 	size_t i;
 
@@ -139,7 +137,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int list(struct store_read *r, const char *folder, struct names *ret)
+static int list(struct store_read *r, const char *folder, struct read_names *ret)
 {
 	int fd = openat(r->s->dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -206,7 +204,7 @@ static int by_number(const void *a, const void *b)
 }
 
 /* Segments among the names from 'at' on that begin with the run's. */
-static int find_segments(struct store_read *r, struct store_run *pub, const struct names *l,
+static int find_segments(struct store_read *r, struct store_run *pub, const struct read_names *l,
 			 const char *folder)
 {
 	struct store_segment *s;
@@ -265,7 +263,8 @@ static int append_run(struct store_read *r, const char *folder, uint64_t id)
 }
 
 /* One run: its journal and segments. */
-static int add_run(struct store_read *r, const char *folder, const struct names *l, uint64_t id)
+static int add_run(struct store_read *r, const char *folder, const struct read_names *l,
+		   uint64_t id)
 {
 	CLEANUP(closep) int fd = -1;
 	struct store_run *pub;
@@ -289,8 +288,9 @@ static int add_run(struct store_read *r, const char *folder, const struct names 
 	if (code == 0)
 		code = find_segments(r, pub, l, folder);
 	if (code == 0)
-		code = S_ISREG(st.st_mode) ? read_journal(r, r->n - 1, fd, (uint64_t)st.st_size)
-					   : -EBADMSG;
+		code = S_ISREG(st.st_mode) ? read_journal(r, r->n - 1, fd) : -EBADMSG;
+	if (code == 0)
+		code = read_blocks(r, r->n - 1, l);
 	if (code == 0) {
 		if (pub->n_segments)
 			qsort(pub->segments, pub->n_segments, sizeof(*pub->segments), by_number);
@@ -313,7 +313,7 @@ static int add_run(struct store_read *r, const char *folder, const struct names 
 /* A folder of one stream. */
 static int add_stream(struct store_read *r, const char *folder)
 {
-	CLEANUP(names_done) struct names l = {0};
+	CLEANUP(names_done) struct read_names l = {0};
 	uint64_t run, orphan = 0;
 	const char *rest;
 	size_t i, orphans = 0;
@@ -343,12 +343,12 @@ static int add_stream(struct store_read *r, const char *folder)
 
 static int add_folders(struct store_read *r)
 {
-	CLEANUP(names_done) struct names captures = {0};
+	CLEANUP(names_done) struct read_names captures = {0};
 	size_t i, k;
 	int code = list(r, ".", &captures);
 
 	for (i = 0; i < captures.n && code == 0; i++) {
-		CLEANUP(names_done) struct names shards = {0};
+		CLEANUP(names_done) struct read_names shards = {0};
 		char folder[2 * 256 + 2];
 
 		code = list(r, captures.v[i], &shards);
@@ -435,29 +435,10 @@ const struct store_run *store_read_runs(const struct store_read *r, size_t *ret_
 	return r->pub;
 }
 
-/* The journal of a run.  Not the caller's to close.  -errno. */
-static int journal_of(struct store_read *r, size_t run)
-{
-	size_t at = run % READ_JOURNALS;
-	int fd;
-
-	if (r->journals[at].run == run + 1)
-		return r->journals[at].fd;
-	fd = read_open(r, run, 0, NULL);
-	if (fd < 0)
-		return fd;
-	if (r->journals[at].run)
-		close(r->journals[at].fd);
-	r->journals[at].run = run + 1;
-	r->journals[at].fd = fd;
-	return fd;
-}
-
 /* The bytes of a group's record. */
 static int load(struct store_read *r, size_t run, const struct store_group *g, struct buf *to)
 {
-	size_t got = 0;
-	int fd;
+	int fd, code;
 
 	buf_clear(to);
 	if (buf_reserve(to, g->size) < 0)
@@ -466,20 +447,13 @@ static int load(struct store_read *r, size_t run, const struct store_group *g, s
 		buf_add(to, r->runs[run].rows.p + g->at, g->size);
 		return buf_err(to);
 	}
-	fd = journal_of(r, run);
+	fd = read_file_of(r, run, 0, NULL);
 	if (fd < 0)
 		return fd;
-	while (got < g->size) {
-		ssize_t n = pread(fd, to->p + got, g->size - got, (off_t)(g->at + got));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EBADMSG;
-		got += (size_t)n;
-	}
-	to->len = got;
-	return 0;
+	code = read_exactly(fd, to->p, g->size, g->at);
+	if (code == 0)
+		to->len = g->size;
+	return code;
 }
 
 int store_read_rows(struct store_read *r, size_t run, size_t group, struct store_rows *ret)

@@ -44,10 +44,26 @@ struct store_group {
 	uint32_t schema;     /* number of the run's schema that they have */
 };
 
+/* Rows in columns (fmt/fseg.h). */
+struct store_block {
+	uint32_t file; /* number of its flow segment, or tail */
+	bool tail;
+	uint64_t at;         /* in it */
+	uint32_t size, rows; /* bytes, with the head */
+	int64_t start, last; /* smallest start, largest last */
+};
+
+/* The oldest of a run that was removed to make room, or by somebody. */
+struct store_gone {
+	uint64_t n;       /* rows or packets; 0: nothing was */
+	int64_t from, to; /* times of them */
+};
+
 struct store_segment {
 	uint32_t number;
-	uint64_t bytes; /* of the file */
-	bool known;     /* its times are */
+	uint64_t packets; /* with 'known' */
+	uint64_t bytes;   /* of the file */
+	bool known;       /* its times are */
 	int64_t min, max;
 	bool distrusted;    /* its index is no good */
 	bool translated;    /* the index has serials of its own: store_read_translate() */
@@ -78,8 +94,16 @@ struct store_run {
 	uint64_t kept, raw_limited, dropped; /* packets */
 	uint64_t rows_dropped;
 
-	const struct store_group *groups;
+	const struct store_group *groups; /* of runs as they were kept before there were blocks,
+					     or that were rebuilt */
 	size_t n_groups;
+	const struct store_block *blocks; /* in the order in which they were written */
+	size_t n_blocks;
+	bool damaged;      /* the journal is: blocks were looked for in the files */
+	bool has_versions; /* rows are of running flows too: a run that was not finished lacks
+			      only those of flows above 'serial' */
+	uint64_t serial;
+	struct store_gone rows_gone, packets_gone;
 	struct store_segment *segments; /* by number */
 	size_t n_segments;
 	bool rebuilt; /* rows and indexes were made of the packets by store_read_rebuild() */
@@ -108,6 +132,10 @@ struct store_rows {
 /* Reads a group; 'ret->buf' is used again and the caller's to free.  -EBADMSG: damaged;
  * -ENOMEM, -EIO ... */
 int store_read_rows(struct store_read *r, size_t run, size_t group, struct store_rows *ret);
+
+/* Reads a block: 'ret' is used again and the caller's to free.  -ENOENT: its file is gone;
+ * -EBADMSG: shorter than it was; others. */
+int store_read_block(struct store_read *r, size_t run, size_t block, struct buf *ret);
 
 /* Makes rows and indexes of a run that was not finished, or the indexes that a finished
  * one lacks, of its packets: these go through a flow table once more, as those of a
@@ -146,6 +174,9 @@ int store_seg_packet(struct store_seg *g, uint64_t at, struct pkt *ret);
 
 /* The next packet in the file, its place in ret->off.  1; 0: no more. */
 int store_seg_next(struct store_seg *g, struct pkt *ret);
+
+/* Goes on behind 'at', the end of a packet's block. */
+void store_seg_seek(struct store_seg *g, uint64_t at);
 
 /* Bytes at the end that are no whole block; places where blocks were damaged. */
 uint64_t store_seg_tail(const struct store_seg *g);

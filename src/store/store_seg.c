@@ -10,11 +10,13 @@
 
 #include "base/cleanup.h"
 #include "fmt/pcapng.h"
+#include "fmt/rec.h"
 #include "store/read.h"
 #include "store/window.h"
 
 #define BLOCK_MAX   (16u << 20)
 #define IFACES_MAX  STORE_IFACES_MAX
+#define REFS_MAX    ((off_t)STORE_SEGMENT_MAX) /* more is none of ours */
 #define INDEX_FIRST (64u << 10) /* bytes of an index that mostly tell whether the rest matters */
 
 struct seg_iface {
@@ -23,7 +25,8 @@ struct seg_iface {
 };
 
 struct store_seg {
-	int fd, index_fd; /* -1: no file */
+	int fd, index_fd, refs_fd; /* -1: no file */
+	uint64_t run;
 	uint64_t size;
 	const struct store_segment *seg;
 	struct window window;
@@ -45,6 +48,8 @@ void store_seg_free(struct store_seg *g)
 		close(g->fd);
 	if (g->index_fd >= 0)
 		close(g->index_fd);
+	if (g->refs_fd >= 0)
+		close(g->refs_fd);
 	pidx_done(&g->index);
 	buf_done(&g->index_buf);
 	window_done(&g->window);
@@ -232,6 +237,13 @@ int store_seg_packet(struct store_seg *g, uint64_t at, struct pkt *ret)
 	return len && packet_of(g, p, len, at, ret) ? 0 : -EBADMSG;
 }
 
+void store_seg_seek(struct store_seg *g, uint64_t at)
+{
+	if (g->described < at)
+		describe(g, at);
+	g->next = at;
+}
+
 uint64_t store_seg_tail(const struct store_seg *g)
 {
 	return g->tail;
@@ -266,8 +278,6 @@ static int read_index(struct store_seg *g, const uint64_t *serials, size_t n, bo
 	struct stat st;
 	int r;
 
-	if (g->index_fd < 0)
-		return -ENOENT;
 	if (fstat(g->index_fd, &st) < 0)
 		return -errno;
 	r = fill_index(g, (uint64_t)st.st_size < INDEX_FIRST ? (size_t)st.st_size : INDEX_FIRST);
@@ -284,6 +294,93 @@ static int read_index(struct store_seg *g, const uint64_t *serials, size_t n, bo
 	return r == 0 && *ret_needed ? fill_index(g, (size_t)st.st_size) : r;
 }
 
+struct refs {
+	struct pidx_ref *v;
+	struct pidx_span *spans;
+	size_t n, n_spans;
+	uint64_t end, packets;
+};
+
+static void refs_done(struct refs *f)
+{
+	free(f->v);
+	free(f->spans);
+}
+
+/* Adds one record at 'p' to what is there room for; only counts where there is none.  As
+ * pidx_refs_get(). */
+static int64_t add_refs(struct refs *f, const uint8_t *p, size_t size)
+{
+	struct pidx_span span;
+	size_t n = 0;
+	int64_t len = pidx_refs_get(p, size, &span, f->v ? f->v + f->n : NULL, &n);
+
+	if (len <= 0)
+		return len;
+	if (span.from < f->end)
+		return -EBADMSG;
+	if (f->spans)
+		f->spans[f->n_spans] = span;
+	f->n_spans++;
+	f->n += n;
+	f->end = span.to;
+	f->packets += span.packets;
+	return len;
+}
+
+/* From the first to the last good record. */
+static int64_t all_refs(struct refs *f, const struct buf *b)
+{
+	size_t at = REC_MAGIC;
+	int64_t n;
+
+	f->n = f->n_spans = 0;
+	f->end = f->packets = 0;
+	while (at < b->len && (n = add_refs(f, (const uint8_t *)b->p + at, b->len - at)) > 0)
+		at += (size_t)n;
+	return (int64_t)f->n;
+}
+
+/* Makes an index of what was said of the segment while it was written.  -ENOENT: that does
+ * not tell enough. */
+static int index_of_refs(struct store_seg *g)
+{
+	CLEANUP(buf_done) struct buf b = BUF_INIT;
+	CLEANUP(refs_done) struct refs f = {0};
+	CLEANUP(freep) struct pidx_ref *tmp = NULL;
+	struct pidx_info info = {.run = g->run, .segment = g->seg->number};
+	struct stat st;
+	int r;
+
+	if (g->refs_fd < 0)
+		return -ENOENT;
+	if (fstat(g->refs_fd, &st) < 0)
+		return -errno;
+	if (st.st_size < REC_MAGIC || st.st_size > REFS_MAX)
+		return -ENOENT;
+	if (buf_reserve(&b, (size_t)st.st_size) < 0)
+		return -ENOMEM;
+	r = read_exactly(g->refs_fd, b.p, (size_t)st.st_size, 0);
+	if (r < 0)
+		return r;
+	b.len = (size_t)st.st_size;
+	if (pidx_refs_check((const uint8_t *)b.p, b.len) < 0)
+		return -ENOENT;
+	all_refs(&f, &b);
+	f.v = reallocarray(NULL, f.n + 1, sizeof(*f.v));
+	tmp = reallocarray(NULL, f.n + 1, sizeof(*tmp));
+	f.spans = reallocarray(NULL, f.n_spans + 1, sizeof(*f.spans));
+	if (!f.v || !tmp || !f.spans)
+		return -ENOMEM;
+	all_refs(&f, &b);
+	if (g->seg->known && f.packets != g->seg->packets)
+		return -ENOENT;
+	info.bytes = f.end;
+	pidx_sort(f.v, tmp, f.n);
+	buf_clear(&g->index_buf);
+	return pidx_write(&g->index_buf, &info, f.spans, f.n_spans, f.v, f.n);
+}
+
 int store_seg_index(struct store_seg *g, const uint64_t *serials, size_t n, const struct pidx **ret)
 {
 	const struct buf *made = &g->seg->rebuilt;
@@ -293,7 +390,7 @@ int store_seg_index(struct store_seg *g, const uint64_t *serials, size_t n, cons
 	if (!g->index.p && made->len) {
 		r = pidx_open(&g->index, (const uint8_t *)made->p, made->len);
 	} else if (!g->index.p) {
-		r = read_index(g, serials, n, &needed);
+		r = g->index_fd >= 0 ? read_index(g, serials, n, &needed) : index_of_refs(g);
 		if (r == 0 && needed)
 			r = pidx_open(&g->index, (const uint8_t *)g->index_buf.p, g->index_buf.len);
 	} else {
@@ -317,7 +414,8 @@ int store_seg_open(struct store_seg **ret, struct store_read *r, size_t run, siz
 	if (!g)
 		return err_set(err, -ENOMEM, "out of memory");
 	g->seg = s;
-	g->index_fd = -1;
+	g->run = r->pub[run].id;
+	g->index_fd = g->refs_fd = -1;
 	g->fd = read_open(r, run, s->number, LOCAL_SEGMENT);
 	if (g->fd < 0 || fstat(g->fd, &st) < 0) {
 		int code = g->fd < 0 ? g->fd : -errno;
@@ -327,8 +425,11 @@ int store_seg_open(struct store_seg **ret, struct store_read *r, size_t run, siz
 	/* What is written later does not count. */
 	g->size = (uint64_t)st.st_size < s->bytes ? (uint64_t)st.st_size : s->bytes;
 	g->window = (struct window){.fd = g->fd, .size = g->size};
-	if (!s->rebuilt.len)
+	/* In this order: an index takes the place of the references. */
+	if (!s->rebuilt.len) {
+		g->refs_fd = read_open(r, run, s->number, LOCAL_REFS);
 		g->index_fd = read_open(r, run, s->number, LOCAL_INDEX);
+	}
 	*ret = TAKE_PTR(g);
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "capture/src.h"
 #include "flow/flow_rows.h"
+#include "flow/flow_derive.h"
 #include "flow/flow_schema.h"
 #include "flow/flow_table.h"
 #include "net/dec.h"
@@ -25,6 +26,7 @@ struct make {
 	uint32_t keep;    /* bytes of each packet; 0: all */
 	uint64_t max;     /* packets; 0: all */
 	uint64_t tick;    /* packets between two ticks of a quarter second; 0: none */
+	int64_t update;   /* between two versions of a flow; 0: only the last one */
 	bool kill;        /* ends without store_finish(), after a tick */
 	bool lock;        /* and leaves the stream open */
 	const char *path; /* the capture */
@@ -75,6 +77,15 @@ static inline void make_rows(struct maker *m, unsigned i)
 		MAKE_CHECK(store_rows(m->st[i], m->batch, &err));
 }
 
+/* Versions of flows that go on. */
+static inline void make_versions(struct maker *m, unsigned i, int64_t now)
+{
+	struct err err = {0};
+
+	while (flow_rows_due(m->rows[i], now, m->batch) > 0)
+		MAKE_CHECK(store_rows(m->st[i], m->batch, &err));
+}
+
 static inline void make_ifaces(struct maker *m, unsigned shards)
 {
 	struct err err = {0};
@@ -101,16 +112,15 @@ static inline void make_init(struct maker *m, const struct make *o, unsigned sha
 				  .max_bytes = o->max_bytes,
 				  .flow = {.idle = FLOW_IDLE_DEFAULT,
 					   .hold = FLOW_HOLD_DEFAULT,
+					   .update = o->update,
 					   .max_memory = 64 << 20}};
-	struct field_set all = {0};
+	struct field_set base = {0};
 	struct err err = {0};
 	unsigned i;
-	size_t f;
 
-	for (f = 0; f < FLOW_N_FIELDS; f++)
-		field_set_add(&all, f);
+	flow_derive_base(&base);
 	MAKE_CHECK(store_open(&m->store, o->spec, &conf, &err));
-	MAKE_CHECK(batch_new(&m->batch, flow_schema(), &all));
+	MAKE_CHECK(batch_new(&m->batch, flow_store_schema(), &base));
 	for (i = 0; i < shards; i++) {
 		MAKE_CHECK(store_stream_new(m->store, o->capture, i, now, &m->st[i], &err));
 		MAKE_CHECK(flow_table_new(&m->table[i], &conf.flow, &err));
@@ -163,8 +173,10 @@ static inline void make_store(struct maker *m, const struct make *o, struct stor
 		make_ifaces(m, shards);
 		make_packet(m, o, shards, &p);
 		if (o->tick && n % o->tick == 0)
-			for (tick++, i = 0; i < shards; i++)
+			for (tick++, i = 0; i < shards; i++) {
+				make_versions(m, i, now + tick * 250000000);
 				MAKE_CHECK(store_tick(m->st[i], now + tick * 250000000, &err));
+			}
 		if (o->each)
 			o->each(o->arg, n);
 	}
@@ -174,6 +186,7 @@ static inline void make_store(struct maker *m, const struct make *o, struct stor
 	clock = clock > now ? clock : now;
 	for (i = 0; i < shards; i++) {
 		if (o->kill) {
+			make_versions(m, i, clock + 1000000000);
 			MAKE_CHECK(store_tick(m->st[i], clock + 1000000000, &err));
 			if (ret)
 				store_stream_stats(m->st[i], ret);

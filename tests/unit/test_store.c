@@ -104,7 +104,7 @@ static void give_row(struct store_stream *st, uint64_t serial, uint64_t packets)
 	field_set_add(&want, FLOW_start);
 	field_set_add(&want, FLOW_last);
 	field_set_add(&want, FLOW_ab_packets);
-	assert_int_equal(batch_new(&b, flow_schema(), &want), 0);
+	assert_int_equal(batch_new(&b, flow_store_schema(), &want), 0);
 	b->n = 1;
 	b->serial[0] = serial;
 	b->cols[FLOW_ab_packets]->v.u64[0] = packets;

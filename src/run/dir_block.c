@@ -1,0 +1,251 @@
+#include "run/dir_block.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "filter/hint.h"
+#include "flow/flow_derive.h"
+
+void dir_blocks_done(struct dir_blocks *b)
+{
+	size_t i;
+
+	for (i = 0; i < DIR_BLOCKS; i++) {
+		fseg_free(b->v[i].f);
+		buf_done(&b->v[i].buf);
+	}
+}
+
+static void note(struct dir_blocks *b, size_t run, int code, const char *text)
+{
+	const struct store_run *runs;
+	char name[DIR_NAME_SIZE];
+	size_t n;
+
+	runs = store_read_runs(b->d->read, &n);
+	dir_note(b->d, "capture %s: rows that were written together %s: %s",
+		 dir_name(&runs[run], name),
+		 code == -ENOENT ? "were removed meanwhile" : "cannot be read",
+		 text               ? text
+		 : code == -EBADMSG ? "damaged"
+				    : strerror(-code));
+}
+
+void dir_block_bad(struct dir_blocks *b, struct dir_block *k, const struct err *err)
+{
+	k->used = 0;
+	note(b, k->run, err->code, err->text);
+}
+
+/* The one that was not used for longest. */
+static struct dir_block *oldest(struct dir_blocks *b)
+{
+	struct dir_block *best = &b->v[0];
+	size_t i;
+
+	for (i = 1; i < DIR_BLOCKS; i++)
+		if (b->v[i].used < best->used)
+			best = &b->v[i];
+	return best;
+}
+
+static int load(struct dir_blocks *b, struct dir_block *k, size_t run, size_t block)
+{
+	struct err err = {0};
+	int r = k->f ? 0 : fseg_new(&k->f, flow_store_schema());
+
+	if (r < 0)
+		return r;
+	k->used = 0;
+	r = store_read_block(b->d->read, run, block, &k->buf);
+	if (r == 0) {
+		b->d->stats.bytes_read += k->buf.len;
+		r = fseg_open(k->f, (const uint8_t *)k->buf.p, k->buf.len, &err);
+	}
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	note(b, run, r, err.code ? err.text : NULL);
+	return -EBADMSG;
+}
+
+int dir_block_get(struct dir_blocks *b, size_t run, size_t block, uint64_t since, bool *ret_busy,
+		  struct dir_block **ret)
+{
+	struct dir_block *k;
+	size_t i;
+	int r;
+
+	for (i = 0; i < DIR_BLOCKS; i++) {
+		k = &b->v[i];
+		if (!k->used || k->run != run || k->block != block)
+			continue;
+		k->used = ++b->clock;
+		*ret = k;
+		return 0;
+	}
+	k = oldest(b);
+	if (ret_busy && k->used >= since && k->used) {
+		*ret_busy = true;
+		return 0;
+	}
+	r = load(b, k, run, block);
+	if (r < 0)
+		return r;
+	k->run = run;
+	k->block = block;
+	k->used = ++b->clock;
+	*ret = k;
+	return 0;
+}
+
+/* What is the same in all versions of a flow. */
+static bool is_constant(uint16_t field)
+{
+	switch (field) {
+	case FLOW_parent_uuid:
+	case FLOW_interface:
+	case FLOW_node_tid:
+	case FLOW_capture_id:
+	case FLOW_vlan:
+	case FLOW_vlan_inner:
+	case FLOW_network_a:
+	case FLOW_network_b:
+	case FLOW_ip_protocol:
+	case FLOW_transport_a:
+	case FLOW_transport_b:
+	case FLOW_icmp_id:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Whether the block can be asked.  Of derived fields it knows nothing. */
+static bool is_known(const struct hint *h, enum dir_which which)
+{
+	size_t i;
+
+	for (i = 0; i < h->n; i++)
+		if (!flow_is_base((enum flow_field)h->tests[i].field) ||
+		    (which == DIR_OPEN && !is_constant(h->tests[i].field)))
+			return false;
+	return true;
+}
+
+static bool may(struct fseg *f, const struct hint_test *t)
+{
+	switch (t->kind) {
+	case HINT_PREFIX:
+		return fseg_may_addr(f, t->field, &t->min.addr, t->bits);
+	case HINT_TEXT:
+		return fseg_may_text(f, t->field, t->min.str.p, t->min.str.len) &&
+		       fseg_may_range(f, t->field, &t->min, &t->min);
+	default:
+		return fseg_may_range(f, t->field, t->has_min ? &t->min : NULL,
+				      t->has_max ? &t->max : NULL);
+	}
+}
+
+bool dir_block_may(struct dir_block *k, const struct hint *hints, enum dir_which which)
+{
+	const struct hint *h;
+	size_t i;
+
+	for (h = hints; h; h = h->next) {
+		if (!is_known(h, which))
+			continue;
+		for (i = 0; i < h->n && !may(k->f, &h->tests[i]); i++)
+			;
+		if (i == h->n)
+			return false;
+	}
+	return true;
+}
+
+static int64_t select_test(struct fseg *f, const struct hint_test *t, uint64_t *rows,
+			   struct err *err)
+{
+	switch (t->kind) {
+	case HINT_PREFIX:
+		return fseg_select_addr(f, t->field, &t->min.addr, t->bits, rows, err);
+	case HINT_TEXT:
+		return fseg_select_range(f, t->field, &t->min, &t->min, rows, err);
+	default:
+		return fseg_select_range(f, t->field, t->has_min ? &t->min : NULL,
+					 t->has_max ? &t->max : NULL, rows, err);
+	}
+}
+
+static int64_t count(const uint64_t *rows, size_t words)
+{
+	int64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < words; i++)
+		n += __builtin_popcountll(rows[i]);
+	return n;
+}
+
+/* Rows for which one of the tests holds. */
+static int64_t select_hint(struct fseg *f, const struct hint *h, uint64_t *rows, size_t words,
+			   struct err *err)
+{
+	uint64_t any[FSEG_ROWS / 64] = {0}, one[FSEG_ROWS / 64];
+	size_t i, k;
+	int64_t n;
+
+	if (h->n == 1)
+		return select_test(f, &h->tests[0], rows, err);
+	for (i = 0; i < h->n; i++) {
+		memcpy(one, rows, words * sizeof(*one));
+		n = select_test(f, &h->tests[i], one, err);
+		if (n < 0)
+			return n;
+		for (k = 0; k < words; k++)
+			any[k] |= one[k];
+	}
+	memcpy(rows, any, words * sizeof(*any));
+	return count(rows, words);
+}
+
+/* Rows that have ended, or have not. */
+static int64_t select_which(struct fseg *f, enum dir_which which, uint64_t *rows, size_t words,
+			    struct err *err)
+{
+	struct fseg_column c;
+	int r = fseg_column(f, FLOW_ended, &c, err);
+	size_t i;
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	for (i = 0; i < words; i++) {
+		uint64_t ended = r == -ENOENT ? 0 : c.present ? c.present[i] : UINT64_MAX;
+
+		rows[i] &= which == DIR_ENDED ? ended : ~ended;
+	}
+	return count(rows, words);
+}
+
+int64_t dir_block_select(struct dir_block *k, enum dir_which which, int64_t from, int64_t to,
+			 const struct hint *hints, uint64_t rows[FSEG_ROWS / 64], struct err *err)
+{
+	const struct fseg_head *head = fseg_opened(k->f);
+	const union val first = {.i64 = from}, last = {.i64 = to};
+	size_t words = (head->rows + 63) / 64;
+	const struct hint *h;
+	int64_t n;
+
+	memset(rows, 0xff, words * sizeof(*rows));
+	if (head->rows % 64)
+		rows[words - 1] = (UINT64_C(1) << head->rows % 64) - 1;
+	n = select_which(k->f, which, rows, words, err);
+	if (n > 0 && head->last > to)
+		n = fseg_select_range(k->f, FLOW_start, NULL, &last, rows, err);
+	if (n > 0 && head->start < from)
+		n = fseg_select_range(k->f, FLOW_last, &first, NULL, rows, err);
+	for (h = hints; h && n > 0; h = h->next)
+		if (is_known(h, which))
+			n = select_hint(k->f, h, rows, words, err);
+	return n;
+}

@@ -1,0 +1,47 @@
+/* Blocks of stored rows, as many open as one merge needs. */
+#pragma once
+
+#include "fmt/fseg.h"
+#include "run/dir_impl.h"
+
+#define DIR_BLOCKS 32 /* open at once */
+
+struct hint;
+
+struct dir_block {
+	struct fseg *f;
+	struct buf buf;
+	size_t run, block;
+	uint64_t used; /* when; 0: empty */
+};
+
+struct dir_blocks {
+	struct run_dir *d;
+	struct dir_block v[DIR_BLOCKS]; /* owned */
+	uint64_t clock;
+};
+
+void dir_blocks_done(struct dir_blocks *b);
+
+/* Opens a block, unless it is.  0; -EBADMSG: it cannot be read, which has been noted;
+ * -ENOMEM.  '*ret_busy', where not NULL: instead of taking the place of one that was used at
+ * 'since' or later, nothing is done and this becomes true. */
+int dir_block_get(struct dir_blocks *b, size_t run, size_t block, uint64_t since, bool *ret_busy,
+		  struct dir_block **ret);
+
+/* It turned out to be damaged. */
+void dir_block_bad(struct dir_blocks *b, struct dir_block *k, const struct err *err);
+
+/* Which rows of versions. */
+enum dir_which {
+	DIR_ENDED = 1, /* last versions: nothing replaces them */
+	DIR_OPEN = 2,  /* versions that others may have replaced */
+};
+
+/* Whether a block may have rows that fulfil all hints: false is certain. */
+bool dir_block_may(struct dir_block *k, const struct hint *hints, enum dir_which which);
+
+/* Sets the bits of those rows that the time meets and hints do not exclude.  Returns how
+ * many, or -errno. */
+int64_t dir_block_select(struct dir_block *k, enum dir_which which, int64_t from, int64_t to,
+			 const struct hint *hints, uint64_t rows[FSEG_ROWS / 64], struct err *err);

@@ -1,0 +1,312 @@
+/* Where rows are: blocks of flow segments, and the tails of those to come. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "fmt/fseg.h"
+#include "store/read.h"
+#include "store/window.h"
+
+uint32_t read_number_of(const char *name, uint64_t id, const char *end)
+{
+	char run[32];
+	char *rest;
+	unsigned long v;
+	int n = snprintf(run, sizeof(run), "%016" PRIx64 "-", id);
+
+	if (strncmp(name, run, (size_t)n) != 0 || name[n] < '0' || name[n] > '9')
+		return 0;
+	v = strtoul(name + n, &rest, 10);
+	return strcmp(rest, end) == 0 && v <= UINT32_MAX ? (uint32_t)v : 0;
+}
+
+int read_exactly(int fd, void *to, size_t n, uint64_t at)
+{
+	size_t got = 0;
+
+	while (got < n) {
+		ssize_t k = pread(fd, (char *)to + got, n - got, (off_t)(at + got));
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return k < 0 ? -errno : -EBADMSG;
+		got += (size_t)k;
+	}
+	return 0;
+}
+
+static int add_block(struct store_read *r, size_t run, const struct store_block *b)
+{
+	struct read_run *u = &r->runs[run];
+	struct store_block *to = read_append((void **)&u->blocks, &u->pub->n_blocks, sizeof(*to));
+
+	u->pub->blocks = u->blocks;
+	if (!to)
+		return -ENOMEM;
+	*to = *b;
+	return 0;
+}
+
+/* Where behind damage at 'at' the next good block is; the file's size: none. */
+static uint64_t next_good(struct window *w, uint64_t at)
+{
+	struct fseg_head h;
+	const uint8_t *p;
+
+	for (at++; (p = window_get(w, at, FSEG_HEAD)); at++)
+		if (fseg_head(p, FSEG_HEAD, &h) == 0)
+			return at;
+	return w->size;
+}
+
+/* Adds the blocks of a file from its beginning, but those that 'known' tells.  Returns how
+ * many are in it. */
+static int64_t walk(struct store_read *r, size_t run, uint32_t number, bool tail, int fd)
+{
+	CLEANUP(window_done) struct window w = {.fd = fd};
+	uint64_t at = FSEG_MAGIC;
+	const uint8_t *p;
+	struct stat st;
+	int64_t n = 0;
+	int code = 0;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	w.size = (uint64_t)st.st_size;
+	p = window_get(&w, 0, FSEG_MAGIC);
+	if (!p || fseg_check_magic(p, FSEG_MAGIC) < 0) {
+		if (w.size >= FSEG_MAGIC)
+			read_note(r, run, "%s %06" PRIu32 " is none",
+				  tail ? "the tail" : "flow segment", number);
+		return 0;
+	}
+	while (code == 0 && at < w.size) {
+		struct store_block b = {.file = number, .tail = tail, .at = at};
+		struct fseg_head h;
+
+		p = window_get(&w, at, FSEG_HEAD);
+		code = p ? fseg_head(p, FSEG_HEAD, &h) : -ENODATA;
+		if (code == -ENODATA || ((code == 0 || code == -EPROTO) && h.size > w.size - at))
+			break; /* what a killed writer left */
+		if (code == -EPROTO) {
+			read_note(r, run, "rows of a later version are not read");
+			at += h.size;
+			code = 0;
+			continue;
+		}
+		if (code < 0) {
+			uint64_t next = next_good(&w, at);
+
+			read_note(r, run, "%s %06" PRIu32 " is damaged at %" PRIu64 "%s",
+				  tail ? "the tail" : "flow segment", number, at,
+				  next < w.size ? "" : ": what follows is lost");
+			at = next;
+			code = 0;
+			continue;
+		}
+		b.size = h.size;
+		b.rows = h.rows;
+		b.start = h.start;
+		b.last = h.last;
+		n++;
+		code = add_block(r, run, &b);
+		at += h.size;
+	}
+	return code == -ENODATA ? n : code < 0 ? code : n;
+}
+
+static int add_tail(struct store_read *r, size_t run, uint32_t number)
+{
+	struct read_run *u = &r->runs[run];
+	int fd = read_open(r, run, number, LOCAL_TAIL);
+	struct read_tail *t;
+	int64_t n;
+
+	if (fd < 0)
+		return 0;
+	t = read_append((void **)&u->tails, &u->n_tails, sizeof(*t));
+	if (!t) {
+		close(fd);
+		return -ENOMEM;
+	}
+	*t = (struct read_tail){number, fd};
+	n = walk(r, run, number, true, fd);
+	return n < 0 ? (int)n : 0;
+}
+
+/* A writer has the tail of the block behind the last one, and, while its disk takes no
+ * blocks, others behind it. */
+static int add_tails(struct store_read *r, size_t run, const struct read_names *names)
+{
+	const struct read_run *u = &r->runs[run];
+	uint32_t next = u->last_block + 1, number;
+	int code = add_tail(r, run, next);
+	size_t i;
+
+	for (i = 0; i < names->n && code == 0; i++) {
+		number = read_number_of(names->v[i], u->pub->id, LOCAL_TAIL);
+		if (number > next)
+			code = add_tail(r, run, number);
+	}
+	return code;
+}
+
+/* The journal does not tell of all blocks: the files do. */
+static int find_blocks(struct store_read *r, size_t run, const struct read_names *names)
+{
+	struct read_run *u = &r->runs[run];
+	uint32_t number;
+	int64_t n = 0;
+	size_t i;
+
+	u->pub->n_blocks = 0;
+	free(u->blocks);
+	u->blocks = NULL;
+	u->pub->blocks = NULL;
+	for (i = 0; i < names->n && n >= 0; i++) {
+		CLEANUP(closep) int fd = -1;
+
+		number = read_number_of(names->v[i], u->pub->id, LOCAL_ROWS);
+		fd = number ? read_open(r, run, number, LOCAL_ROWS) : -1;
+		n = fd < 0 ? 0 : walk(r, run, number, false, fd);
+		if (n > 0 && number + (uint32_t)n - 1 > u->last_block)
+			u->last_block = number + (uint32_t)n - 1;
+	}
+	return n < 0 ? (int)n : 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(a, *(char *const *)b);
+}
+
+/* One that came after the folder was listed is there as well. */
+static bool has_rows(struct store_read *r, size_t run, const struct read_names *names,
+		     uint32_t number)
+{
+	CLEANUP(closep) int fd = -1;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%016" PRIx64 "-%06" PRIu32 LOCAL_ROWS, r->pub[run].id,
+		 number);
+	if (names->n && bsearch(name, names->v, names->n, sizeof(*names->v), by_name))
+		return true;
+	fd = read_open(r, run, number, LOCAL_ROWS);
+	return fd >= 0;
+}
+
+void read_gone_add(struct store_gone *g, uint64_t n, int64_t from, int64_t to)
+{
+	g->from = g->n && g->from < from ? g->from : from;
+	g->to = g->n && g->to > to ? g->to : to;
+	g->n += n;
+}
+
+/* Takes out the blocks whose files are gone: the first ones were removed, others are
+ * missed. */
+static void drop_gone(struct store_read *r, size_t run, const struct read_names *names)
+{
+	struct read_run *u = &r->runs[run];
+	struct store_run *pub = u->pub;
+	uint32_t file = 0;
+	bool here = false;
+	size_t i, n = 0;
+
+	for (i = 0; i < pub->n_blocks; i++) {
+		const struct store_block *b = &u->blocks[i];
+
+		if (b->file != file)
+			here = has_rows(r, run, names, b->file);
+		if (!here && n && b->file != file)
+			read_note(r, run, "flow segment %06" PRIu32 " is missing", b->file);
+		file = b->file;
+		if (here) {
+			u->blocks[n++] = *b;
+			continue;
+		}
+		if (!n)
+			read_gone_add(&pub->rows_gone, b->rows, b->start, b->last);
+	}
+	pub->n_blocks = n;
+}
+
+/* Rows and packets may be of a later time than the last beat: the clock was set back. */
+static void set_end(struct store_run *pub)
+{
+	size_t i;
+
+	for (i = 0; i < pub->n_blocks; i++)
+		if (pub->blocks[i].last != INT64_MAX && pub->blocks[i].last > pub->end)
+			pub->end = pub->blocks[i].last;
+}
+
+int read_blocks(struct store_read *r, size_t run, const struct read_names *names)
+{
+	struct read_run *u = &r->runs[run];
+	int code = 0;
+
+	if (!u->pub->has_versions)
+		return 0;
+	u->pub->damaged = u->damaged;
+	if (u->damaged)
+		code = find_blocks(r, run, names);
+	else
+		drop_gone(r, run, names);
+	if (code == 0 && u->pub->state != STORE_FINISHED)
+		code = add_tails(r, run, names);
+	if (code == 0 && u->pub->state != STORE_FINISHED)
+		set_end(u->pub);
+	return code;
+}
+
+int read_file_of(struct store_read *r, size_t run, uint32_t number, const char *end)
+{
+	struct read_file *f = &r->files[(run * 31 + number) % READ_FILES];
+	int fd;
+
+	if (f->run == run + 1 && f->number == number)
+		return f->fd;
+	fd = read_open(r, run, number, end);
+	if (fd < 0)
+		return fd;
+	if (f->run)
+		close(f->fd);
+	*f = (struct read_file){.run = run + 1, .number = number, .fd = fd};
+	return fd;
+}
+
+static int tail_of(const struct read_run *u, uint32_t number)
+{
+	size_t i;
+
+	for (i = 0; i < u->n_tails; i++)
+		if (u->tails[i].number == number)
+			return u->tails[i].fd;
+	return -ENOENT;
+}
+
+int store_read_block(struct store_read *r, size_t run, size_t block, struct buf *ret)
+{
+	const struct store_block *b = &r->pub[run].blocks[block];
+	int fd = b->tail ? tail_of(&r->runs[run], b->file)
+			 : read_file_of(r, run, b->file, LOCAL_ROWS);
+	int code;
+
+	if (fd < 0)
+		return fd;
+	buf_clear(ret);
+	if (b->size > FSEG_BLOCK_MAX)
+		return -EBADMSG;
+	if (buf_reserve(ret, b->size) < 0)
+		return -ENOMEM;
+	code = read_exactly(fd, ret->p, b->size, b->at);
+	if (code == 0)
+		ret->len = b->size;
+	return code;
+}
