@@ -25,12 +25,20 @@ static const char *const whys[] = {
 	[STORE_WHY_LIMIT] = "the store was full",
 	[STORE_WHY_AWAY] = "the interface was away",
 	[STORE_WHY_NIC] = "lost before the capture, by the interface or the kernel",
+	[STORE_WHY_REMOVED] = "removed to make room, or since they were old",
+	[STORE_WHY_REMOVED_ROWS] = "removed to make room, or since they were old",
 };
 #define N_WHYS (sizeof(whys) / sizeof(whys[0]))
 
 static const char *const why_words[] = {
-	[STORE_WHY_RING] = "ring",   [STORE_WHY_QUEUE] = "queue", [STORE_WHY_DISK] = "disk",
-	[STORE_WHY_LIMIT] = "limit", [STORE_WHY_AWAY] = "away",   [STORE_WHY_NIC] = "nic",
+	[STORE_WHY_RING] = "ring",
+	[STORE_WHY_QUEUE] = "queue",
+	[STORE_WHY_DISK] = "disk",
+	[STORE_WHY_LIMIT] = "limit",
+	[STORE_WHY_AWAY] = "away",
+	[STORE_WHY_NIC] = "nic",
+	[STORE_WHY_REMOVED] = "removed",
+	[STORE_WHY_REMOVED_ROWS] = "removed",
 };
 
 static const char *const states[] = {
@@ -121,8 +129,15 @@ static bool matters(const struct run_dir *d, const struct store_run *u, const st
 {
 	if (!meets(d, g->from, g->to) || g->why >= N_WHYS || !whys[g->why])
 		return false;
-	return (g->why != STORE_WHY_LIMIT && g->why != STORE_WHY_DISK) || d->packets ||
-	       u->state != STORE_FINISHED;
+	switch (g->why) {
+	case STORE_WHY_REMOVED:
+		return d->packets;
+	case STORE_WHY_LIMIT:
+	case STORE_WHY_DISK:
+		return d->packets || (u->state != STORE_FINISHED && !u->has_versions);
+	default:
+		return true;
+	}
 }
 
 static void note_gaps(struct run_dir *d, const struct store_run *u, enum store_why why)
@@ -145,7 +160,8 @@ static void note_gaps(struct run_dir *d, const struct store_run *u, enum store_w
 	if (!n)
 		return;
 	if (packets)
-		snprintf(count, sizeof(count), "%" PRIu64 " packets", packets);
+		snprintf(count, sizeof(count), "%" PRIu64 " %s", packets,
+			 why == STORE_WHY_REMOVED_ROWS ? "rows of flows" : "packets");
 	dir_note(d, "capture %s: %s missing between %s and %s: %s", dir_name(u, name), count,
 		 iso(min, from), iso(max, to), whys[why]);
 }
@@ -384,7 +400,8 @@ static void add_gap(struct buf *to, const struct store_run *u, const struct stor
 	buf_addch(to, ',');
 	add_text(to, "why", why_words[g->why]);
 	if (g->count)
-		buf_addf(to, ",\"packets\":%" PRIu64, g->count);
+		buf_addf(to, ",\"%s\":%" PRIu64,
+			 g->why == STORE_WHY_REMOVED_ROWS ? "rows" : "packets", g->count);
 	buf_addch(to, '}');
 }
 

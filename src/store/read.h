@@ -73,7 +73,10 @@ void *read_append(void **v, size_t *n, size_t size);
  * tail that read_blocks() finds is not less than what the journal says. */
 int read_journal(struct store_read *r, size_t run, int fd);
 
-/* More that was removed, or is the same. */
+/* read_block.c: what was removed becomes gaps; 0 or -ENOMEM. */
+int read_gone(struct store_read *r, size_t run);
+
+/* More that was removed. */
 void read_gone_add(struct store_gone *g, uint64_t n, int64_t from, int64_t to);
 
 /* read_block.c: adds the tail's blocks, and those that a damaged journal does not tell; and

@@ -246,6 +246,28 @@ static void set_end(struct store_run *pub)
 			pub->end = pub->blocks[i].last;
 }
 
+static int add_gap(struct read_run *u, const struct store_gone *g, enum store_why why)
+{
+	struct store_gap *to;
+
+	if (!g->n)
+		return 0;
+	to = read_append((void **)&u->gaps, &u->pub->n_gaps, sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	*to = (struct store_gap){STORE_IFACE_ALL, g->from, g->to, why, g->n};
+	u->pub->gaps = u->gaps;
+	return 0;
+}
+
+int read_gone(struct store_read *r, size_t run)
+{
+	struct read_run *u = &r->runs[run];
+	int code = add_gap(u, &u->pub->packets_gone, STORE_WHY_REMOVED);
+
+	return code < 0 ? code : add_gap(u, &u->pub->rows_gone, STORE_WHY_REMOVED_ROWS);
+}
+
 int read_blocks(struct store_read *r, size_t run, const struct read_names *names)
 {
 	struct read_run *u = &r->runs[run];

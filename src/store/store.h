@@ -103,6 +103,10 @@ enum store_why {
 	STORE_WHY_LIMIT = 4, /* the store was full: 'max_bytes' */
 	STORE_WHY_AWAY = 5,  /* the interface was down, gone or not readable */
 	STORE_WHY_NIC = 6,   /* the interface or the kernel lost it before the capture */
+
+	/* Told by readers only: the oldest of a run that are not there any more. */
+	STORE_WHY_REMOVED = 7,      /* packets */
+	STORE_WHY_REMOVED_ROWS = 8, /* rows */
 };
 
 #define STORE_IFACE_ALL UINT32_MAX

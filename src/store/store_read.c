@@ -291,6 +291,8 @@ static int add_run(struct store_read *r, const char *folder, const struct read_n
 		code = S_ISREG(st.st_mode) ? read_journal(r, r->n - 1, fd) : -EBADMSG;
 	if (code == 0)
 		code = read_blocks(r, r->n - 1, l);
+	if (code == 0)
+		code = read_gone(r, r->n - 1);
 	if (code == 0) {
 		if (pub->n_segments)
 			qsort(pub->segments, pub->n_segments, sizeof(*pub->segments), by_number);
