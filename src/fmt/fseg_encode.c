@@ -144,9 +144,8 @@ static void put_maps(struct fseg_writer *w)
 		e.id = n;
 		e.values = c->n;
 		e.at = w->data.len;
-		/* a row of bits is a number of bytes, in any byte order */
-		for (k = 0; k < bytes; k++)
-			w->num.bytes[k] = (uint8_t)(c->present[k / 8] >> 8 * (k % 8));
+		for (k = 0; k < bytes; k += 8)
+			le64_store(w->num.bytes + k, c->present[k / 8]);
 		fseg_blob_put(&w->num, &w->data, w->num.bytes, bytes, true);
 		entry_begin(w, &e);
 		entry_end(w);
@@ -233,13 +232,14 @@ static void put_plain(struct fseg_writer *w, struct fseg_wcol *c, enum fseg_kind
 #define BLOOM_BITS  8 /* a thing */
 #define BLOOM_LEAST 4 /* with fewer a filter says yes too often to be worth its room */
 #define BLOOM_ROW   8 /* bits a row that a filter may take */
+#define BLOOM_K     4 /* hashes of a thing at most: more cost time and are right hardly more often */
 
 /* The most hashes that a filter of 2^log2 bits for 'n' things is good with: bits / n * ln 2. */
 static unsigned bloom_k(unsigned log2, uint64_t n)
 {
 	uint64_t k = n ? ((UINT64_C(1) << log2) * 7 / 10 + n / 2) / n : 1;
 
-	return k < 1 ? 1 : k > 8 ? 8 : (unsigned)k;
+	return k < 1 ? 1 : k > BLOOM_K ? BLOOM_K : (unsigned)k;
 }
 
 static void put_bloom(struct fseg_writer *w, const struct fseg_wentry *e, const uint8_t *bits,

@@ -8,6 +8,7 @@
 #define NUMBERS_SLOTS 8192
 #define NEAR_BETTER   0.95 /* what being near to others must save: it costs time to read */
 #define BITS_DICT     4    /* bits a number, below which a dictionary is not tried */
+#define DICT_ENOUGH   1.3  /* of the bits that numbers seem to take: they are not tried then */
 
 struct fseg_wcol *fseg_wcol_of(const struct fseg_writer *w, size_t field)
 {
@@ -166,8 +167,8 @@ static bool number_codes(struct fseg_writer *w, const struct fseg_wcol *c, struc
 	return true;
 }
 
-/* Tries a dictionary behind what w->data has, which begins at 'at'; keeps what is smaller. */
-static uint32_t try_numbers(struct fseg_writer *w, const struct fseg_wcol *c, size_t at)
+/* A column with a dictionary into w->trial; 0: there are too many different numbers. */
+static uint32_t try_numbers(struct fseg_writer *w, const struct fseg_wcol *c)
 {
 	struct numbers *d = malloc(sizeof(*d));
 	struct fseg_plan plan;
@@ -179,14 +180,32 @@ static uint32_t try_numbers(struct fseg_writer *w, const struct fseg_wcol *c, si
 		fseg_num_write(&w->num, &w->trial, d->v, d->n);
 		fseg_num_plan(&w->num, w->wide, c->n, NULL, false, &plan);
 		fseg_num_put(&w->num, &w->trial, w->wide, c->n, &plan);
-		if (!buf_err(&w->trial) && w->trial.len < w->data.len - at) {
-			w->data.len = at;
-			buf_add(&w->data, w->trial.p, w->trial.len);
-			n = (uint32_t)d->n;
-		}
+		n = buf_err(&w->trial) ? 0 : (uint32_t)d->n;
 	}
 	free(d);
 	return n;
+}
+
+/* The numbers themselves, or with a dictionary, whichever is smaller. */
+static void write_alone(struct fseg_writer *w, const struct fseg_wcol *c,
+			const struct fseg_plan *plan, struct fseg_wentry *e)
+{
+	bool few = plan->few && plan->bits > BITS_DICT && !(plan->how & FSEG_DELTA);
+
+	e->distinct = few ? try_numbers(w, c) : 0;
+	if (!e->distinct || (double)w->trial.len * 8 > plan->bits * c->n * DICT_ENOUGH) {
+		fseg_write_near(w, NULL);
+		fseg_num_put(&w->num, &w->data, c->words, c->n, plan);
+		if (!e->distinct)
+			return;
+		if (w->data.len - e->at <= w->trial.len) {
+			e->distinct = 0;
+			return;
+		}
+		w->data.len = e->at;
+	}
+	e->enc = FSEG_NUMBER_DICT;
+	buf_add(&w->data, w->trial.p, w->trial.len);
 }
 
 void fseg_write_words(struct fseg_writer *w, struct fseg_wcol *c, const struct fseg_range *range,
@@ -210,11 +229,5 @@ void fseg_write_words(struct fseg_writer *w, struct fseg_wcol *c, const struct f
 			return;
 		}
 	}
-	fseg_write_near(w, NULL);
-	fseg_num_put(&w->num, &w->data, c->words, c->n, &plan);
-	if (plan.few && plan.bits > BITS_DICT && !(plan.how & FSEG_DELTA)) {
-		e->distinct = try_numbers(w, c, e->at);
-		if (e->distinct)
-			e->enc = FSEG_NUMBER_DICT;
-	}
+	write_alone(w, c, &plan, e);
 }
