@@ -48,10 +48,10 @@ static const struct ending {
 } endings[] = {
 	{LOCAL_SEGMENT, RETAIN_SEGMENT, RETAIN_MAIN},
 	{LOCAL_INDEX, RETAIN_SEGMENT, RETAIN_INDEX},
-	{".refs", RETAIN_SEGMENT, RETAIN_REFS},
+	{LOCAL_REFS, RETAIN_SEGMENT, RETAIN_REFS},
 	{LOCAL_INDEX LOCAL_TMP, RETAIN_SEGMENT, RETAIN_TMP},
-	{".fseg", RETAIN_FSEG, RETAIN_MAIN},
-	{".rows", RETAIN_ROWS, RETAIN_MAIN},
+	{LOCAL_ROWS, RETAIN_FSEG, RETAIN_MAIN},
+	{LOCAL_TAIL, RETAIN_ROWS, RETAIN_MAIN},
 };
 
 static const char *ending_of(enum retain_kind kind, enum retain_part part)

@@ -37,14 +37,13 @@ static uint32_t next_file(const struct retain *r)
 	return retain_is_older(r, p, f) ? p : f;
 }
 
-/* How old a file is, see retain.h. */
+/* How old a file is, see retain.h.  What was listed is as old as this process at least, also
+ * what is from the future. */
 static int64_t age_of(const struct retain *r, const struct retain_file *f)
 {
-	int64_t here = r->up - r->begun.wall;
-
 	if (!(f->flags & RETAIN_LISTED))
 		return r->up - f->time;
-	return max_of(here, min_of(r->now.wall, r->up) - min_of(f->time, r->begun.wall));
+	return max_of(r->up - r->begun.wall, min_of(r->now.wall, r->up) - f->time);
 }
 
 static uint32_t next_too_old(const struct retain *r)
