@@ -472,19 +472,20 @@ class Reader:
     """Asks the store that is being written, one question after the other, until told to stop."""
 
     def __init__(self, net, trawl, folder):
-        loop = ('while :; do "$0" past -q --dir "$1" -3s.. "udp port 2000" --count >/dev/null || exit 1; '
-                'echo past; "$0" flows -q --dir "$1" --from -3s --limit 100 >/dev/null || exit 1; '
-                'echo flows; done')
+        ask = '"$0" {} >/dev/null && echo {} || echo failed; '
+        loop = ("while :; do " +
+                ask.format('past -q --dir "$1" -3s.. "udp port 2000" --count', "past") +
+                ask.format('flows -q --dir "$1" --from -3s --limit 100', "flows") + "done")
         self.p = subprocess.Popen(["sh", "-c", loop, trawl, folder], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
     def stop(self):
-        """How often each was answered, and what went wrong."""
-        failed = self.p.poll() is not None
+        """How often each was answered, how often not, and what was said last."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.p.pid, signal.SIGKILL)
         out, err = self.p.communicate()
-        return out.count(b"past"), out.count(b"flows"), err.decode(errors="replace")[-300:] if failed else ""
+        said = err.decode(errors="replace").strip().splitlines()
+        return out.count(b"past"), out.count(b"flows"), out.count(b"failed"), said[-1] if said else ""
 
 
 def one_beside(net, tool, args, helpers, trawl, where, read):
@@ -494,7 +495,7 @@ def one_beside(net, tool, args, helpers, trawl, where, read):
             out = net.run(net.b, helpers / "pktsend", capture.SENDER, args.packets, args.size, args.pps,
                           args.flows)
         finally:
-            asked = reader.stop() if reader else (0, 0, "")
+            asked = reader.stop() if reader else (0, 0, 0, "")
         said = end()
     if not said:
         sys.exit(f"bench: {tool.complaint}")
@@ -523,16 +524,17 @@ def bench_beside(args, trawl, helpers):
                 s, asked = results[read][-1]
                 say(f"  reading {read!s:5}: {s.sent} sent, {s.kept} kept, {s.dropped} dropped, asked {asked}")
     for read, v in results.items():
-        bad = [a[2] for s, a in v if a[2]]
+        failed = sum(a[2] for s, a in v)
+        why = [a[3] for s, a in v if a[2]]
         shown.append(["reading" if read else "alone", f"{min(s.sent for s, a in v):,}",
                       f"{min(s.kept for s, a in v):,}", f"{max(s.dropped for s, a in v):,}",
                       f"{median([s.used.cpu / s.sent * 1e6 for s, a in v]):.2f}",
                       f"{median([a[0] for s, a in v]):.0f}", f"{median([a[1] for s, a in v]):.0f}",
-                      bad[0] if bad else "none"])
+                      f"{failed} ({why[0]})" if failed else "0"])
     return (f"**reading beside a capture** of {args.packets:,} frames of {args.size} bytes in {args.flows:,} "
             f"flows at {args.pps:,} a second, worst of {args.runs} runs:\n\n" +
             table(["", "sent", "kept", "dropped", "CPU-s per million packets", "`past` answered",
-                   "`flows` answered", "failed"], shown))
+                   "`flows` answered", "incomplete or failed, in all"], shown))
 
 
 def names(peers):
