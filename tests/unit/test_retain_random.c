@@ -297,11 +297,12 @@ static void reserve(struct model *m)
 	static const uint64_t max[] = {1, 100000, 3 * MIB, 16 * MIB};
 	uint64_t bytes = rnd(m, (unsigned)max[rnd(m, 4)]), more;
 	int i = any_open(m), r;
-	struct thing *t = &m->v[i];
+	struct thing *t;
 	char name[128];
 
 	if (i < 0)
 		return;
+	t = &m->v[i];
 	r = retain_reserve(m->r, t->handle, bytes);
 	if (r < 0) {
 		uint64_t stays = m->other;
