@@ -14,6 +14,7 @@
 #include "analyse/an_print.h"
 #include "base/cleanup.h"
 #include "base/outlet.h"
+#include "base/parse.h"
 #include "base/utf8.h"
 #include "cli/capture_filter.h"
 #include "cli/capture_out.h"
@@ -40,7 +41,9 @@ struct capture_opts {
 	int file_type;
 	const char *dir, *name;
 	const char *raw_limit; /* a number, or "all" */
-	uint64_t max_bytes;
+	uint64_t quota;
+	int64_t keep_packets, keep_flows;
+	const char *min_free; /* a size, or hundredths: "5%" */
 	bool utc, numeric;
 
 	uint64_t count;
@@ -94,8 +97,14 @@ static const struct opt out_table[] = {
 	 "of --dir: the capture's name there", .needs = "dir"},
 	{"rawpacket-limit", 0, OPT_STR, offsetof(struct capture_opts, raw_limit), "N", "all",
 	 "of --dir: keep the first N packets of each flow; 0: none, only flows", .needs = "dir"},
-	{"max-bytes", 0, OPT_SIZE, offsetof(struct capture_opts, max_bytes), "SIZE", "0",
-	 "of --dir: stop keeping packets when the folder has SIZE bytes, and say so; 0: no limit", .needs = "dir"},
+	{"quota", 0, OPT_SIZE, offsetof(struct capture_opts, quota), "SIZE", "0",
+	 "of --dir: the folder never has more than SIZE bytes (at least 16M): the oldest packets go, then the oldest flows; 0: no limit", .needs = "dir"},
+	{"keep-packets", 0, OPT_DUR, offsetof(struct capture_opts, keep_packets), "TIME", "0",
+	 "of --dir: remove packets when they are older than TIME, as in 24h or 7d; 0: never", .needs = "dir"},
+	{"keep-flows", 0, OPT_DUR, offsetof(struct capture_opts, keep_flows), "TIME", "0",
+	 "of --dir: remove rows of flows when they are older than TIME; 0: never", .needs = "dir"},
+	{"min-free", 0, OPT_STR, offsetof(struct capture_opts, min_free), "SIZE", "0",
+	 "of --dir: remove the oldest when less than SIZE, or PERCENT%, of the disk is free; 0: never", .needs = "dir"},
 	{"utc", 0, OPT_FLAG, offsetof(struct capture_opts, utc), NULL, NULL,
 	 "print times in UTC instead of local time"},
 	{"numeric", 'n', OPT_FLAG, offsetof(struct capture_opts, numeric), NULL, NULL,
@@ -284,18 +293,40 @@ static struct flow_opts flow_opts(const struct capture_opts *o)
 	};
 }
 
+/* "5%" or "10G". */
+static int min_free(const char *text, struct store_conf *ret, struct err *err)
+{
+	size_t n = strlen(text);
+	uint64_t percent;
+	char *end;
+
+	if (!n || text[n - 1] != '%')
+		return parse_size(text, &ret->min_free, err);
+	percent = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || end != text + n - 1 || percent > 90)
+		return err_set(err, -EINVAL,
+			       "--min-free keeps 0%% to 90%% of the disk, not '%.40s'", text);
+	ret->min_free_percent = (unsigned)percent;
+	return 0;
+}
+
 static int open_store(struct capture *c, struct err *err)
 {
 	CLEANUP(buf_done) struct buf spec = BUF_INIT;
 	struct store_conf conf = {
 		.app = "trawl " TRAWL_VERSION,
 		.snaplen = (uint32_t)c->opts->snaplen,
-		.max_bytes = c->opts->max_bytes,
+		.quota = c->opts->quota,
+		.keep_packets = c->opts->keep_packets,
+		.keep_flows = c->opts->keep_flows,
+		.writers = (unsigned)c->opts->threads,
 		.flow = flow_opts(c->opts),
 	};
 	int dir, r;
 
 	r = raw_limit(c->opts, &conf.raw_limit, err);
+	if (r == 0)
+		r = min_free(c->opts->min_free, &conf, err);
 	if (r == 0)
 		r = priv_dir_grant(c->priv, c->opts->dir, true, &dir, err);
 	if (r == 0 && priv_files_new(&c->files, c->priv, dir) < 0)

@@ -133,13 +133,28 @@ static int file_mkdir(void *arg, const char *path)
 	return number < 0 ? number : 0;
 }
 
+static int file_dir(void *arg)
+{
+	struct priv_files *f = arg;
+	int fd, r = priv_dir_fd(f->priv, f->root, &fd, NULL);
+
+	return r < 0 ? r : fd;
+}
+
 int priv_files_new(struct priv_files **ret, struct priv *priv, int dir)
 {
 	struct priv_files *f = calloc(1, sizeof(*f));
 
 	if (!f)
 		return -ENOMEM;
-	f->ops = (struct store_files){f, file_create, file_rename, file_unlink, file_mkdir};
+	f->ops = (struct store_files){
+		.arg = f,
+		.create = file_create,
+		.rename = file_rename,
+		.unlink = file_unlink,
+		.mkdir = file_mkdir,
+		.dir = file_dir,
+	};
 	f->priv = priv;
 	f->root = dir;
 	pthread_mutex_init(&f->lock, NULL);

@@ -7,6 +7,7 @@
 #include "fmt/fseg.h"
 #include "fmt/jrn.h"
 #include "fmt/pidx.h"
+#include "store/retain.h"
 #include "store/store_ops.h"
 
 struct local {
@@ -14,8 +15,8 @@ struct local {
 	char *path;                /* owned */
 	char *app, *os, *hardware; /* owned; NULL: not said */
 	struct store_files files;
-	int dir_fd;                  /* -1: 'files' are not our own and it could not be opened */
-	_Atomic uint64_t bytes;      /* of all files; counted only with 'max_bytes' */
+	int dir_fd;            /* -1: 'files' are not our own and it could not be opened */
+	struct retain *retain; /* owned; NULL: 'read_only', or the directory cannot be listed */
 	struct local_sealer *sealer; /* owned; NULL: 'read_only' */
 };
 
@@ -40,12 +41,17 @@ bool local_is_locked(int fd);
  * that cannot be looked into nothing is known of it: 0. */
 int local_check_busy(const struct local *s, const char *folder, struct err *err);
 
+/* -EBUSY with 'err' naming a process that writes here. */
+int local_busy(const struct local *s, struct err *err);
+
 int local_stream_new(struct store *s, const char *capture, unsigned shard, int64_t now,
 		     struct store_stream **ret, struct err *err);
 
 /* A file that grows by whole records. */
 struct local_file {
 	int fd;           /* -1: not open */
+	int64_t handle;   /* what retention knows it, or the one that it belongs to, by */
+	uint64_t room;    /* bytes that are reserved for it */
 	struct buf buf;   /* not yet written; owned */
 	uint64_t written; /* bytes that the system took */
 	bool torn;        /* more than that is in the file */
@@ -54,11 +60,15 @@ struct local_file {
 void local_file_done(struct local_file *f);
 
 /* Writes what is buffered, of which nothing is left in the file if not all went in.  0, or
- * -errno with the buffer as before. */
-int local_file_flush(struct local_file *f);
+ * -errno with the buffer as before: -EDQUOT, -ENOSPC also where limits forbid it. */
+int local_file_flush(struct local *s, struct local_file *f);
 
-/* Creates 'name' for what is buffered. */
-int local_file_create(struct local *s, const char *name, struct local_file *f);
+/* Tells retention of a file to come, of a run that it knows as 'kept'.  Its handle, 0: there is
+ * no retention; or -ENOMEM. */
+int64_t local_keep(struct local *s, int64_t kept, enum retain_kind kind, uint32_t number);
+
+/* Creates 'name' for what is buffered.  'handle': as in struct local_file. */
+int local_file_create(struct local *s, const char *name, int64_t handle, struct local_file *f);
 
 /* Begins a run of a stream: makes its folder, a name for its files (without their ends) and
  * an empty journal, which is locked as long as it is open.  'jrn' is closed before.  What a
@@ -66,7 +76,7 @@ int local_file_create(struct local *s, const char *name, struct local_file *f);
  * with 'err' set. */
 int local_run_new(struct local *s, const char *capture, unsigned shard, int64_t now,
 		  char ret_name[LOCAL_NAME_SIZE], uint64_t *ret_run, struct local_file *jrn,
-		  struct err *err);
+		  int64_t *ret_kept, struct err *err);
 
 /* The segment that is being written, with what its index will say. */
 struct local_segment {
@@ -96,7 +106,7 @@ static inline bool local_segment_is_open(const struct local_segment *g)
 }
 
 /* Begins the next segment, still without anything in it. */
-int local_segment_open(struct local_segment *g, struct local *s, const char *run);
+int local_segment_open(struct local_segment *g, struct local *s, const char *run, int64_t kept);
 
 /* Adds what the segment lacks of 'head': what it starts with, and interfaces that came later. */
 void local_segment_head(struct local_segment *g, const struct buf *head);
@@ -107,7 +117,7 @@ int local_segment_add(struct local_segment *g, const struct pkt *p, const struct
 
 /* Writes what is buffered.  After -errno nothing of it is in the file: it is tried again
  * or taken back by local_segment_revert(). */
-int local_segment_flush(struct local_segment *g);
+int local_segment_flush(struct local_segment *g, struct local *s);
 void local_segment_revert(struct local_segment *g);
 
 struct local_sealed;
@@ -133,22 +143,37 @@ struct local_sealed {
 int local_sealer_new(struct local_sealer **ret, struct local *s); /* 0 or -ENOMEM */
 void local_sealer_free(struct local_sealer *x); /* after all is done; NULL is fine */
 
-/* Takes a segment's descriptor and that of its index (-1: none), called 'name' with LOCAL_TMP
- * behind it until both are on the disk; 'bytes' of it are taken off the store's when that
- * fails.  'by' stays until local_sealer_wait(). */
-void local_sealer_give(struct local_sealer *x, struct local_sealed *by, int fd, int index,
-		       const char *name, uint64_t bytes);
+/* What is to be on the disk. */
+enum local_seal_kind {
+	LOCAL_SEAL_PACKETS, /* 'fd', then 'other', its index, gets its name in place of the refs */
+	LOCAL_SEAL_ROWS,    /* 'fd' */
+	LOCAL_SEAL_TAIL,    /* 'fd' and 'other', where its rows are now: then the tail goes */
+};
+
+struct local_seal {
+	enum local_seal_kind kind;
+	struct local_sealed *by;    /* stays until local_sealer_wait() */
+	int fd, other;              /* owned; -1: none */
+	int64_t handle;             /* of retention, which is told of the end */
+	uint64_t bytes;             /* of the file itself, or the tail */
+	uint64_t refs, index;       /* of what lies beside it */
+	char name[LOCAL_NAME_SIZE]; /* without its end */
+};
+
+/* Takes a job over; begins the thread. */
+void local_sealer_give(struct local_sealer *x, const struct local_seal *job);
+
+/* Begins the thread, which sees to limits even while nothing is sealed. */
+void local_sealer_start(struct local_sealer *x);
+
+/* Until the job at work is done; false: there is none. */
+bool local_sealer_pause(struct local_sealer *x);
 
 /* Once -errno when a segment could not be made durable; else 0.  Does not wait. */
 int local_sealer_look(struct local_sealer *x, struct local_sealed *by);
 
 /* Until all that was given is done.  0 or the first -errno. */
 int local_sealer_wait(struct local_sealer *x, struct local_sealed *by);
-
-/* The same for a block of rows: when segment 'fd' and journal 'jrn' (both stay the
- * caller's) are on the disk the tail 'name' goes, with its 'bytes'. */
-void local_sealer_replace(struct local_sealer *x, struct local_sealed *by, int fd, int jrn,
-			  const char *name, uint64_t bytes);
 
 #define LOCAL_PENDING 64 /* blocks that wait for the disk */
 #define LOCAL_TAILS   16 /* tails that wait for theirs */
@@ -171,6 +196,7 @@ struct local_rows {
 	struct {
 		uint32_t number;
 		uint64_t bytes;
+		int64_t handle;
 	} tails[LOCAL_TAILS]; /* that are there */
 	size_t n_tails;
 	uint64_t rows;  /* in blocks */
@@ -191,7 +217,8 @@ int local_rows_beat(struct local_rows *w, int64_t now);
 
 /* Writes blocks and tail; what is to be said of blocks is added to 'jrn'.  After -errno what
  * is buffered is tried again. */
-int local_rows_flush(struct local_rows *w, struct local *s, const char *run, struct buf *jrn);
+int local_rows_flush(struct local_rows *w, struct local *s, const char *run, int64_t kept,
+		     struct buf *jrn);
 
 /* When the journal was written: removes tails that are not needed any more, and closes a
  * full segment, or the 'last' one. */

@@ -51,30 +51,61 @@ static uint64_t writer_of(int dir, const char *name)
 	return h.pid;
 }
 
+static void closedirp(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+/* NULL: it cannot be. */
+static DIR *open_folder(int dir, const char *name)
+{
+	int fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d && fd >= 0)
+		close(fd);
+	return d;
+}
+
 int local_check_busy(const struct local *s, const char *folder, struct err *err)
 {
+	CLEANUP(closedirp) DIR *d = open_folder(s->dir_fd, folder);
 	const struct dirent *e;
 	uint64_t pid = 0;
-	DIR *d;
-	int fd;
 
-	fd = s->dir_fd < 0 ? -1 : openat(s->dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd < 0 ? NULL : fdopendir(fd);
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
-		return 0;
-	}
-	while (!pid && (e = readdir(d))) {
+	while (d && !pid && (e = readdir(d))) {
 		size_t n = strlen(e->d_name), m = strlen(LOCAL_JOURNAL);
 
 		if (n > m && strcmp(e->d_name + n - m, LOCAL_JOURNAL) == 0)
 			pid = writer_of(dirfd(d), e->d_name);
 	}
-	closedir(d);
 	if (!pid)
 		return 0;
 	if (pid == UINT64_MAX)
 		return err_set(err, -EBUSY, "another process writes '%s/%s'", s->path, folder);
 	return err_set(err, -EBUSY, "process %" PRIu64 " writes '%s/%s'", pid, s->path, folder);
+}
+
+int local_busy(const struct local *s, struct err *err)
+{
+	CLEANUP(closedirp) DIR *captures = open_folder(s->dir_fd, ".");
+	const struct dirent *c, *h;
+
+	while (captures && (c = readdir(captures))) {
+		CLEANUP(closedirp) DIR *shards = NULL;
+		char folder[2 * 256 + 2];
+
+		if (c->d_name[0] == '.')
+			continue;
+		shards = open_folder(s->dir_fd, c->d_name);
+		while (shards && (h = readdir(shards))) {
+			if (h->d_name[0] == '.')
+				continue;
+			snprintf(folder, sizeof(folder), "%s/%s", c->d_name, h->d_name);
+			if (local_check_busy(s, folder, err) < 0)
+				return err->code;
+		}
+	}
+	return err_set(err, -EBUSY, "another process writes '%s'", s->path);
 }

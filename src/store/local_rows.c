@@ -1,6 +1,7 @@
 /* Rows of a run: gathered to blocks of flow segments, and until a block is full written to
  * a tail, second by second. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -143,25 +144,34 @@ int local_rows_beat(struct local_rows *w, int64_t now)
 	return r == -E2BIG ? 0 : r;
 }
 
-static int create(struct local *s, const char *run, uint32_t number, const char *end,
-		  struct local_file *f)
+static int create(struct local *s, const char *run, int64_t kept, enum retain_kind kind,
+		  uint32_t number, struct local_file *f)
 {
+	int64_t handle = local_keep(s, kept, kind, number);
 	char name[LOCAL_NAME_SIZE];
+	int r;
 
-	snprintf(name, sizeof(name), "%s-%06u%s", run, number, end);
-	return local_file_create(s, name, f);
+	if (handle < 0)
+		return (int)handle;
+	snprintf(name, sizeof(name), "%s-%06u%s", run, number,
+		 kind == RETAIN_FSEG ? LOCAL_ROWS : LOCAL_TAIL);
+	r = local_file_create(s, name, handle, f);
+	if (r < 0 && s->retain)
+		retain_gone(s->retain, handle);
+	return r;
 }
 
-int local_rows_flush(struct local_rows *w, struct local *s, const char *run, struct buf *jrn)
+int local_rows_flush(struct local_rows *w, struct local *s, const char *run, int64_t kept,
+		     struct buf *jrn)
 {
 	size_t i;
 	int r = 0;
 
 	if (w->n_pending) {
 		if (w->file.fd < 0)
-			r = create(s, run, w->first, LOCAL_ROWS, &w->file);
+			r = create(s, run, kept, RETAIN_FSEG, w->first, &w->file);
 		if (r == 0)
-			r = local_file_flush(&w->file);
+			r = local_file_flush(s, &w->file);
 		if (r < 0)
 			return r;
 		for (i = 0; i < w->n_pending; i++)
@@ -174,13 +184,14 @@ int local_rows_flush(struct local_rows *w, struct local *s, const char *run, str
 	if (w->tail.fd < 0) {
 		if (w->n_tails == LOCAL_TAILS)
 			return 0; /* none for this block */
-		r = create(s, run, w->number, LOCAL_TAIL, &w->tail);
+		r = create(s, run, kept, RETAIN_ROWS, w->number, &w->tail);
 		if (r < 0)
 			return r;
 		w->tails[w->n_tails].number = w->number;
+		w->tails[w->n_tails].handle = w->tail.handle;
 		w->tails[w->n_tails++].bytes = 0;
 	}
-	r = local_file_flush(&w->tail);
+	r = local_file_flush(s, &w->tail);
 	if (r == 0)
 		w->tails[w->n_tails - 1].bytes = w->tail.written;
 	return r;
@@ -192,7 +203,7 @@ void local_rows_commit(struct local_rows *w, struct local *s, struct local_seale
 {
 	bool full = w->file.fd >= 0 && w->first && !w->n_pending &&
 		    (last || w->written + 1 - w->first >= FILE_FULL);
-	char name[LOCAL_NAME_SIZE];
+	struct local_seal job = {.by = by};
 	size_t i, n = 0;
 
 	for (i = 0; i < w->n_tails; i++) {
@@ -200,14 +211,24 @@ void local_rows_commit(struct local_rows *w, struct local *s, struct local_seale
 			w->tails[n++] = w->tails[i];
 			continue;
 		}
-		snprintf(name, sizeof(name), "%s-%06u" LOCAL_TAIL, run, w->tails[i].number);
-		local_sealer_replace(s->sealer, by, w->file.fd, jrn_fd, name, w->tails[i].bytes);
+		job.kind = LOCAL_SEAL_TAIL;
+		job.fd = fcntl(w->file.fd, F_DUPFD_CLOEXEC, 0);
+		job.other = fcntl(jrn_fd, F_DUPFD_CLOEXEC, 0);
+		job.handle = w->tails[i].handle;
+		job.bytes = w->tails[i].bytes;
+		snprintf(job.name, sizeof(job.name), "%s-%06u", run, w->tails[i].number);
+		local_sealer_give(s->sealer, &job);
 	}
 	w->n_tails = n;
 	if (!full)
 		return;
 	w->bytes += w->file.written;
-	local_sealer_give(s->sealer, by, TAKE_FD(w->file.fd), -1, "", 0);
+	job.kind = LOCAL_SEAL_ROWS;
+	job.handle = w->file.handle;
+	job.bytes = w->file.written;
+	job.fd = TAKE_FD(w->file.fd);
+	job.other = -1;
+	local_sealer_give(s->sealer, &job);
 	w->file.written = 0;
 	w->first = 0;
 }

@@ -43,7 +43,7 @@ static int create_journal(struct local *s, const char *folder, int64_t now,
 		snprintf(ret_name, LOCAL_NAME_SIZE, "%.*s/%016" PRIx64, LOCAL_NAME_SIZE - 32,
 			 folder, run);
 		snprintf(name, sizeof(name), "%s" LOCAL_JOURNAL, ret_name);
-		r = local_file_create(s, name, jrn);
+		r = local_file_create(s, name, 0, jrn);
 		if (r == 0)
 			break;
 	}
@@ -54,6 +54,21 @@ static int create_journal(struct local *s, const char *folder, int64_t now,
 		return err_set(err, r, "cannot create '%s/%s': %s", s->path, name, strerror(-r));
 	*ret_run = run;
 	return 0;
+}
+
+/* From here on its bytes count. */
+static int keep_journal(struct local *s, const char *name, struct local_file *jrn,
+			int64_t *ret_kept, struct err *err)
+{
+	int64_t r;
+
+	*ret_kept = 0;
+	if (!s->retain)
+		return 0;
+	r = *ret_kept = retain_run(s->retain, name);
+	if (r >= 0)
+		r = jrn->handle = retain_add(s->retain, *ret_kept, RETAIN_JOURNAL, 0);
+	return r < 0 ? err_set(err, (int)r, "out of memory") : 0;
 }
 
 /* "0123456789abcdef-000001.pidx.tmp" */
@@ -94,7 +109,7 @@ static void remove_halves(const struct local *s, const char *folder)
 
 int local_run_new(struct local *s, const char *capture, unsigned shard, int64_t now,
 		  char ret_name[LOCAL_NAME_SIZE], uint64_t *ret_run, struct local_file *jrn,
-		  struct err *err)
+		  int64_t *ret_kept, struct err *err)
 {
 	char folder[LOCAL_NAME_SIZE];
 	int r = make_folders(s, capture, shard, folder, err);
@@ -104,5 +119,6 @@ int local_run_new(struct local *s, const char *capture, unsigned shard, int64_t 
 	if (r < 0)
 		return r;
 	remove_halves(s, folder);
-	return create_journal(s, folder, now, ret_name, ret_run, jrn, err);
+	r = create_journal(s, folder, now, ret_name, ret_run, jrn, err);
+	return r < 0 ? r : keep_journal(s, ret_name, jrn, ret_kept, err);
 }

@@ -1,23 +1,16 @@
 /* Makes sealed segments durable in a thread of its own: the disk may take as long as the
  * capture takes to fill the next one, and more. */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "store/local.h"
 
-struct job {
-	struct local_sealed *by;
-	int fd, other; /* owned; -1: none */
-	bool replaces;
-	uint64_t bytes;             /* of 'name' */
-	char name[LOCAL_NAME_SIZE]; /* of the index 'other', or of what is replaced; "": none */
-};
+#define LIMITS_NS INT64_C(1000000000) /* between two looks at them */
 
 struct local_sealer {
 	struct local *s;
@@ -25,9 +18,11 @@ struct local_sealer {
 	bool started;
 	pthread_mutex_t lock; /* of what follows, and of all struct local_sealed */
 	pthread_cond_t more, less;
-	struct job jobs[LOCAL_SEALS_MAX]; /* a ring */
-	size_t first, n;                  /* of those given that are not done */
+	struct local_seal jobs[LOCAL_SEALS_MAX]; /* a ring */
+	size_t first, n;                         /* of those given that are not done */
+	uint64_t done;
 	bool over;
+	int64_t limits; /* when it was last seen to them; 0: it is to be now */
 };
 
 /* Waits until a file is on the disk, and closes it.  Some file systems say only then what
@@ -48,63 +43,128 @@ static int settle(struct local *s, int fd)
 }
 
 /* The index takes the place of the references that were written before it. */
-static int put_index(struct local *s, const struct job *j)
+static int put_index(struct local *s, const struct local_seal *j)
 {
-	char other[LOCAL_NAME_SIZE + sizeof(LOCAL_TMP)];
+	char from[LOCAL_NAME_SIZE + 16], to[LOCAL_NAME_SIZE + 16];
 	int r;
 
-	snprintf(other, sizeof(other), "%s" LOCAL_TMP, j->name);
-	r = s->files.rename(s->files.arg, other, j->name);
-	if (r < 0)
+	snprintf(from, sizeof(from), "%s" LOCAL_INDEX LOCAL_TMP, j->name);
+	snprintf(to, sizeof(to), "%s" LOCAL_INDEX, j->name);
+	r = s->files.rename(s->files.arg, from, to);
+	if (r < 0) {
+		s->files.unlink(s->files.arg, from);
 		return r;
-	snprintf(other, sizeof(other), "%.*s" LOCAL_REFS,
-		 (int)(strlen(j->name) - strlen(LOCAL_INDEX)), j->name);
-	s->files.unlink(s->files.arg, other);
-	return 0;
+	}
+	snprintf(from, sizeof(from), "%s" LOCAL_REFS, j->name);
+	return s->files.unlink(s->files.arg, from) == 0 ? 0 : 1;
 }
 
-/* The segment first: an index in its place says that all of it is there. */
-static int do_job(struct local *s, const struct job *j)
+/* The segment first: an index in its place says that all of it is there.  Without one the
+ * segment can be read. */
+static int seal_packets(struct local *s, const struct local_seal *j)
 {
-	char tmp[LOCAL_NAME_SIZE + sizeof(LOCAL_TMP)];
-	int r = settle(s, j->fd), other;
+	char tmp[LOCAL_NAME_SIZE + 16];
+	int r = settle(s, j->fd), other = -ENOENT;
+	uint64_t side = j->refs;
 
-	if (j->other < 0)
+	if (j->other >= 0) {
+		other = settle(s, j->other);
+		if (r == 0 && other == 0) {
+			other = put_index(s, j);
+		} else {
+			snprintf(tmp, sizeof(tmp), "%s" LOCAL_INDEX LOCAL_TMP, j->name);
+			s->files.unlink(s->files.arg, tmp);
+			other = -EIO;
+		}
+	}
+	if (other >= 0)
+		side = j->index + (other ? j->refs : 0);
+	if (s->retain)
+		retain_close(s->retain, j->handle, j->bytes, side);
+	return r;
+}
+
+static int seal_tail(struct local *s, const struct local_seal *j)
+{
+	char name[LOCAL_NAME_SIZE + 16];
+	const bool sure = j->fd >= 0 && j->other >= 0;
+	int r = settle(s, j->fd), other = settle(s, j->other);
+
+	snprintf(name, sizeof(name), "%s" LOCAL_TAIL, j->name);
+	r = r < 0 ? r : other;
+	if (sure && r == 0 && s->files.unlink(s->files.arg, name) == 0) {
+		if (s->retain)
+			retain_gone(s->retain, j->handle);
+	} else if (s->retain) {
+		retain_close(s->retain, j->handle, j->bytes, 0);
+	}
+	return r;
+}
+
+static int do_job(struct local *s, const struct local_seal *j)
+{
+	int r;
+
+	switch (j->kind) {
+	case LOCAL_SEAL_PACKETS:
+		return seal_packets(s, j);
+	case LOCAL_SEAL_TAIL:
+		return seal_tail(s, j);
+	default:
+		r = settle(s, j->fd);
+		if (s->retain)
+			retain_close(s->retain, j->handle, j->bytes, 0);
 		return r;
-	other = settle(s, j->other);
-	if (j->replaces) {
-		if (r == 0 && other == 0 && s->files.unlink(s->files.arg, j->name) == 0)
-			atomic_fetch_sub(&s->bytes, j->bytes);
-		return r < 0 ? r : other;
 	}
-	if (r == 0 && other == 0)
-		other = put_index(s, j);
-	if (r < 0 || other < 0) {
-		snprintf(tmp, sizeof(tmp), "%s" LOCAL_TMP, j->name);
-		s->files.unlink(s->files.arg, tmp);
-		atomic_fetch_sub(&s->bytes, j->bytes);
-	}
-	return r; /* without an index the segment can be read */
+}
+
+/* Until there is a job, or a second is over: then it is seen to limits. */
+static void wait_for_job(struct local_sealer *x)
+{
+	struct timespec until;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec++;
+	while (!x->n && !x->over && r != ETIMEDOUT)
+		r = x->s->retain ? pthread_cond_timedwait(&x->more, &x->lock, &until)
+				 : pthread_cond_wait(&x->more, &x->lock);
+}
+
+static void see_to_limits(struct local_sealer *x)
+{
+	struct retain_time now = retain_time_now();
+
+	if (!x->s->retain || (x->limits && now.mono - x->limits < LIMITS_NS))
+		return;
+	x->limits = now.mono;
+	pthread_mutex_unlock(&x->lock);
+	if (retain_work(x->s->retain, now))
+		x->limits = 0;
+	pthread_mutex_lock(&x->lock);
 }
 
 static void *work(void *arg)
 {
 	struct local_sealer *x = arg;
-	struct job j;
+	struct local_seal j;
 	int r;
 
 	pthread_mutex_lock(&x->lock);
 	for (;;) {
-		while (!x->n && !x->over)
-			pthread_cond_wait(&x->more, &x->lock);
-		if (!x->n)
+		see_to_limits(x);
+		wait_for_job(x);
+		if (!x->n && x->over)
 			break;
+		if (!x->n)
+			continue;
 		j = x->jobs[x->first];
 		pthread_mutex_unlock(&x->lock);
 		r = do_job(x->s, &j);
 		pthread_mutex_lock(&x->lock);
 		x->first = (x->first + 1) % LOCAL_SEALS_MAX;
 		x->n--;
+		x->done++;
 		j.by->waiting--;
 		if (r < 0 && !j.by->failed)
 			j.by->failed = r;
@@ -117,12 +177,16 @@ static void *work(void *arg)
 int local_sealer_new(struct local_sealer **ret, struct local *s)
 {
 	struct local_sealer *x = calloc(1, sizeof(*x));
+	pthread_condattr_t attr;
 
 	if (!x)
 		return -ENOMEM;
 	x->s = s;
 	pthread_mutex_init(&x->lock, NULL);
-	pthread_cond_init(&x->more, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&x->more, &attr);
+	pthread_condattr_destroy(&attr);
 	pthread_cond_init(&x->less, NULL);
 	*ret = x;
 	return 0;
@@ -144,49 +208,54 @@ void local_sealer_free(struct local_sealer *x)
 	free(x);
 }
 
-static void give(struct local_sealer *x, const struct job *job)
+/* With the lock. */
+static void start(struct local_sealer *x)
 {
-	struct local_sealed *by = job->by;
-	struct job *j;
-
-	pthread_mutex_lock(&x->lock);
 	if (!x->started)
 		x->started = pthread_create(&x->thread, NULL, work, x) == 0;
+}
+
+void local_sealer_start(struct local_sealer *x)
+{
+	pthread_mutex_lock(&x->lock);
+	start(x);
+	pthread_mutex_unlock(&x->lock);
+}
+
+void local_sealer_give(struct local_sealer *x, const struct local_seal *job)
+{
+	struct local_sealed *by = job->by;
+	int r;
+
+	pthread_mutex_lock(&x->lock);
+	start(x);
 	while (x->started && x->n == LOCAL_SEALS_MAX)
 		pthread_cond_wait(&x->less, &x->lock);
-	j = &x->jobs[(x->first + x->n) % LOCAL_SEALS_MAX];
-	*j = *job;
 	if (x->started) {
+		x->jobs[(x->first + x->n) % LOCAL_SEALS_MAX] = *job;
 		x->n++;
 		by->waiting++;
 		pthread_cond_signal(&x->more);
 	} else {
 		/* No thread is to be had. */
-		int r = do_job(x->s, j);
-
+		r = do_job(x->s, job);
 		by->failed = by->failed ? by->failed : r;
 	}
 	pthread_mutex_unlock(&x->lock);
 }
 
-void local_sealer_give(struct local_sealer *x, struct local_sealed *by, int fd, int index,
-		       const char *name, uint64_t bytes)
+bool local_sealer_pause(struct local_sealer *x)
 {
-	struct job j = {.by = by, .fd = fd, .other = index, .bytes = bytes};
+	uint64_t done;
+	bool some;
 
-	snprintf(j.name, sizeof(j.name), "%s", name);
-	give(x, &j);
-}
-
-void local_sealer_replace(struct local_sealer *x, struct local_sealed *by, int fd, int jrn,
-			  const char *name, uint64_t bytes)
-{
-	struct job j = {.by = by, .replaces = true, .bytes = bytes};
-
-	j.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	j.other = j.fd < 0 ? -1 : fcntl(jrn, F_DUPFD_CLOEXEC, 0);
-	snprintf(j.name, sizeof(j.name), "%s", name);
-	give(x, &j); /* without descriptors the tail stays, which does no harm */
+	pthread_mutex_lock(&x->lock);
+	done = x->done;
+	some = x->n > 0;
+	while (x->n && x->done == done)
+		pthread_cond_wait(&x->less, &x->lock);
+	pthread_mutex_unlock(&x->lock);
+	return some;
 }
 
 int local_sealer_look(struct local_sealer *x, struct local_sealed *by)

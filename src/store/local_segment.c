@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "fmt/pcapng.h"
 
+#define RESERVE        (UINT64_C(256) << 10) /* bytes at once */
 #define EPB_FLAGS_SIZE 12 /* the option with the direction, and the end of options */
 
 void local_file_done(struct local_file *f)
@@ -20,25 +21,51 @@ void local_file_done(struct local_file *f)
 	*f = (struct local_file){.fd = -1};
 }
 
-int local_file_create(struct local *s, const char *name, struct local_file *f)
+int local_file_create(struct local *s, const char *name, int64_t handle, struct local_file *f)
 {
 	int fd = s->files.create(s->files.arg, name);
 
 	if (fd < 0)
 		return fd;
 	f->fd = fd;
+	f->handle = handle;
+	f->room = 0;
 	f->written = 0;
 	f->torn = false;
 	return 0;
 }
 
-int local_file_flush(struct local_file *f)
+/* Nothing is written that was not reserved. */
+static int reserve(struct local *s, struct local_file *f)
+{
+	uint64_t need = f->buf.len > f->room ? f->buf.len - f->room : 0;
+	uint64_t more = need > RESERVE ? need : RESERVE;
+	int r;
+
+	if (!need || !s->retain)
+		return 0;
+	do {
+		r = retain_reserve(s->retain, f->handle, more);
+		if (r < 0 && more > need) {
+			more = need;
+			r = retain_reserve(s->retain, f->handle, more);
+		}
+		/* What is being sealed can go when that is done. */
+	} while (r == -EDQUOT && local_sealer_pause(s->sealer));
+	f->room += r == 0 ? more : 0;
+	return r;
+}
+
+int local_file_flush(struct local *s, struct local_file *f)
 {
 	size_t at = 0;
 	int r;
 
 	if (buf_err(&f->buf))
 		return -ENOMEM;
+	r = reserve(s, f);
+	if (r < 0)
+		return r;
 	if (f->torn && ftruncate(f->fd, (off_t)f->written) < 0)
 		return -errno;
 	f->torn = false;
@@ -56,6 +83,7 @@ int local_file_flush(struct local_file *f)
 		at += (size_t)n;
 	}
 	f->written += at;
+	f->room -= at < f->room ? at : f->room;
 	buf_clear(&f->buf);
 	return 0;
 }
@@ -79,15 +107,27 @@ static void remember(struct local_segment *g)
 		g->kept_span = g->spans[g->n_spans - 1];
 }
 
-int local_segment_open(struct local_segment *g, struct local *s, const char *run)
+int64_t local_keep(struct local *s, int64_t kept, enum retain_kind kind, uint32_t number)
 {
+	return s->retain ? retain_add(s->retain, kept, kind, number) : 0;
+}
+
+int local_segment_open(struct local_segment *g, struct local *s, const char *run, int64_t kept)
+{
+	int64_t handle = local_keep(s, kept, RETAIN_SEGMENT, g->number + 1);
 	char name[LOCAL_NAME_SIZE];
 	int r;
 
+	if (handle < 0)
+		return (int)handle;
+
 	snprintf(name, sizeof(name), "%s-%06u" LOCAL_SEGMENT, run, g->number + 1);
-	r = local_file_create(s, name, &g->file);
-	if (r < 0)
+	r = local_file_create(s, name, handle, &g->file);
+	if (r < 0) {
+		if (s->retain)
+			retain_gone(s->retain, handle);
 		return r;
+	}
 	g->number++;
 	g->head = g->n_spans = g->n_refs = 0;
 	g->packets_end = 0;
@@ -96,7 +136,7 @@ int local_segment_open(struct local_segment *g, struct local *s, const char *run
 	/* Without it all but the last moment of a killed run can still be worked out. */
 	snprintf(name, sizeof(name), "%s-%06u" LOCAL_REFS, run, g->number);
 	buf_clear(&g->told_file.buf);
-	if (local_file_create(s, name, &g->told_file) == 0)
+	if (local_file_create(s, name, handle, &g->told_file) == 0)
 		pidx_refs_magic(&g->told_file.buf);
 	remember(g);
 	return 0;
@@ -183,13 +223,13 @@ int local_segment_add(struct local_segment *g, const struct pkt *p, const struct
 }
 
 /* Says of what has been written whose it is. */
-static void tell(struct local_segment *g)
+static void tell(struct local_segment *g, struct local *s)
 {
 	struct local_file *f = &g->told_file;
 
 	if (f->fd >= 0 && g->part.packets) {
 		pidx_refs_put(&f->buf, &g->part, g->refs + g->told_refs, g->n_refs - g->told_refs);
-		if (local_file_flush(f) < 0) {
+		if (local_file_flush(s, f) < 0) {
 			close(TAKE_FD(f->fd));
 			buf_clear(&f->buf);
 		}
@@ -198,13 +238,13 @@ static void tell(struct local_segment *g)
 	g->told_refs = g->n_refs;
 }
 
-int local_segment_flush(struct local_segment *g)
+int local_segment_flush(struct local_segment *g, struct local *s)
 {
-	int r = local_file_flush(&g->file);
+	int r = local_file_flush(s, &g->file);
 
 	if (r < 0)
 		return r;
-	tell(g);
+	tell(g, s);
 	remember(g);
 	return 0;
 }
@@ -222,16 +262,16 @@ void local_segment_revert(struct local_segment *g)
 }
 
 /* Under a name of its own until it is whole. */
-static int write_index(struct local *s, const char *name, struct local_file *f)
+static int write_index(struct local *s, const char *name, int64_t handle, struct local_file *f)
 {
-	char tmp[LOCAL_NAME_SIZE + sizeof(LOCAL_TMP)];
+	char tmp[LOCAL_NAME_SIZE + 16];
 	int r;
 
-	snprintf(tmp, sizeof(tmp), "%s" LOCAL_TMP, name);
-	r = local_file_create(s, tmp, f);
+	snprintf(tmp, sizeof(tmp), "%s" LOCAL_INDEX LOCAL_TMP, name);
+	r = local_file_create(s, tmp, handle, f);
 	if (r < 0)
 		return r;
-	r = local_file_flush(f);
+	r = local_file_flush(s, f);
 	if (r < 0) {
 		close(TAKE_FD(f->fd));
 		s->files.unlink(s->files.arg, tmp);
@@ -246,11 +286,17 @@ int local_segment_seal(struct local_segment *g, struct local *s, struct local_se
 	CLEANUP(local_file_done) struct local_file f = {.fd = -1};
 	struct pidx_info info = {.run = run, .segment = g->number, .bytes = g->packets_end};
 	struct pidx_ref *tmp = reallocarray(NULL, g->n_refs + 1, sizeof(*tmp));
-	char name[LOCAL_NAME_SIZE];
+	struct local_seal job = {
+		.kind = LOCAL_SEAL_PACKETS,
+		.by = by,
+		.handle = g->file.handle,
+		.bytes = g->file.written,
+		.refs = g->told_file.written,
+	};
 	struct pidx x;
 	int r = -ENOMEM;
 
-	snprintf(name, sizeof(name), "%s-%06u" LOCAL_INDEX, run_name, g->number);
+	snprintf(job.name, sizeof(job.name), "%s-%06u", run_name, g->number);
 	if (tmp) {
 		pidx_sort(g->refs, tmp, g->n_refs);
 		r = pidx_write(&f.buf, &info, g->spans, g->n_spans, g->refs, g->n_refs);
@@ -259,11 +305,13 @@ int local_segment_seal(struct local_segment *g, struct local *s, struct local_se
 	if (r == 0 && pidx_open(&x, (const uint8_t *)f.buf.p, f.buf.len) == 0) {
 		info = x.info;
 		pidx_done(&x);
-		r = write_index(s, name, &f);
+		r = write_index(s, job.name, g->file.handle, &f);
 	}
 	*ret = info;
-	*ret_bytes = r == 0 ? f.written : 0;
-	local_sealer_give(s->sealer, by, TAKE_FD(g->file.fd), TAKE_FD(f.fd), name, *ret_bytes);
+	job.index = *ret_bytes = r == 0 ? f.written : 0;
+	job.fd = TAKE_FD(g->file.fd);
+	job.other = TAKE_FD(f.fd);
+	local_sealer_give(s->sealer, &job);
 	local_file_done(&g->told_file);
 	return r;
 }

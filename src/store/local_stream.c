@@ -17,7 +17,7 @@
 #define ROWS_BUFFER (4u << 20)               /* the same of blocks of rows */
 #define ROWS_HELD   (16u << 20)         /* of rows that wait for a disk; later ones are dropped */
 #define RETRY_NS    INT64_C(1000000000) /* until a disk that failed is tried again */
-#define END_ROOM    1024                /* bytes of the journal behind the rows */
+#define END_ROOM    4096                /* bytes of the journal that its end may take */
 #define TSRESOL_NS  9
 
 /* Packets that were lost for one reason since it was last said. */
@@ -31,6 +31,7 @@ struct stream {
 	struct local *s;
 	char name[LOCAL_NAME_SIZE]; /* of the run's files, without their ends */
 	uint64_t run;
+	int64_t kept; /* what retention knows the run by */
 	struct local_file jrn;
 	uint64_t beats_at; /* in it */
 	uint64_t n_beats;
@@ -44,19 +45,11 @@ struct stream {
 	struct loss limit, disk;
 	uint64_t bytes; /* of sealed segments and their indexes */
 	int failed;
-	bool limited;  /* it failed because the store is full, for good */
+	bool limited;  /* it failed because the store may not take more */
 	bool trying;   /* it failed, and is looked whether the disk takes more now */
 	int64_t tried; /* clock of the last try */
 	char text[256];
 };
-
-static void fail_limit(struct stream *t)
-{
-	t->failed = -EDQUOT;
-	t->limited = true;
-	snprintf(t->text, sizeof(t->text),
-		 "the store holds as much as it may: no more packets are kept");
-}
 
 /* The disk takes no more: nothing is kept until it does. */
 static void fail(struct stream *t, int code, const char *what)
@@ -64,17 +57,22 @@ static void fail(struct stream *t, int code, const char *what)
 	t->trying = false;
 	if (t->failed)
 		return;
-	/* That one is 'max_bytes'; a user's quota is a full disk to us. */
-	t->failed = code == -EDQUOT ? -ENOSPC : code;
+	t->failed = code;
 	t->tried = t->flushed;
-	snprintf(t->text, sizeof(t->text), "%s: %s: no packets are kept until that is mended", what,
-		 strerror(-code));
+	t->limited = code == -EDQUOT;
+	if (t->limited)
+		snprintf(t->text, sizeof(t->text),
+			 "the store holds as much as it may, and nothing of it can go: no packets "
+			 "are kept until that changes");
+	else
+		snprintf(t->text, sizeof(t->text),
+			 "%s: %s: no packets are kept until that is mended", what, strerror(-code));
 }
 
 /* Whether nothing is to be written now: the disk failed. */
 static bool is_disk_off(const struct stream *t)
 {
-	return t->failed && !t->limited && !t->trying;
+	return t->failed && !t->trying;
 }
 
 /* Whether packets are refused. */
@@ -110,11 +108,7 @@ static void say_loss(struct stream *t, struct loss *l, enum store_why why)
 
 static int flush_journal(struct stream *t)
 {
-	uint64_t before = t->jrn.written;
-	int r = local_file_flush(&t->jrn);
-
-	atomic_fetch_add(&t->s->bytes, t->jrn.written - before);
-	return r;
+	return local_file_flush(t->s, &t->jrn);
 }
 
 /* Counts the packets that cannot be written. */
@@ -122,19 +116,18 @@ static int lose_buffer(struct stream *t)
 {
 	const struct local_segment *g = &t->seg;
 	const uint8_t *p = (const uint8_t *)g->file.buf.p;
-	size_t left = g->file.buf.len, size, i, bytes = 0;
+	const enum store_why why = t->limited ? STORE_WHY_LIMIT : STORE_WHY_DISK;
+	size_t left = g->file.buf.len, size, i;
 	int r = 0;
 
 	for (; left >= PCAPNG_EPB_MIN; p += size, left -= size) {
 		size = le32_load(p + 4);
 		if (le32_load(p) != PCAPNG_EPB)
 			continue;
-		store_stream_lost(&t->st, le32_load(p + 8), le32_load(p + 20));
-		lose(&t->disk, (int64_t)((uint64_t)le32_load(p + 12) << 32 | le32_load(p + 16)));
-		bytes += size;
+		store_stream_lost(&t->st, le32_load(p + 8), le32_load(p + 20), why);
+		lose(t->limited ? &t->limit : &t->disk,
+		     (int64_t)((uint64_t)le32_load(p + 12) << 32 | le32_load(p + 16)));
 	}
-	if (t->s->store.conf.max_bytes)
-		atomic_fetch_sub(&t->s->bytes, bytes);
 	for (i = g->kept_refs; i < g->n_refs && r == 0; i++)
 		r = store_stream_lost_of(&t->st, g->refs[i].serial);
 	return r;
@@ -148,7 +141,7 @@ static int flush_packets(struct stream *t)
 
 	if (!local_segment_is_open(g) || !g->file.buf.len)
 		return 0;
-	r = local_segment_flush(g);
+	r = local_segment_flush(g, t->s);
 	if (r == 0 || r == -ENOMEM)
 		return r;
 	fail(t, r, "cannot write packets");
@@ -174,7 +167,6 @@ static int seal(struct stream *t)
 	/* Without an index the segment can still be read. */
 	r = local_segment_seal(g, t->s, &t->sealed, t->name, t->run, &info, &index);
 	t->bytes += bytes + index;
-	atomic_fetch_add(&t->s->bytes, index);
 	rec = (struct jrn_segment){
 		.number = g->number,
 		.bytes = bytes,
@@ -199,14 +191,14 @@ static int make_room(struct stream *t, uint64_t cost)
 			return r;
 	}
 	if (!is_off(t) && !local_segment_is_open(g)) {
-		r = local_segment_open(g, t->s, t->name);
+		r = local_segment_open(g, t->s, t->name, t->kept);
+		if (r == -ENOMEM)
+			return r;
 		if (r < 0)
 			fail(t, r, "cannot create a segment");
-		else
-			atomic_fetch_add(&t->s->bytes, t->head.len);
 	}
 	if (is_off(t))
-		return STORE_WHY_DISK;
+		return t->limited ? STORE_WHY_LIMIT : STORE_WHY_DISK;
 	local_segment_head(g, &t->head);
 	return 0;
 }
@@ -215,22 +207,18 @@ static int stream_packet(struct store_stream *st, const struct pkt *p, const str
 			 uint32_t n)
 {
 	struct stream *t = (struct stream *)st;
-	uint64_t max = t->s->store.conf.max_bytes, cost = local_segment_cost(p);
+	uint64_t cost = local_segment_cost(p);
 	uint32_t k;
 	int r;
 
 	for (k = 0; k < n; k++)
 		t->serial = refs[k].serial > t->serial ? refs[k].serial : t->serial;
-	if (!t->failed && max && atomic_load(&t->s->bytes) + cost > max / 8 * 7)
-		fail_limit(t);
 	if (is_off(t))
 		r = t->limited ? STORE_WHY_LIMIT : STORE_WHY_DISK;
 	else
 		r = make_room(t, cost);
 	if (r == 0) {
 		r = local_segment_add(&t->seg, p, refs, n);
-		if (r == 0 && max)
-			atomic_fetch_add(&t->s->bytes, cost);
 		if (r == 0 && t->seg.file.buf.len >= BUFFER)
 			return flush_packets(t);
 	}
@@ -291,20 +279,14 @@ static int stream_iface(struct store_stream *st, const struct store_iface *i, st
 							 : 0;
 }
 
-/* Bytes that were written since 'before' count. */
 static int flush_rows(struct stream *t)
 {
-	uint64_t before = local_rows_bytes(&t->rows);
-	int r = local_rows_flush(&t->rows, t->s, t->name, &t->jrn.buf);
-
-	atomic_fetch_add(&t->s->bytes, local_rows_bytes(&t->rows) - before);
-	return r;
+	return local_rows_flush(&t->rows, t->s, t->name, t->kept, &t->jrn.buf);
 }
 
 static int stream_rows(struct store_stream *st, const struct batch *b, struct err *err)
 {
 	struct stream *t = (struct stream *)st;
-	uint64_t max = t->s->store.conf.max_bytes;
 	int64_t n;
 	size_t at;
 	int r = 0;
@@ -313,7 +295,7 @@ static int stream_rows(struct store_stream *st, const struct batch *b, struct er
 		uint64_t held = local_rows_held(&t->rows);
 
 		n = 0;
-		if (held < ROWS_HELD && !(max && atomic_load(&t->s->bytes) + held + END_ROOM > max))
+		if (held < ROWS_HELD)
 			n = local_rows_add(&t->rows, b, at);
 		if (n == 0)
 			break;
@@ -437,14 +419,14 @@ static int try_again(struct stream *t, int64_t now)
 	const bool again = t->trying;
 	int r;
 
-	if (!again && !is_due(t->tried, now, RETRY_NS))
+	if (!again && !is_due(t->tried, now, t->limited ? FLUSH_NS : RETRY_NS))
 		return 0;
 	t->trying = true;
 	if (!again)
 		t->tried = now;
 	r = tell(t, now);
 	if (r == 0 && again && t->trying) {
-		t->trying = false;
+		t->trying = t->limited = false;
 		t->failed = 0;
 	}
 	return r;
@@ -458,13 +440,14 @@ static int stream_tick(struct store_stream *st, int64_t now, struct err *err)
 	if (!is_due(t->flushed, now, FLUSH_NS))
 		return 0;
 	t->flushed = now;
+	local_sealer_start(t->s->sealer);
 	r = local_sealer_look(t->s->sealer, &t->sealed);
 	if (r < 0)
 		fail(t, r, "the disk does not hold what it took");
 	/* Packets first: until a beat of the journal all is in the files. */
 	r = flush_packets(t);
 	if (r == 0)
-		r = t->failed && !t->limited ? try_again(t, now) : tell(t, now);
+		r = t->failed ? try_again(t, now) : tell(t, now);
 	return r < 0 ? err_set(err, r, "out of memory") : 0;
 }
 
@@ -486,6 +469,16 @@ static int sync_journal(struct stream *t)
 	if (r == 0 && fdatasync(t->jrn.fd) < 0 && (errno == EIO || errno == ENOSPC))
 		r = -errno;
 	return r;
+}
+
+/* And its lock. */
+static void end_journal(struct stream *t)
+{
+	if (t->s->retain && t->jrn.handle > 0)
+		retain_close(t->s->retain, t->jrn.handle, t->jrn.written, 0);
+	t->jrn.handle = 0;
+	if (t->jrn.fd >= 0)
+		close(TAKE_FD(t->jrn.fd));
 }
 
 static int stream_finish(struct store_stream *st, int64_t now, const struct iface_stats *stats,
@@ -522,13 +515,14 @@ static int stream_finish(struct store_stream *st, int64_t now, const struct ifac
 		r = local_sealer_wait(t->s->sealer, &t->sealed);
 	}
 	jrn_put_end(&t->jrn.buf, &end);
+	t->jrn.room += END_ROOM; /* reserved when it began */
 	if (r == 0)
 		r = sync_journal(t);
 	if (r < 0)
 		return err_set(err, r, "cannot finish '%s/%s" LOCAL_JOURNAL "': %s", t->s->path,
 			       t->name, strerror(-r));
 	t->finished = true;
-	close(TAKE_FD(t->jrn.fd)); /* and the lock */
+	end_journal(t);
 	return 0;
 }
 
@@ -542,6 +536,22 @@ static void stream_stats(const struct store_stream *st, struct store_stream_stat
 	snprintf(ret->text, sizeof(ret->text), "%s", t->text);
 }
 
+/* What a run leaves that does not come to its end. */
+static void close_kept(struct stream *t)
+{
+	struct retain *r = t->s->retain;
+	size_t i;
+
+	if (!r)
+		return;
+	if (local_segment_is_open(&t->seg))
+		retain_close(r, t->seg.file.handle, t->seg.file.written, t->seg.told_file.written);
+	if (t->rows.file.fd >= 0)
+		retain_close(r, t->rows.file.handle, t->rows.file.written, 0);
+	for (i = 0; i < t->rows.n_tails; i++)
+		retain_close(r, t->rows.tails[i].handle, t->rows.tails[i].bytes, 0);
+}
+
 static void stream_free(struct store_stream *st)
 {
 	struct stream *t = (struct stream *)st;
@@ -553,6 +563,8 @@ static void stream_free(struct store_stream *st)
 		flush_journal(t);
 	}
 	local_sealer_wait(t->s->sealer, &t->sealed);
+	close_kept(t);
+	end_journal(t);
 	local_file_done(&t->jrn);
 	local_segment_done(&t->seg);
 	local_rows_done(&t->rows);
@@ -621,11 +633,15 @@ int local_stream_new(struct store *store, const char *capture, unsigned shard, i
 	t->st.store = store;
 	t->flushed = t->beat = now;
 
-	r = local_run_new(t->s, capture, shard, now, t->name, &t->run, &t->jrn, err);
+	r = local_run_new(t->s, capture, shard, now, t->name, &t->run, &t->jrn, &t->kept, err);
 	if (r < 0)
 		return r;
 	put_heads(t, capture, shard, now);
-	r = buf_err(&t->head) ? -ENOMEM : flush_journal(t);
+	r = buf_err(&t->head) ? -ENOMEM : 0;
+	if (r == 0 && t->s->retain)
+		r = retain_reserve(t->s->retain, t->jrn.handle, END_ROOM);
+	if (r == 0)
+		r = flush_journal(t);
 	if (r < 0)
 		return err_set(err, r, "cannot write '%s/%s" LOCAL_JOURNAL "': %s", t->s->path,
 			       t->name, strerror(-r));

@@ -119,13 +119,14 @@ int store_stream_lost_of(struct store_stream *st, uint64_t serial)
 	return st->store->conf.raw_limit ? lost_add(&st->lost, serial) : 0;
 }
 
-void store_stream_lost(struct store_stream *st, uint32_t iface, uint32_t caplen)
+void store_stream_lost(struct store_stream *st, uint32_t iface, uint32_t caplen, enum store_why why)
 {
 	struct store_counts *c = &st->counts[iface];
 
 	c->kept--;
 	c->kept_bytes -= caplen;
-	c->dropped_disk++;
+	c->dropped_limit += why == STORE_WHY_LIMIT;
+	c->dropped_disk += why != STORE_WHY_LIMIT;
 }
 
 static bool is_wanted(uint64_t limit, const struct store_flows *f)

@@ -53,6 +53,10 @@ struct store_files {
 	int (*create)(void *arg, const char *name);
 	int (*rename)(void *arg, const char *from, const char *to); /* replaces 'to' */
 	int (*unlink)(void *arg, const char *name);
+
+	/* The store's directory itself, for reading and locks: a descriptor that is the
+	 * caller's.  NULL: it is opened by its path. */
+	int (*dir)(void *arg);
 	int (*mkdir)(void *arg, const char *name); /* 0 also where it exists */
 
 	/* Waits until what was written to a file that create() gave is on the disk, as
@@ -67,16 +71,25 @@ struct store_conf {
 	uint32_t snaplen;                /* of every interface; 0: STORE_SNAPLEN_DEFAULT */
 	uint64_t raw_limit;              /* packets kept of each flow; UINT64_MAX: all, 0: none */
 	uint64_t segment_size;           /* 0: STORE_SEGMENT_SIZE; at most STORE_SEGMENT_MAX */
-	uint64_t max_bytes; /* of all files below the directory, those of before included; 0: no
-			       limit.  Packets are not kept beyond 7/8 of it: indexes and rows
-			       need room too; rows not beyond it */
+
+	/* What is above goes, the oldest first (retain.h): bytes of all files below the directory,
+	 * never more, even for a moment; ages of packets and rows, ns; free bytes, or hundredths,
+	 * of the file system.  0: no limit.  Where nothing may go, packets and rows are not kept.
+	 */
+	uint64_t quota;
+	int64_t keep_packets, keep_flows;
+	uint64_t min_free;
+	unsigned min_free_percent;
+	unsigned writers; /* streams that write at once; 0: 1 */
+
 	struct flow_opts
 		flow;   /* how the capture makes flows: readers of a killed run do likewise */
 	bool read_only; /* nothing is created, store_stream_new() fails */
 };
 
 /* 0 or -errno with 'err' set; '*ret' untouched.  A missing DIR is made (mode 0700)
- * unless 'read_only' or 'files' are given. */
+ * unless 'read_only' or 'files' are given.  Unless 'read_only': -EBUSY, another process writes
+ * here, which is named; -EDQUOT, -EINVAL: the quota is too small. */
 int store_open(struct store **ret, const char *spec, const struct store_conf *conf,
 	       struct err *err);
 
@@ -100,7 +113,7 @@ enum store_why {
 	STORE_WHY_RING = 1,  /* the kernel's ring was full */
 	STORE_WHY_QUEUE = 2, /* a queue of the program was full */
 	STORE_WHY_DISK = 3,  /* it could not be written */
-	STORE_WHY_LIMIT = 4, /* the store was full: 'max_bytes' */
+	STORE_WHY_LIMIT = 4, /* the store was full: 'quota' */
 	STORE_WHY_AWAY = 5,  /* the interface was down, gone or not readable */
 	STORE_WHY_NIC = 6,   /* the interface or the kernel lost it before the capture */
 
@@ -130,7 +143,7 @@ struct store_flows {
 
 /* Takes 'n' packets, also those that are not to be kept: they count.  A packet is
  * kept, once, if any of its flows has had fewer than 'raw_limit', and is then
- * listed under all of them.  What the disk or 'max_bytes' does not let in is
+ * listed under all of them.  What the disk or 'quota' does not let in is
  * counted and becomes a gap: no error.  0, -ENOMEM, or -EINVAL: no such interface
  * or another link type. */
 int store_packets(struct store_stream *st, const struct pkt *pkts, size_t n,
@@ -164,7 +177,7 @@ int store_tick(struct store_stream *st, int64_t now, struct err *err);
 struct store_counts {
 	uint64_t kept, kept_bytes; /* packets, and their bytes as far as they are kept */
 	uint64_t raw_limited;      /* not kept: 'raw_limit' */
-	uint64_t dropped_limit;    /* not kept: 'max_bytes' */
+	uint64_t dropped_limit;    /* not kept: 'quota', and nothing could go */
 	uint64_t dropped_disk;     /* could not be written; may be found after they were 'kept' */
 };
 
@@ -174,9 +187,9 @@ struct store_counts store_counts(const struct store_stream *st, uint32_t iface);
 struct store_stream_stats {
 	struct store_counts total;
 	uint64_t rows;
-	uint64_t rows_dropped; /* not kept: 'max_bytes', or a disk that failed for long */
+	uint64_t rows_dropped; /* not kept: a store that was full, or a disk that failed for long */
 	uint64_t bytes;        /* of all files of the run */
-	int failed; /* why packets are not kept now: -errno, -EDQUOT: 'max_bytes'; 0: they are */
+	int failed;     /* why packets are not kept now: -errno, -EDQUOT: 'quota'; 0: they are */
 	char text[256]; /* the same in words */
 };
 void store_stream_stats(const struct store_stream *st, struct store_stream_stats *ret);

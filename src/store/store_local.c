@@ -1,17 +1,15 @@
 /* The store in a directory: opening it, and how its files are made. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "store/local.h"
-
-#define DEPTH_MAX 4
 
 static int own_create(void *arg, const char *name)
 {
@@ -42,40 +40,12 @@ static int own_mkdir(void *arg, const char *name)
 	return mkdirat(s->dir_fd, name, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* Bytes below a folder that is given away. */
-static uint64_t usage_of(int fd, int depth)
-{
-	DIR *d = fdopendir(fd);
-	const struct dirent *e;
-	uint64_t n = 0;
-	struct stat st;
-	int sub;
-
-	if (!d) {
-		close(fd);
-		return 0;
-	}
-	while ((e = readdir(d))) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (S_ISREG(st.st_mode))
-			n += (uint64_t)st.st_size;
-		if (!S_ISDIR(st.st_mode) || depth == DEPTH_MAX)
-			continue;
-		sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (sub >= 0)
-			n += usage_of(sub, depth + 1);
-	}
-	closedir(d);
-	return n;
-}
-
 static void local_free(struct store *store)
 {
 	struct local *s = (struct local *)store;
 
 	local_sealer_free(s->sealer);
+	retain_free(s->retain);
 	if (s->dir_fd >= 0)
 		close(s->dir_fd);
 	free(s->path);
@@ -100,7 +70,9 @@ static int open_dir(struct local *s, const struct store_conf *conf, struct err *
 		return err_set(err, -errno, "cannot create '%s': %s",
 			       err_quote(q, sizeof(q), s->path, (unsigned)strlen(s->path)),
 			       strerror(errno));
-	s->dir_fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->dir_fd = conf->files && conf->files->dir
+			    ? conf->files->dir(conf->files->arg)
+			    : open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir_fd < 0 && own)
 		return err_set(err, -errno, "cannot open '%s': %s",
 			       err_quote(q, sizeof(q), s->path, (unsigned)strlen(s->path)),
@@ -116,12 +88,49 @@ static char *copy(const char *text, bool *bad)
 	return p;
 }
 
+/* One process at a time writes, since it alone may remove: it has the directory's lock. */
+static int lock(struct local *s, struct err *err)
+{
+	if (flock(s->dir_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return 0; /* or a file system without locks */
+	return local_busy(s, err);
+}
+
+/* What only a writer needs. */
+static int own(struct local *s, struct err *err)
+{
+	const struct store_conf *c = &s->store.conf;
+	const struct retain_conf conf = {
+		.dir_fd = s->dir_fd,
+		.path = s->path,
+		.files = &s->files,
+		.quota = c->quota,
+		.keep_packets = c->keep_packets,
+		.keep_flows = c->keep_flows,
+		.min_free = c->min_free,
+		.min_free_percent = c->min_free_percent,
+		.segment_size = c->segment_size,
+		.writers = c->writers,
+		.clock_ok = true,
+	};
+	int r;
+
+	if (s->dir_fd < 0)
+		return 0; /* others make the files, and it cannot be looked into */
+	r = lock(s, err);
+	if (r == 0)
+		r = retain_new(&s->retain, &conf, retain_time_now(), err);
+	if (r == 0)
+		s->store.conf.segment_size = retain_segment(s->retain);
+	return r;
+}
+
 static int local_open(struct store **ret, const char *arg, const struct store_conf *conf,
 		      struct err *err)
 {
 	CLEANUP(local_freep) struct local *s = calloc(1, sizeof(*s));
 	bool bad = !s;
-	int r, fd;
+	int r;
 
 	if (s) {
 		s->dir_fd = -1;
@@ -147,9 +156,10 @@ static int local_open(struct store **ret, const char *arg, const struct store_co
 	r = open_dir(s, conf, err);
 	if (r < 0)
 		return r;
-	fd = conf->max_bytes && s->dir_fd >= 0 ? openat(s->dir_fd, ".", O_RDONLY | O_CLOEXEC) : -1;
-	if (fd >= 0)
-		s->bytes = usage_of(fd, 0);
+	if (!conf->read_only)
+		r = own(s, err);
+	if (r < 0)
+		return r;
 	*ret = &TAKE_PTR(s)->store;
 	return 0;
 }

@@ -53,7 +53,7 @@ static int keep(struct mem *m, const struct pkt *p, const struct flow_ref *refs,
 	struct store_mem_pkt *to;
 	uint8_t *data;
 
-	if (m->store.conf.max_bytes && m->bytes + p->caplen > m->store.conf.max_bytes / 8 * 7)
+	if (m->store.conf.quota && m->bytes + p->caplen > m->store.conf.quota)
 		return STORE_WHY_LIMIT;
 	data = malloc(p->caplen + 1);
 	to = data ? append((void **)&m->pkts, &m->n_pkts, sizeof(*to)) : NULL;

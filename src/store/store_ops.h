@@ -68,5 +68,6 @@ struct store_stream {
 };
 
 /* A packet that packet() took turned out to be lost, and one of a flow. */
-void store_stream_lost(struct store_stream *st, uint32_t iface, uint32_t caplen);
+void store_stream_lost(struct store_stream *st, uint32_t iface, uint32_t caplen,
+		       enum store_why why);
 int store_stream_lost_of(struct store_stream *st, uint64_t serial); /* 0 or -ENOMEM */

@@ -35,7 +35,7 @@ def capture(net, *args, netns=None):
 
 @pytest.mark.parametrize("args,word", [
     (["-w", "/dev/null", "--name", "x"], "--name means nothing without --dir"),
-    (["-w", "/dev/null", "--max-bytes", "1G"], "--max-bytes means nothing without --dir"),
+    (["-w", "/dev/null", "--quota", "1G"], "--quota means nothing without --dir"),
     (["-w", "/dev/null", "--idle", "5s"], "--idle means nothing without --dir"),
     (["--rawpacket-limit", "5"], "--rawpacket-limit means nothing without --dir"),
     (["--threads", "2"], "--threads means nothing without --dir"),

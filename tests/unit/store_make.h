@@ -22,7 +22,7 @@ struct make {
 	unsigned shards; /* 0: 1 */
 	int64_t start;   /* of the run; 0: the first packet's time */
 	uint64_t raw_limit;
-	uint64_t segment_size, max_bytes;
+	uint64_t segment_size, quota;
 	uint32_t keep;    /* bytes of each packet; 0: all */
 	uint64_t max;     /* packets; 0: all */
 	uint64_t tick;    /* packets between two ticks of a quarter second; 0: none */
@@ -109,7 +109,7 @@ static inline void make_init(struct maker *m, const struct make *o, unsigned sha
 	struct store_conf conf = {.app = "test",
 				  .raw_limit = o->raw_limit,
 				  .segment_size = o->segment_size,
-				  .max_bytes = o->max_bytes,
+				  .quota = o->quota,
 				  .flow = {.idle = FLOW_IDLE_DEFAULT,
 					   .hold = FLOW_HOLD_DEFAULT,
 					   .update = o->update,

@@ -427,7 +427,7 @@ static void test_max_bytes(void **state)
 			 .capture = "c",
 			 .path = path,
 			 .raw_limit = UINT64_MAX,
-			 .max_bytes = 100000};
+			 .quota = 16 << 20};
 	struct store_stream_stats st;
 	struct packets p = {0};
 	struct rows r = {0};
