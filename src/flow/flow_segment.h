@@ -20,3 +20,10 @@ void flow_segment_hashes(const struct batch *b, size_t at, size_t n, uint64_t *p
  *
  * False: no flow has that text. */
 bool flow_segment_hash(const char *text, size_t len, uint32_t *ret);
+
+/* Which rows of the open block have the hash: clears the bits of all others in 'rows' (a bit per
+ * row) and returns how many are left, of which flow_derive() tells the text; -EBADMSG; -EPROTO;
+ * -ENOMEM.  A tenth of the time that deriving all texts takes.  'b' is room: a batch of
+ * flow_store_schema() with the columns that flow_derive_needs() names for FLOW_community_id. */
+int64_t flow_segment_select(struct fseg *f, struct batch *b, uint32_t hash, uint64_t *rows,
+			    struct err *err);

@@ -12,6 +12,8 @@
 
 #define LANES 8
 
+_Static_assert(BATCH_ROWS % 64 == 0, "batches begin at words of a map");
+
 typedef uint32_t lanes __attribute__((vector_size(4 * LANES)));
 
 /* Sixteen big-endian words of each message: all zeros between place 'end' and the last one. */
@@ -295,4 +297,47 @@ bool flow_segment_hash(const char *text, size_t len, uint32_t *ret)
 	}
 	*ret = (uint32_t)(v >> 4); /* 32 of the 36 bits */
 	return true;
+}
+
+/* ---- of blocks ---- */
+
+static bool any(const uint64_t *rows, size_t n)
+{
+	uint64_t bits = 0;
+	size_t i;
+
+	for (i = 0; i < (n + 63) / 64; i++)
+		bits |= rows[i];
+	return bits;
+}
+
+int64_t flow_segment_select(struct fseg *f, struct batch *b, uint32_t hash, uint64_t *rows,
+			    struct err *err)
+{
+	size_t n = fseg_opened(f)->rows, at = 0, first, i;
+	uint32_t hashes[BATCH_ROWS];
+	int64_t left = 0;
+	int r;
+
+	while (at < n) {
+		uint64_t present[BATCH_ROWS / 64] = {0}, *part = rows + at / 64;
+
+		first = at;
+		if (!any(part, n - at < BATCH_ROWS ? n - at : BATCH_ROWS)) {
+			at += BATCH_ROWS;
+			continue;
+		}
+		r = fseg_batch(f, b, NULL, &at, err);
+		if (r <= 0)
+			return r < 0 ? r : left;
+		flow_segment_hashes(b, 0, b->n, present, hashes);
+		for (i = 0; i < b->n; i++)
+			if (present[i / 64] >> i % 64 & 1 && hashes[i] != hash)
+				present[i / 64] &= ~(UINT64_C(1) << i % 64);
+		for (i = 0; i < (at - first + 63) / 64; i++) {
+			part[i] &= present[i];
+			left += __builtin_popcountll(part[i]);
+		}
+	}
+	return left;
 }

@@ -203,6 +203,59 @@ static void test_derived(void **state)
 	batch_free(b);
 }
 
+/* Many rows as one block: the hash chooses those that the text of a row would, among those that are
+ * asked about. */
+static void test_select(void **state)
+{
+	CLEANUP(buf_done) struct buf out = BUF_INIT;
+	struct batch *b = new_batch(), *room = new_batch();
+	uint64_t map[3 * BATCH_ROWS / 64], rnd = 5;
+	uint32_t hash[3 * BATCH_ROWS] = {0};
+	bool has[3 * BATCH_ROWS];
+	struct fseg_writer *w;
+	struct fseg_opts o;
+	struct fseg *f;
+	size_t n = 0, i, k;
+
+	(void)state;
+	flow_segment_opts(&o);
+	assert_int_equal(fseg_writer_new(&w, &o), 0);
+	for (i = 0; i < 3; i++) { /* the last one is not full */
+		uint64_t present[BATCH_ROWS / 64] = {0};
+
+		batch_clear(b);
+		for (k = 0; k < BATCH_ROWS - 100 * (i == 2); k++)
+			random_row(b, k, &rnd);
+		flow_segment_hashes(b, 0, b->n, present, hash + n);
+		for (k = 0; k < b->n; k++)
+			has[n++] = present[k / 64] >> k % 64 & 1;
+		assert_int_equal(fseg_add(w, b, 0), b->n);
+	}
+	assert_int_equal(fseg_end(w, &out), 0);
+	assert_int_equal(fseg_new(&f, flow_store_schema()), 0);
+	assert_int_equal(fseg_open(f, (const uint8_t *)out.p, out.len, NULL), 0);
+	for (i = 0; i < n; i += 97) {
+		int64_t left;
+
+		memset(map, i % 2 ? 0xff : 0x5a, sizeof(map));
+		if (i % 3 == 0)
+			memset(map + BATCH_ROWS / 64, 0, BATCH_ROWS / 8);
+		left = flow_segment_select(f, room, hash[i], map, NULL);
+		for (k = 0; k < n; k++) {
+			bool asked = (i % 2 || 0x5a >> k % 8 & 1) && (i % 3 || k / BATCH_ROWS != 1);
+			bool is = asked && has[k] && hash[k] == hash[i];
+
+			assert_int_equal(map[k / 64] >> k % 64 & 1, is);
+			left -= is;
+		}
+		assert_int_equal(left, 0);
+	}
+	fseg_free(f);
+	fseg_writer_free(w);
+	batch_free(b);
+	batch_free(room);
+}
+
 /* Of a segment: rows that are there are found, of others few. */
 static void test_segment(void **state)
 {
@@ -237,9 +290,8 @@ static void test_segment(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known),
-		cmocka_unit_test(test_no_text),
-		cmocka_unit_test(test_derived),
+		cmocka_unit_test(test_known),   cmocka_unit_test(test_no_text),
+		cmocka_unit_test(test_derived), cmocka_unit_test(test_select),
 		cmocka_unit_test(test_segment),
 	};
 
