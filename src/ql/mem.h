@@ -20,6 +20,11 @@ int ql_mem_grow(struct ql_mem *m, void *p, size_t old_n, size_t new_n, size_t si
 /* Frees such an array. */
 void ql_mem_free(struct ql_mem *m, void *p, size_t n, size_t size);
 
+/* 'size' bytes, not zeroed, that begin with a cache line and are visited here and there: many of
+ * them in huge pages, where the system has these.  0, -ENOMEM or -E2BIG. */
+int ql_mem_wide(struct ql_mem *m, size_t size, void *ret);
+void ql_mem_wide_free(struct ql_mem *m, void *p, size_t size);
+
 struct ql_arena_chunk;
 
 /* Bytes that are freed all at once. */

@@ -12,93 +12,117 @@
 
 #define WORDS (BATCH_ROWS / 64)
 
-struct sums {
-	uint64_t n;
-	uint64_t sum[QL_GROUP_SUMS];
+/* What the keymap keeps beside a key. */
+enum {
+	AT_ROWS,
+	AT_SUM,
 };
 
 struct group {
 	struct ql_node node;
 	struct ql_keymap map;
 	struct ql_rows keys; /* the first row of each group, key columns only */
-	struct sums *sums;   /* of group 0, 1, ... */
-	size_t n, size;
 };
 
-static int new_group(struct group *g, const struct batch *b, size_t row)
-{
-	size_t size = g->size ? 2 * g->size : 64;
-	uint64_t one[WORDS] = {0};
-	int r;
-
-	if (g->n == g->size) {
-		r = ql_mem_grow(&g->node.exec->mem, &g->sums, g->size, size, sizeof(*g->sums));
-		if (r < 0)
-			return r;
-		g->size = size;
-	}
-	one[row / 64] = UINT64_C(1) << row % 64;
-	r = ql_rows_add(&g->keys, b, one);
-	if (r < 0)
-		return r;
-	g->sums[g->n++] = (struct sums){0};
-	return 0;
-}
-
-static int add_row(struct group *g, struct sums *s, const struct batch *b, size_t row)
+static int begin(struct group *g)
 {
 	const struct ql_stage *st = g->node.stage;
-	size_t k;
+	struct ql_mem *mem = &g->node.exec->mem;
+	struct field_set want = {0};
+	size_t i;
 
-	s->n++;
-	for (k = 0; k < st->n_sums; k++) {
-		const struct col *c = b->cols[st->sums[k]];
+	for (i = 0; i < st->n_fields; i++)
+		field_set_add(&want, st->fields[i]);
+	ql_rows_init(&g->keys, st->in, &want, mem);
+	return ql_keymap_init(&g->map, mem, st->in, st->fields, st->n_fields, AT_SUM + st->n_sums);
+}
 
-		if (c && col_has(c, row) &&
-		    __builtin_add_overflow(s->sum[k], c->v.u64[row], &s->sum[k]))
+static bool has_all(const struct col *c, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n / 64; i++)
+		if (c->present[i] != UINT64_MAX)
+			return false;
+	return n % 64 == 0 || (c->present[i] | UINT64_MAX << n % 64) == UINT64_MAX;
+}
+
+/* Adds the values of rows idx[0 .. n) to the sums at 'at'; true: one is too large. */
+static bool add_values(const struct col *c, bool all, const uint32_t *idx, size_t n, size_t at,
+		       uint64_t *const *to)
+{
+	const uint64_t *v = c->v.u64;
+	bool over = false;
+	size_t i;
+
+	if (all) {
+		for (i = 0; i < n; i++)
+			over |= __builtin_add_overflow(to[i][at], v[idx[i]], &to[i][at]);
+		return over;
+	}
+	for (i = 0; i < n; i++)
+		if (col_has(c, idx[i]))
+			over |= __builtin_add_overflow(to[i][at], v[idx[i]], &to[i][at]);
+	return over;
+}
+
+/* A batch's columns that are summed. */
+struct summed {
+	const struct col *cols[QL_GROUP_SUMS]; /* NULL: none */
+	bool all[QL_GROUP_SUMS];               /* every row has a value */
+};
+
+static int add_block(struct group *g, const struct summed *s, const uint32_t *idx, size_t n,
+		     uint64_t *const *to)
+{
+	const struct ql_stage *st = g->node.stage;
+	size_t i, k;
+
+	for (i = 0; i < n; i++)
+		to[i][AT_ROWS]++;
+	for (k = 0; k < st->n_sums; k++)
+		if (s->cols[k] && add_values(s->cols[k], s->all[k], idx, n, AT_SUM + k, to))
 			return err_set(g->node.exec->err, -EOVERFLOW,
 				       "'Group' (column %u): a sum of '%s' does not fit 64 bits",
 				       st->step->col, st->in->fields[st->sums[k]].json);
-	}
 	return 0;
-}
-
-static int group_row(struct group *g, const struct batch *b, size_t row)
-{
-	const struct ql_stage *st = g->node.stage;
-	uint32_t number;
-	int r;
-
-	r = ql_keymap_put(&g->map, b, row, st->fields, st->n_fields, &number);
-	if (r > 0)
-		r = new_group(g, b, row);
-	if (r < 0)
-		return ql_node_fail(&g->node, r);
-	return add_row(g, &g->sums[number], b, row);
 }
 
 static int group_push(struct ql_node *n, const struct batch *b, const uint64_t *sel)
 {
 	struct group *g = (struct group *)n;
-	struct field_set want = {0};
-	uint64_t bits;
-	size_t w, i;
+	const struct ql_stage *st = n->stage;
+	uint64_t *to[QL_KEYMAP_BLOCK], fresh[WORDS] = {0};
+	struct summed s = {{NULL}};
+	uint32_t idx[BATCH_ROWS];
+	size_t count, known, i, k;
 	int r;
 
-	if (!g->map.mem) {
-		ql_keymap_init(&g->map, &n->exec->mem);
-		for (i = 0; i < n->stage->n_fields; i++)
-			field_set_add(&want, n->stage->fields[i]);
-		ql_rows_init(&g->keys, n->stage->in, &want, &n->exec->mem);
+	r = g->map.mem ? 0 : begin(g);
+	if (r < 0)
+		return ql_node_fail(n, r);
+	for (k = 0; k < st->n_sums; k++) {
+		s.cols[k] = b->cols[st->sums[k]];
+		s.all[k] = s.cols[k] && has_all(s.cols[k], b->n);
 	}
-	for (w = 0; w * 64 < b->n; w++) {
-		for (bits = sel[w]; bits; bits &= bits - 1) {
-			r = group_row(g, b, w * 64 + (size_t)__builtin_ctzll(bits));
-			if (r < 0)
-				return r;
-		}
+	known = g->map.n;
+	count = ql_sel_list(sel, b->n, idx);
+	r = ql_keymap_load(&g->map, b, idx, count);
+	if (r < 0)
+		return ql_node_fail(n, r);
+	for (i = 0; i < count; i += k) {
+		k = count - i < QL_KEYMAP_BLOCK ? count - i : QL_KEYMAP_BLOCK;
+		r = ql_keymap_find(&g->map, i, k, to, fresh);
+		if (r < 0)
+			return ql_node_fail(n, r);
+		r = add_block(g, &s, idx + i, k, to);
+		if (r < 0)
+			return r;
 	}
-	return 0;
+	if (g->map.n == known)
+		return 0;
+	r = ql_rows_add(&g->keys, b, fresh); /* in the order of their numbers */
+	return r < 0 ? ql_node_fail(n, r) : 0;
 }
 
 static void put(struct batch *out, int16_t at, size_t row, uint64_t v)
@@ -125,19 +149,19 @@ static int fill(const struct group *g, const uint32_t *idx, size_t n, struct bat
 		memcpy(out->cols[k]->present, from->present, sizeof(from->present));
 	}
 	for (i = 0; i < n; i++) {
-		const struct sums *s = &g->sums[idx[i]];
-		uint64_t packets, bytes;
+		const uint64_t *words = ql_keymap_at(&g->map, idx[i]), *sum = words + AT_SUM;
+		uint64_t packets = 0, bytes = 0;
 
-		if (__builtin_add_overflow(s->sum[0], s->sum[1], &packets) ||
-		    __builtin_add_overflow(s->sum[2], s->sum[3], &bytes))
+		if (st->n_sums && (__builtin_add_overflow(sum[0], sum[1], &packets) ||
+				   __builtin_add_overflow(sum[2], sum[3], &bytes)))
 			return err_set(g->node.exec->err, -EOVERFLOW,
 				       "'Group' (column %u): a sum does not fit 64 bits",
 				       st->step->col);
-		put(out, st->made[QL_GROUP_COUNT], i, s->n);
+		put(out, st->made[QL_GROUP_COUNT], i, words[AT_ROWS]);
 		put(out, st->made[QL_GROUP_PACKETS], i, packets);
 		put(out, st->made[QL_GROUP_BYTES], i, bytes);
 		for (k = 0; k < st->n_sums; k++)
-			put(out, st->made[QL_GROUP_SUM + k], i, s->sum[k]);
+			put(out, st->made[QL_GROUP_SUM + k], i, sum[k]);
 	}
 	return 0;
 }
@@ -156,8 +180,8 @@ static int give(struct group *g, const uint32_t *idx)
 		r = batch_new(&out, g->node.stage->out, &all);
 	if (r < 0)
 		ql_node_fail(&g->node, r);
-	for (i = 0; r == 0 && i < g->n; i += k) {
-		k = g->n - i < BATCH_ROWS ? g->n - i : BATCH_ROWS;
+	for (i = 0; r == 0 && i < g->map.n; i += k) {
+		k = g->map.n - i < BATCH_ROWS ? g->map.n - i : BATCH_ROWS;
 		r = fill(g, idx + i, k, keys, out);
 		ql_sel_fill(sel, k);
 		if (r == 0)
@@ -176,9 +200,9 @@ static int order(struct group *g, uint32_t *idx, uint64_t *places)
 	int r;
 
 	r = ql_sort(&g->keys, &key, idx);
-	for (i = 0; i < g->n; i++)
-		places[i] = ~g->sums[i].n;
-	return r < 0 ? r : ql_sort_places(&g->node.exec->mem, idx, g->n, places);
+	for (i = 0; i < g->map.n; i++)
+		places[i] = ~ql_keymap_at(&g->map, i)[AT_ROWS];
+	return r < 0 ? r : ql_sort_places(&g->node.exec->mem, idx, g->map.n, places);
 }
 
 static int group_finish(struct ql_node *n)
@@ -189,16 +213,16 @@ static int group_finish(struct ql_node *n)
 	uint32_t *idx = NULL;
 	int r;
 
-	if (!g->n)
+	if (!g->map.n)
 		return 0;
-	r = ql_mem_grow(mem, &idx, 0, g->n, sizeof(*idx));
+	r = ql_mem_grow(mem, &idx, 0, g->map.n, sizeof(*idx));
 	if (r == 0)
-		r = ql_mem_grow(mem, &places, 0, g->n, sizeof(*places));
+		r = ql_mem_grow(mem, &places, 0, g->map.n, sizeof(*places));
 	if (r == 0)
 		r = order(g, idx, places);
 	r = r < 0 ? ql_node_fail(n, r) : give(g, idx);
-	ql_mem_free(mem, idx, g->n, sizeof(*idx));
-	ql_mem_free(mem, places, g->n, sizeof(*places));
+	ql_mem_free(mem, idx, g->map.n, sizeof(*idx));
+	ql_mem_free(mem, places, g->map.n, sizeof(*places));
 	return r;
 }
 
@@ -208,7 +232,6 @@ static void group_done(struct ql_node *n)
 
 	ql_keymap_done(&g->map);
 	ql_rows_done(&g->keys);
-	ql_mem_free(&n->exec->mem, g->sums, g->size, sizeof(*g->sums));
 }
 
 static const struct ql_node_ops group_ops = {

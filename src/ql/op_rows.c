@@ -91,26 +91,21 @@ struct dedup {
 static int dedup_push(struct ql_node *n, const struct batch *b, const uint64_t *sel)
 {
 	struct dedup *d = (struct dedup *)n;
-	uint64_t mine[WORDS] = {0}, bits;
-	uint32_t number;
-	size_t w;
-	int r;
+	const struct ql_stage *st = n->stage;
+	uint32_t idx[BATCH_ROWS];
+	uint64_t mine[WORDS] = {0}, *keys[QL_KEYMAP_BLOCK];
+	size_t count = ql_sel_list(sel, b->n, idx), i, k;
+	int r = 0;
 
 	if (!d->map.mem)
-		ql_keymap_init(&d->map, &n->exec->mem);
-	for (w = 0; w * 64 < b->n; w++) {
-		for (bits = sel[w]; bits; bits &= bits - 1) {
-			size_t row = w * 64 + (size_t)__builtin_ctzll(bits);
-
-			r = ql_keymap_put(&d->map, b, row, n->stage->fields, n->stage->n_fields,
-					  &number);
-			if (r < 0)
-				return ql_node_fail(n, r);
-			if (r)
-				mine[w] |= bits & -bits;
-		}
+		r = ql_keymap_init(&d->map, &n->exec->mem, st->in, st->fields, st->n_fields, 0);
+	if (r == 0)
+		r = ql_keymap_load(&d->map, b, idx, count);
+	for (i = 0; i < count && r == 0; i += k) {
+		k = count - i < QL_KEYMAP_BLOCK ? count - i : QL_KEYMAP_BLOCK;
+		r = ql_keymap_find(&d->map, i, k, keys, mine);
 	}
-	return pass(n, b, mine);
+	return r < 0 ? ql_node_fail(n, r) : pass(n, b, mine);
 }
 
 static void dedup_done(struct ql_node *n)

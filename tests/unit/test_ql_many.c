@@ -309,6 +309,93 @@ static void test_distinct(void **state)
 	ql_src_mem_free(m);
 }
 
+#define LONGEST 40
+
+/* Texts of all lengths that differ in one byte, wherever it is, and none at all. */
+static void test_texts(void **state)
+{
+	struct field_set app = only(T_APP);
+	struct ql_src_mem *m = NULL;
+	struct t_answer a = {0};
+	char text[LONGEST], want[32];
+	struct batch *b;
+	unsigned len, at, round, distinct = 0;
+
+	(void)state;
+	assert_int_equal(ql_src_mem_new(&m, &t_schema, QL_SRC_MEM_TRANSIENT), 0);
+	assert_int_equal(batch_new(&b, &t_schema, &app), 0);
+	for (round = 0; round < 2; round++) {
+		for (len = 0; len <= LONGEST; len++) {
+			for (at = 0; at <= len; at++) { /* at == len: no byte differs */
+				batch_clear(b);
+				memset(text, 'a', len);
+				if (at < len)
+					text[at] = 'b';
+				b->cols[T_APP]->v.str[0] = (struct val_str){text, len};
+				col_mark(b->cols[T_APP], 0);
+				b->n = 1;
+				assert_int_equal(ql_src_mem_add(m, b), 0);
+				distinct += !round;
+			}
+		}
+		batch_clear(b);
+		b->n = 1;
+		assert_int_equal(ql_src_mem_add(m, b), 0);
+		distinct += !round;
+	}
+	snprintf(want, sizeof(want), "Count %u", distinct);
+	t_query(ql_src_mem_src(m), "G.Flows().Dedup('Application').Count()", NULL, 0, &a);
+	assert_string_equal(buf_str(&a.text), want);
+	t_query(ql_src_mem_src(m), "G.Flows().Group('Application').Has('Flows', 2).Count()", NULL,
+		0, &a);
+	assert_string_equal(buf_str(&a.text), want);
+	batch_free(b);
+	buf_done(&a.text);
+	ql_src_mem_free(m);
+}
+
+/* Keys of many fields, of all types: rows that differ in one of them, or have none there. */
+static void test_wide_keys(void **state)
+{
+	static const char all[] =
+		"G.Flows().Dedup('UUID', 'Application', 'Link', 'Network', 'Transport', "
+		"'Metric.ABPackets', 'Metric.BAPackets', 'Metric.ABBytes', 'Metric.BABytes', "
+		"'Metric.RTT', 'Ratio', 'Delta', 'Done', 'Start', 'Last').Count()";
+	static const char *const values[2][T_FIELDS] = {
+		{"00000000-0000-0000-0000-000000000001", "DNS", "02:00:00:00:00:01",
+		 "02:00:00:00:00:02", "10.0.0.1", "2001:db8::1", "1", "2", "3", "4", "5", "6", "7",
+		 "0.5", "-5", "true", "1", "2"},
+		{"00000000-0000-0000-0000-000000000002", "DMS", "02:00:00:00:00:03",
+		 "02:00:00:00:00:04", "10.0.0.2", "2001:db8::2", "2", "3", "4", "5", "6", "7", "8",
+		 "0.25", "5", "false", "2", "3"},
+	};
+	struct ql_src_mem *m = NULL;
+	struct t_answer a = {0};
+	unsigned round, i, f;
+	char want[32];
+
+	(void)state;
+	assert_int_equal(ql_src_mem_new(&m, &t_schema, QL_SRC_MEM_TRANSIENT), 0);
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i <= 2 * T_FIELDS; i++) { /* the last one is as it is */
+			struct buf row = BUF_INIT;
+
+			for (f = 0; f < T_FIELDS; f++)
+				buf_addf(&row, "%s%s", f ? " " : "",
+					 i / 2 != f ? values[0][f]
+					 : i % 2    ? values[1][f]
+						    : "-");
+			assert_int_equal(ql_src_mem_add_text(m, buf_str(&row), NULL), 0);
+			buf_done(&row);
+		}
+	}
+	snprintf(want, sizeof(want), "Count %u", 2 * T_FIELDS + 1);
+	t_query(ql_src_mem_src(m), all, NULL, 0, &a);
+	assert_string_equal(buf_str(&a.text), want);
+	buf_done(&a.text);
+	ql_src_mem_free(m);
+}
+
 /* What holds rows stops at the limit and says so; what need not hold them works below it. */
 static void test_memory(void **state)
 {
@@ -366,6 +453,7 @@ int main(void)
 		cmocka_unit_test(test_order),        cmocka_unit_test(test_any_order),
 		cmocka_unit_test(test_order_by_two), cmocka_unit_test(test_distinct),
 		cmocka_unit_test(test_absent),       cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_texts),        cmocka_unit_test(test_wide_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
