@@ -19,6 +19,7 @@ from common import ROOT, compiled, machine, need_space, say, used
 
 RUN_MAX = 1800  # seconds that anything may take
 FLOWS_PER_S = 4000  # of the generated traffic that rows are made of
+FLOOD = 2_000_000  # rows a second when they come as fast as they are to be stored
 FILE_SECONDS = 300  # of each of nfdump's files, as nfcapd makes them
 PACKET_RATE = 12500  # flows a second of the traffic that packets are kept of: about 180,000 packets
 PICK_AT = 0.5  # part of the flows after which the one that is looked for begins
@@ -220,12 +221,15 @@ def nfdump_rows(folder):
     return int(found[1]) if found else 0
 
 
+OURS = {"all": ("all fields", "all", 0), "lean": ("nfdump's fields", "lean", 0),
+        "all flood": (f"all fields, {FLOOD:,} a second", "all", FLOOD),
+        "lean flood": (f"nfdump's fields, {FLOOD:,} a second", "lean", FLOOD)}
 PACKINGS = (("not packed", (), "nf0"), ("LZ4", ("-y",), "nf"), ("LZO", ("-z",), "nfz"), ("BZ2", ("-j",), "nfj"))
 
 
-def keep_trawl(rows, folder, kept, how, total):
+def keep_trawl(rows, folder, kept, how, total, pace=0):
     remove(folder)
-    a = rows.ask("trawl", folder, how, total)
+    a = rows.ask("trawl", folder, how, total, pace)
     if a["dropped"]:
         sys.exit(f"bench: the store dropped {a['dropped']} rows")
     kept.add(a["cpu"], folder, a["rows"])
@@ -267,7 +271,7 @@ def keep_real(args, program, folder, kept):
                 cpu = 0
                 for _ in range(times):
                     remove(folder / "real")
-                    cpu += rows.ask("trawl", folder / "real", how, n)["cpu"]
+                    cpu += rows.ask("trawl", folder / "real", how, n, FLOWS_PER_S)["cpu"]
                 k.add(cpu / times, folder / "real", n)
     remove(folder / "real")
     return rows.made, times
@@ -278,8 +282,10 @@ def bench_rows(args, program, folder, helpers, peers, rows, kept):
     for n in range(args.runs if "rows" in args.parts else 1):
         keep_trawl(rows, folder / "all", kept["all"], "all", args.rows)
         if "rows" in args.parts:
-            keep_trawl(rows, folder / "lean", kept["lean"], "lean", args.rows)
-            remove(folder / "lean")
+            for name, (_, how, pace) in OURS.items():
+                if name != "all":
+                    keep_trawl(rows, folder / "other", kept[name], how, args.rows, pace)
+            remove(folder / "other")
         keep_peers(rows, folder, helpers, kept, args, peers)
 
 
@@ -287,7 +293,7 @@ HEAD_ROWS = ["rows of", "rows", "CPU-s", "M rows per CPU-s", "speed against best
 
 
 def text_rows(args, program, folder, kept, rows):
-    best = min((median(k.cpu) / k.rows for n, k in kept.items() if n not in ("all", "lean") and k.cpu),
+    best = min((median(k.cpu) / k.rows for n, k in kept.items() if n not in OURS and k.cpu),
                default=None)
     shown = [k.cells(best) for k in kept.values() if k.cpu]
     note = ""
@@ -538,7 +544,7 @@ def bench_beside(args, trawl, helpers):
 
 
 def names(peers):
-    kept = {"all": Kept("trawl, all fields"), "lean": Kept("trawl, nfdump's fields")}
+    kept = {n: Kept(f"trawl, {text}") for n, (text, _, _) in OURS.items()}
     if "nfdump" in peers:
         kept.update({n: Kept(f"nfdump, {n}") for n, _, _ in PACKINGS})
     if "sqlite" in peers:

@@ -3,8 +3,10 @@
  *	storerows rows gen ROWS FLOWS_PER_S         makes rows once, then does what the lines
  *	storerows rows files CAPTURE...             of standard input ask for, one answer each:
  *
- *		trawl DIR all|lean ROWS             into a store: CPU of store_rows() and
- *		                                    all around it, of all threads
+ *		trawl DIR all|lean ROWS PACE        into a store: CPU of store_rows() and
+ *		                                    all around it, of all threads; by the
+ *		                                    clock that the store is told PACE rows
+ *		                                    come a second, 0: as their times say
  *		sqlite FILE plain|indexed ROWS
  *		nfdump FOLDER SECONDS ROWS
  *		pick                                a row to look for
@@ -35,7 +37,6 @@
 #define MEAN      16                 /* packets in a generated flow with data */
 #define IDLE_NS   (INT64_C(30) * 1000000000)
 #define MEMORY    (UINT64_C(2) << 30)
-#define PACE      4000             /* rows of files a second, for the store's clock */
 #define FILE_GAP  INT64_C(1000000) /* ns between the beginnings of two files */
 #define SPAN_GAP  INT64_C(1000000)
 #define PATH_SIZE 4096
@@ -428,10 +429,10 @@ void row_get(const struct batch *b, size_t i, struct row *ret)
 
 /* ---- measuring ---- */
 
-/* Stores 'total' rows; the clock that the store is told goes with the rows' ends, or at a
- * steady pace where these are of many captures. */
-static int store_all(struct store_stream *st, struct rows *r, uint64_t total, bool lean, bool paced,
-		     double *ret_own, struct err *err)
+/* Stores 'total' rows; the clock that the store is told goes with the rows' ends, or 'pace'
+ * rows a second. */
+static int store_all(struct store_stream *st, struct rows *r, uint64_t total, bool lean,
+		     uint64_t pace, double *ret_own, struct err *err)
 {
 	int64_t now = GEN_START, tick = now;
 	uint64_t done = 0;
@@ -446,7 +447,7 @@ static int store_all(struct store_stream *st, struct rows *r, uint64_t total, bo
 
 			status = store_rows(st, b, err);
 			done += b->n;
-			now = paced        ? GEN_START + (int64_t)(done * 1000000000 / PACE)
+			now = pace         ? GEN_START + (int64_t)(done * 1000000000 / pace)
 			      : last > now ? last
 					   : now;
 			if (status == 0 && now - tick >= TICK_NS) {
@@ -462,7 +463,7 @@ static int store_all(struct store_stream *st, struct rows *r, uint64_t total, bo
 	return status < 0 ? status : store_finish(st, now, NULL, 0, err);
 }
 
-static int do_trawl(struct rows *r, const char *dir, bool lean, uint64_t total, bool paced,
+static int do_trawl(struct rows *r, const char *dir, bool lean, uint64_t total, uint64_t pace,
 		    struct err *err)
 {
 	const struct store_conf conf = {
@@ -485,7 +486,7 @@ static int do_trawl(struct rows *r, const char *dir, bool lean, uint64_t total, 
 	if (status == 0 && store_iface(st, &eth, err) < 0)
 		status = -EIO;
 	if (status == 0)
-		status = store_all(st, r, total, lean, paced, &own, err);
+		status = store_all(st, r, total, lean, pace, &own, err);
 	if (st)
 		store_stream_stats(st, &s);
 	store_stream_free(st);
@@ -520,10 +521,10 @@ static int do_pick(const struct rows *r)
 	return 0;
 }
 
-static int do_line(struct rows *r, char *line, bool paced, struct err *err)
+static int do_line(struct rows *r, char *line, struct err *err)
 {
 	char path[PATH_SIZE], how[32];
-	uint64_t total;
+	uint64_t total, pace;
 	double cpu;
 	int status;
 
@@ -531,8 +532,8 @@ static int do_line(struct rows *r, char *line, bool paced, struct err *err)
 	r->times = 0;
 	if (strcmp(line, "pick") == 0)
 		return do_pick(r);
-	if (sscanf(line, "trawl %4095s %31s %" SCNu64, path, how, &total) == 3)
-		return do_trawl(r, path, strcmp(how, "lean") == 0, total, paced, err);
+	if (sscanf(line, "trawl %4095s %31s %" SCNu64 " %" SCNu64, path, how, &total, &pace) == 4)
+		return do_trawl(r, path, strcmp(how, "lean") == 0, total, pace, err);
 	if (sscanf(line, "sqlite %4095s %31s %" SCNu64, path, how, &total) == 3)
 		status = peer_sqlite(r, total, path, strcmp(how, "indexed") == 0, &cpu, err);
 	else if (sscanf(line, "nfdump %4095s %31s %" SCNu64, path, how, &total) == 3)
@@ -565,7 +566,7 @@ static int rows_main(int argc, char **argv)
 	fflush(stdout);
 	while (status == 0 && fgets(line, sizeof(line), stdin)) {
 		line[strcspn(line, "\n")] = 0;
-		status = do_line(&r, line, files, &err);
+		status = do_line(&r, line, &err);
 		fflush(stdout);
 	}
 	if (status < 0)
