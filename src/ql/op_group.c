@@ -102,6 +102,8 @@ static int group_push(struct ql_node *n, const struct batch *b, const uint64_t *
 	if (r < 0)
 		return ql_node_fail(n, r);
 	for (k = 0; k < st->n_sums; k++) {
+		if (!field_set_has(&st->need, st->sums[k]))
+			continue; /* nobody looks at this sum */
 		s.cols[k] = b->cols[st->sums[k]];
 		s.all[k] = s.cols[k] && has_all(s.cols[k], b->n);
 	}
@@ -133,40 +135,61 @@ static void put(struct batch *out, int16_t at, size_t row, uint64_t v)
 	col_mark(out->cols[at], row);
 }
 
-static int fill(const struct group *g, const uint32_t *idx, size_t n, struct batch *keys,
-		struct batch *out)
+/* Packets and bytes of a group, both directions. */
+static int add_up(const struct group *g, const uint64_t *words, uint64_t *packets, uint64_t *bytes)
+{
+	const struct ql_stage *st = g->node.stage;
+	const uint64_t *sum = words + AT_SUM;
+
+	*packets = *bytes = 0;
+	if (st->n_sums && (__builtin_add_overflow(sum[0], sum[1], packets) ||
+			   __builtin_add_overflow(sum[2], sum[3], bytes)))
+		return err_set(g->node.exec->err, -EOVERFLOW,
+			       "'Group' (column %u): a sum does not fit 64 bits", st->step->col);
+	return 0;
+}
+
+/* The groups that are given: all, or those that may be among the first. */
+struct chosen {
+	uint32_t *numbers;
+	uint64_t *places; /* room for each */
+	uint32_t *order;  /* which of 'numbers' comes first, second, ... */
+	size_t n, size;
+};
+
+static int fill(const struct group *g, const struct chosen *c, size_t from, size_t n,
+		struct batch *keys, struct batch *out)
 {
 	const struct ql_stage *st = g->node.stage;
 	size_t i, k;
+	int r;
 
-	ql_rows_gather(&g->keys, idx, n, keys);
+	ql_rows_gather(&g->keys, c->order + from, n, keys);
 	batch_clear(out);
 	out->n = n;
 	for (k = 0; k < st->n_fields; k++) {
-		const struct col *from = keys->cols[st->fields[k]];
+		const struct col *key = keys->cols[st->fields[k]];
 
-		memcpy(out->cols[k]->v.any, from->v.any, n * val_size(from->type));
-		memcpy(out->cols[k]->present, from->present, sizeof(from->present));
+		memcpy(out->cols[k]->v.any, key->v.any, n * val_size(key->type));
+		memcpy(out->cols[k]->present, key->present, sizeof(key->present));
 	}
 	for (i = 0; i < n; i++) {
-		const uint64_t *words = ql_keymap_at(&g->map, idx[i]), *sum = words + AT_SUM;
-		uint64_t packets = 0, bytes = 0;
+		const uint64_t *words = ql_keymap_at(&g->map, c->numbers[c->order[from + i]]);
+		uint64_t packets, bytes;
 
-		if (st->n_sums && (__builtin_add_overflow(sum[0], sum[1], &packets) ||
-				   __builtin_add_overflow(sum[2], sum[3], &bytes)))
-			return err_set(g->node.exec->err, -EOVERFLOW,
-				       "'Group' (column %u): a sum does not fit 64 bits",
-				       st->step->col);
+		r = add_up(g, words, &packets, &bytes);
+		if (r < 0)
+			return r;
 		put(out, st->made[QL_GROUP_COUNT], i, words[AT_ROWS]);
 		put(out, st->made[QL_GROUP_PACKETS], i, packets);
 		put(out, st->made[QL_GROUP_BYTES], i, bytes);
 		for (k = 0; k < st->n_sums; k++)
-			put(out, st->made[QL_GROUP_SUM + k], i, sum[k]);
+			put(out, st->made[QL_GROUP_SUM + k], i, words[AT_SUM + k]);
 	}
 	return 0;
 }
 
-static int give(struct group *g, const uint32_t *idx)
+static int give(struct group *g, const struct chosen *c)
 {
 	struct batch *keys = NULL, *out = NULL;
 	struct field_set all;
@@ -180,9 +203,9 @@ static int give(struct group *g, const uint32_t *idx)
 		r = batch_new(&out, g->node.stage->out, &all);
 	if (r < 0)
 		ql_node_fail(&g->node, r);
-	for (i = 0; r == 0 && i < g->map.n; i += k) {
-		k = g->map.n - i < BATCH_ROWS ? g->map.n - i : BATCH_ROWS;
-		r = fill(g, idx + i, k, keys, out);
+	for (i = 0; r == 0 && i < c->n; i += k) {
+		k = c->n - i < BATCH_ROWS ? c->n - i : BATCH_ROWS;
+		r = fill(g, c, i, k, keys, out);
 		ql_sel_fill(sel, k);
 		if (r == 0)
 			r = ql_node_push(g->node.next, out, sel);
@@ -192,37 +215,139 @@ static int give(struct group *g, const uint32_t *idx)
 	return r;
 }
 
-/* The largest first; of equal ones by key, absent keys last. */
-static int order(struct group *g, uint32_t *idx, uint64_t *places)
+/* How many groups are wanted, and by which of their numbers. */
+struct top {
+	uint64_t keep; /* UINT64_MAX: all */
+	enum ql_group_made by;
+	bool desc;
+};
+
+static struct top top_of(const struct group *g)
 {
-	struct ql_key key = {g->node.stage->fields, g->node.stage->n_fields, false};
+	const struct ql_stage *next = g->node.next->stage, *st = g->node.stage;
+	struct top t = {UINT64_MAX, QL_GROUP_COUNT, true};
+	size_t i;
+
+	if (next && next->op == QL_OP_CUT)
+		t.keep = next->to;
+	if (!next || next->op != QL_OP_SORT || next->key.n != 1)
+		return t;
+	for (i = 0; i < QL_GROUP_MADE; i++)
+		if (st->made[i] == next->key.fields[0])
+			t = (struct top){next->keep, (enum ql_group_made)i, next->key.desc};
+	return t;
+}
+
+/* Where each group stands, the less the better. */
+static int rank(const struct group *g, const struct top *t, uint64_t *places)
+{
 	size_t i;
 	int r;
 
-	r = ql_sort(&g->keys, &key, idx);
+	for (i = 0; i < g->map.n; i++) {
+		const uint64_t *words = ql_keymap_at(&g->map, i);
+		uint64_t packets, bytes, v;
+
+		r = add_up(g, words, &packets, &bytes);
+		if (r < 0)
+			return r;
+		v = t->by == QL_GROUP_COUNT     ? words[AT_ROWS]
+		    : t->by == QL_GROUP_PACKETS ? packets
+		    : t->by == QL_GROUP_BYTES   ? bytes
+						: words[AT_SUM + t->by - QL_GROUP_SUM];
+		places[i] = t->desc ? ~v : v;
+	}
+	return 0;
+}
+
+/* The one of 'n' numbers that 'k' others stand before: byte after byte of it, from the highest. */
+static uint64_t find_nth(const uint64_t *v, size_t n, size_t k)
+{
+	uint64_t known = 0, mask = 0;
+	unsigned shift = 64;
+
+	while (shift) {
+		size_t count[256] = {0}, i;
+
+		shift -= 8;
+		for (i = 0; i < n; i++)
+			if ((v[i] & mask) == known)
+				count[v[i] >> shift & 255]++;
+		for (i = 0; k >= count[i]; i++)
+			k -= count[i];
+		known |= (uint64_t)i << shift;
+		mask |= UINT64_C(255) << shift;
+	}
+	return known;
+}
+
+/* Leaves out groups that cannot be among those wanted; what is equal to the last of these may. */
+static int choose(struct group *g, struct chosen *c)
+{
+	struct top t = top_of(g);
+	uint64_t last;
+	size_t i;
+	int r;
+
 	for (i = 0; i < g->map.n; i++)
-		places[i] = ~ql_keymap_at(&g->map, i)[AT_ROWS];
-	return r < 0 ? r : ql_sort_places(&g->node.exec->mem, idx, g->map.n, places);
+		c->numbers[i] = (uint32_t)i;
+	c->n = g->map.n;
+	if (t.keep >= c->n || !t.keep)
+		return 0;
+	r = rank(g, &t, c->places);
+	if (r < 0)
+		return r;
+	last = find_nth(c->places, c->n, t.keep - 1);
+	for (i = c->n = 0; i < g->map.n; i++)
+		if (c->places[i] <= last)
+			c->numbers[c->n++] = (uint32_t)i;
+	r = c->n < g->map.n ? ql_rows_keep(&g->keys, c->numbers, c->n) : 0;
+	return r < 0 ? ql_node_fail(&g->node, r) : 0;
+}
+
+/* The largest first; of equal ones by key, absent keys last. */
+static int put_in_order(struct group *g, struct chosen *c)
+{
+	struct ql_key key = {g->node.stage->fields, g->node.stage->n_fields, .desc = false};
+	const struct ql_stage *next = g->node.next->stage;
+	size_t i;
+	int r;
+
+	if (next && next->op == QL_OP_COUNT) { /* nobody sees it */
+		for (i = 0; i < c->n; i++)
+			c->order[i] = (uint32_t)i;
+		return 0;
+	}
+	r = ql_sort(&g->keys, &key, c->order);
+	for (i = 0; i < c->n; i++)
+		c->places[i] = ~ql_keymap_at(&g->map, c->numbers[i])[AT_ROWS];
+	if (r == 0)
+		r = ql_sort_places(&g->node.exec->mem, c->order, c->n, c->places);
+	return r < 0 ? ql_node_fail(&g->node, r) : 0;
 }
 
 static int group_finish(struct ql_node *n)
 {
 	struct group *g = (struct group *)n;
 	struct ql_mem *mem = &n->exec->mem;
-	uint64_t *places = NULL;
-	uint32_t *idx = NULL;
+	struct chosen c = {.size = g->map.n};
 	int r;
 
-	if (!g->map.n)
+	if (!c.size)
 		return 0;
-	r = ql_mem_grow(mem, &idx, 0, g->map.n, sizeof(*idx));
+	r = ql_mem_grow(mem, &c.numbers, 0, c.size, sizeof(*c.numbers));
 	if (r == 0)
-		r = ql_mem_grow(mem, &places, 0, g->map.n, sizeof(*places));
+		r = ql_mem_grow(mem, &c.places, 0, c.size, sizeof(*c.places));
 	if (r == 0)
-		r = order(g, idx, places);
-	r = r < 0 ? ql_node_fail(n, r) : give(g, idx);
-	ql_mem_free(mem, idx, g->map.n, sizeof(*idx));
-	ql_mem_free(mem, places, g->map.n, sizeof(*places));
+		r = ql_mem_grow(mem, &c.order, 0, c.size, sizeof(*c.order));
+	r = r < 0 ? ql_node_fail(n, r) : choose(g, &c);
+	if (r == 0)
+		r = put_in_order(g, &c);
+	if (r == 0)
+		r = give(g, &c);
+	ql_mem_free(mem, c.numbers, c.size, sizeof(*c.numbers));
+	ql_mem_free(mem, c.places, c.size, sizeof(*c.places));
+	ql_mem_free(mem, c.order, c.size, sizeof(*c.order));
 	return r;
 }
 

@@ -479,6 +479,11 @@ static void add_schema(struct field_set *set, const struct schema *s)
 		field_set_add(set, i);
 }
 
+static bool shown(const struct ql_stage *s, const struct field_set *out, size_t made)
+{
+	return s->made[made] >= 0 && field_set_has(out, (size_t)s->made[made]);
+}
+
 /* What a stage reads, given what the next one reads of its output. */
 static struct field_set needs(const struct ql_stage *s, const struct field_set *out)
 {
@@ -513,7 +518,10 @@ static struct field_set needs(const struct ql_stage *s, const struct field_set *
 		break;
 	case QL_OP_GROUP:
 		add_all(&need, s->fields, s->n_fields);
-		add_all(&need, s->sums, s->n_sums);
+		for (i = 0; i < s->n_sums; i++)
+			if (shown(s, out, QL_GROUP_SUM + i) ||
+			    shown(s, out, i < 2 ? QL_GROUP_PACKETS : QL_GROUP_BYTES))
+				field_set_add(&need, s->sums[i]);
 		break;
 	case QL_OP_SUM:
 		add_all(&need, s->fields, s->n_fields);
