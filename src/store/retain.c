@@ -73,19 +73,23 @@ void retain_free(struct retain *r)
 /* What may not be removed has to leave enough. */
 static int check_room(struct retain *r, struct err *err)
 {
-	uint64_t quota = r->conf.quota, fixed = r->used - r->closed;
+	uint64_t quota = r->conf.quota, fixed = r->used - r->closed, wanted = r->conf.segment_size;
+	unsigned writers = r->conf.writers;
 	char q[300];
+	int code;
 
-	if (quota >= RETAIN_QUOTA_MIN && (fixed > quota || quota - fixed < RETAIN_QUOTA_MIN))
+	code = retain_segment_size(quota, wanted, writers, &r->segment, err);
+	if (code < 0 || !quota)
+		return code;
+	if (fixed >= quota ||
+	    retain_segment_size(quota - fixed, wanted, writers, &r->segment, NULL) < 0)
 		return err_set(
 			err, -EDQUOT,
-			"'%s' has %" PRIu64
-			" bytes of files that are not the store's or are being written: "
-			"of the quota of %" PRIu64 " bytes that leaves less than %" PRIu64 " MiB",
+			"'%s' has %" PRIu64 " bytes that are not the store's or are being "
+			"written, which leaves too little of a quota of %" PRIu64 " bytes",
 			err_quote(q, sizeof(q), r->conf.path, (unsigned)strlen(r->conf.path)),
-			fixed, quota, RETAIN_QUOTA_MIN >> MIB);
-	return retain_segment_size(quota ? quota - fixed : 0, r->conf.segment_size, r->conf.writers,
-				   &r->segment, err);
+			fixed, quota);
+	return 0;
 }
 
 int retain_new(struct retain **ret, const struct retain_conf *conf, struct retain_time now,

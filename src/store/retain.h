@@ -94,12 +94,14 @@ struct retain_conf {
 	bool clock_ok; /* the clock is synchronised (base/clock.h), see "Age" above */
 	void *arg;     /* of the functions below */
 
-	/* Each removal, also during retain_new(); from whichever thread made it, with no lock
-	 * held.  Must not call into this struct retain.  NULL: not told. */
+	/* Each removal, also during retain_new(), and when somebody else was there before; from
+	 * whichever thread made it, with no lock held.  Must not call into this struct retain.
+	 * NULL: not told. */
 	void (*removed)(void *arg, const struct retain_removed *what);
 
-	/* 'name' could not be removed: 'code' is -errno.  Said once, and again only after a
-	 * removal has worked in between.  As removed(). */
+	/* 'name' could not be removed: 'code' is -errno.  It is tried again after a minute; until
+	 * then what is behind it in its run stays, and all if it is the file system.  Said once,
+	 * and again only after all that failed is gone.  As removed(). */
 	void (*failed)(void *arg, const char *name, int code);
 
 	/* Bytes free for us, and of the whole file system; 0 or -errno.  NULL: fstatfs() of

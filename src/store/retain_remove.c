@@ -205,19 +205,21 @@ static bool step(struct retain *r, uint32_t (*next)(const struct retain *r), enu
 static int space_of(const struct retain *r, uint64_t *ret_free, uint64_t *ret_total)
 {
 	struct statfs st;
+	uint64_t unit;
 
 	if (r->conf.space)
 		return r->conf.space(r->conf.arg, ret_free, ret_total);
 	if (fstatfs(r->conf.dir_fd, &st) < 0)
 		return -errno;
-	*ret_free = (uint64_t)st.f_bavail * (uint64_t)st.f_bsize;
-	*ret_total = (uint64_t)st.f_blocks * (uint64_t)st.f_bsize;
+	unit = (uint64_t)(st.f_frsize ? st.f_frsize : st.f_bsize);
+	*ret_free = (uint64_t)st.f_bavail * unit;
+	*ret_total = (uint64_t)st.f_blocks * unit;
 	return 0;
 }
 
 void retain_measure(struct retain *r)
 {
-	uint64_t n, total, min, gain;
+	uint64_t n = 0, total = 0, min, gain;
 
 	r->room = INT64_MAX / 2;
 	r->min = 0;

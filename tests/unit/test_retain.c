@@ -112,10 +112,21 @@ static void test_start_above(void **state)
 	c = conf_of(&p);
 	c.quota = 64 * MIB;
 	assert_int_equal(retain_new(&r, &c, at(60), &err), -EDQUOT);
-	assert_non_null(strstr(err.text, "leaves less than 16 MiB"));
+	assert_non_null(strstr(err.text, "has 52428800 bytes that are not the store's"));
+	assert_null(r);
+	c.quota = 1 * MIB;
+	assert_int_equal(retain_new(&r, &c, at(60), &err), -EINVAL);
+	assert_non_null(strstr(err.text, "a quota of 1048576 bytes is too small: 16 MiB"));
+	c.quota = 66 * MIB; /* 16 are left: enough for two, not for three */
+	c.writers = 3;
+	assert_int_equal(retain_new(&r, &c, at(60), &err), -EDQUOT);
 	assert_null(r);
 	expect(&p, "");
-	close(p.fd);
+	c.writers = 2;
+	r = start(&c, at(60));
+	assert_int_equal(retain_segment(r), 1 * MIB);
+	assert_true(stats_of(r).used <= 66 * MIB);
+	end(r, &p);
 }
 
 static void test_own(void **state)

@@ -121,6 +121,34 @@ static void test_min_free(void **state)
 	end(r, &p);
 }
 
+/* The file system that the test is on has something free, and not all that there is. */
+static void test_real_space(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		unsigned percent;
+		int expect;
+	} t[] = {{1, 0, 0}, {UINT64_C(1) << 62, 0, -ENOSPC}, {0, 101, -ENOSPC}};
+	struct place p;
+	struct retain_conf c;
+	struct retain *r;
+
+	(void)state;
+	make_place(&p);
+	c = conf_of(&p);
+	c.space = NULL;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		c.min_free = t[i].bytes;
+		c.min_free_percent = t[i].percent;
+		r = start(&c, at(0));
+		retain_work(r, at(0));
+		assert_int_equal(stats_of(r).crowded, t[i].expect < 0);
+		assert_int_equal(retain_other(r, 1), t[i].expect);
+		retain_free(r);
+	}
+	close(p.fd);
+}
+
 static void test_failing(void **state)
 {
 	struct place p;
@@ -262,9 +290,8 @@ static void test_running(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_segment_size),
-		cmocka_unit_test(test_min_free),
-		cmocka_unit_test(test_failing),
+		cmocka_unit_test(test_segment_size), cmocka_unit_test(test_min_free),
+		cmocka_unit_test(test_real_space),   cmocka_unit_test(test_failing),
 		cmocka_unit_test(test_running),
 	};
 
