@@ -11,7 +11,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define SLOTS_MIN   64
+#define BITS_MIN    12 /* of slots: room for a batch, and half of them free */
+#define BITS_MAX    31
 #define FIRST_CHUNK 64 /* entries */
 #define TEXT_INLINE 16 /* bytes of a text that stand in the key */
 #define TEXT_LONG   255
@@ -74,7 +75,7 @@ void ql_keymap_done(struct ql_keymap *m)
 		return; /* never begun */
 	for (k = 0; k < QL_KEYMAP_CHUNKS; k++)
 		ql_mem_wide_free(m->mem, m->chunks[k], chunk_size(m, k));
-	ql_mem_wide_free(m->mem, m->slots, m->n_slots * sizeof(m->slots[0]));
+	ql_mem_wide_free(m->mem, m->slots, sizeof(m->slots[0]) << m->bits);
 	ql_mem_free(m->mem, m->block, BATCH_ROWS * m->key, sizeof(m->block[0]));
 	ql_mem_free(m->mem, m->fields, m->n_fields, sizeof(m->fields[0]));
 	ql_texts_done(&m->texts);
@@ -274,6 +275,28 @@ static inline uint64_t hash_key(const uint64_t *k, size_t n, uint64_t seed)
 	return fold(h ^ HASH_A, key) >> 32;
 }
 
+/* The commonest key, one address, made and hashed at once. */
+static bool make_addrs(struct ql_keymap *m, const struct batch *b, const uint32_t *idx, size_t n)
+{
+	const struct col *c = b->cols[m->fields[0].field];
+	uint64_t *k = m->block, seed = m->seed;
+	size_t i;
+
+	if (m->n_fields != 1 || m->fields[0].type != VAL_ADDR || !c)
+		return false;
+	for (i = 0; i < n; i++, k += 3) {
+		const struct addr *a = &c->v.addr[idx[i]];
+		uint64_t there = -(uint64_t)col_has(c, idx[i]), w[2];
+
+		memcpy(w, a->b, sizeof(w));
+		k[0] = (a->family + 1u) & there;
+		k[1] = w[0] & there;
+		k[2] = w[1] & there;
+		m->hash[i] = (uint32_t)hash_key(k, 3, seed);
+	}
+	return true;
+}
+
 static void hash_block(const struct ql_keymap *m, size_t n, uint32_t *ret)
 {
 	const uint64_t *k = m->block;
@@ -300,27 +323,45 @@ static inline bool same_key(const uint64_t *a, const uint64_t *b, size_t n)
 	return !diff;
 }
 
-/* Twice as many slots; a slot's hash tells its place. */
+static size_t mask(const struct ql_keymap *m)
+{
+	return ((size_t)1 << m->bits) - 1;
+}
+
+/* Whether a slot in use may be that of a hash. */
+static inline bool may_be(const struct ql_keymap *m, uint32_t slot, uint32_t hash)
+{
+	return !((slot ^ hash) >> m->bits);
+}
+
+static inline uint64_t *entry_of(const struct ql_keymap *m, uint32_t slot)
+{
+	return entry(m, (slot & mask(m)) - 1);
+}
+
+/* Twice as many slots. */
 static int grow_slots(struct ql_keymap *m)
 {
-	size_t n = m->n_slots ? 2 * m->n_slots : SLOTS_MIN, i, at;
-	uint64_t *slots = NULL;
+	unsigned bits = m->slots ? m->bits + 1 : BITS_MIN;
+	size_t i, at, size = sizeof(uint32_t) << bits;
+	uint32_t *slots = NULL, hash;
 	int r;
 
-	r = ql_mem_wide(m->mem, n * sizeof(slots[0]), &slots);
+	if (bits > BITS_MAX)
+		return -E2BIG;
+	r = ql_mem_wide(m->mem, size, &slots);
 	if (r < 0)
 		return r;
-	memset(slots, 0, n * sizeof(slots[0]));
-	for (i = 0; i < m->n_slots; i++) {
-		if (!m->slots[i])
-			continue;
-		for (at = m->slots[i] >> 32 & (n - 1); slots[at]; at = (at + 1) & (n - 1))
-			;
-		slots[at] = m->slots[i];
-	}
-	ql_mem_wide_free(m->mem, m->slots, m->n_slots * sizeof(slots[0]));
+	memset(slots, 0, size);
+	ql_mem_wide_free(m->mem, m->slots, sizeof(*slots) << m->bits);
 	m->slots = slots;
-	m->n_slots = n;
+	m->bits = bits;
+	for (i = 0; i < m->n; i++) {
+		hash = (uint32_t)hash_key(entry(m, i) + m->user, m->key, m->seed);
+		for (at = hash & mask(m); slots[at]; at = (at + 1) & mask(m))
+			;
+		slots[at] = (uint32_t)(hash & ~mask(m)) | (uint32_t)(i + 1);
+	}
 	return 0;
 }
 
@@ -329,7 +370,7 @@ static int add_entry(struct ql_keymap *m, const uint64_t *key, uint64_t **ret)
 	unsigned k = 63 - (unsigned)__builtin_clzll(m->n / FIRST_CHUNK + 1);
 	int r;
 
-	if (k >= QL_KEYMAP_CHUNKS || m->n >= UINT32_MAX)
+	if (k >= QL_KEYMAP_CHUNKS)
 		return -E2BIG;
 	if (!m->chunks[k]) {
 		r = ql_mem_wide(m->mem, chunk_size(m, k), &m->chunks[k]);
@@ -348,12 +389,12 @@ static int look_up(struct ql_keymap *m, const uint64_t *key, uint32_t hash, uint
 	size_t at;
 	int r;
 
-	for (at = hash & (m->n_slots - 1); m->slots[at]; at = (at + 1) & (m->n_slots - 1)) {
+	for (at = hash & mask(m); m->slots[at]; at = (at + 1) & mask(m)) {
 		uint64_t *e;
 
-		if (m->slots[at] >> 32 != hash)
+		if (!may_be(m, m->slots[at], hash))
 			continue;
-		e = entry(m, (m->slots[at] & UINT32_MAX) - 1);
+		e = entry_of(m, m->slots[at]);
 		if (same_key(e + m->user, key, m->key)) {
 			*ret = e;
 			return 0;
@@ -362,7 +403,7 @@ static int look_up(struct ql_keymap *m, const uint64_t *key, uint32_t hash, uint
 	r = add_entry(m, key, ret);
 	if (r < 0)
 		return r;
-	m->slots[at] = (uint64_t)hash << 32 | m->n;
+	m->slots[at] = (uint32_t)(hash & ~mask(m)) | (uint32_t)m->n;
 	return 1;
 }
 
@@ -370,9 +411,9 @@ static int look_up(struct ql_keymap *m, const uint64_t *key, uint32_t hash, uint
 #define SLOTS_AHEAD   64
 #define ENTRIES_AHEAD QL_KEYMAP_AHEAD
 
-static inline const uint64_t *first_slot(const struct ql_keymap *m, size_t i)
+static inline const uint32_t *first_slot(const struct ql_keymap *m, size_t i)
 {
-	return &m->slots[m->hash[i] & (m->n_slots - 1)];
+	return &m->slots[m->hash[i] & mask(m)];
 }
 
 /* The entry that has the key of a row, almost surely; NULL: none.  A third of them are not where
@@ -381,9 +422,9 @@ static inline uint64_t *guess(const struct ql_keymap *m, size_t i)
 {
 	size_t at;
 
-	for (at = m->hash[i] & (m->n_slots - 1); m->slots[at]; at = (at + 1) & (m->n_slots - 1))
-		if (m->slots[at] >> 32 == m->hash[i])
-			return entry(m, (m->slots[at] & UINT32_MAX) - 1);
+	for (at = m->hash[i] & mask(m); m->slots[at]; at = (at + 1) & mask(m))
+		if (may_be(m, m->slots[at], m->hash[i]))
+			return entry_of(m, m->slots[at]);
 	return NULL;
 }
 
@@ -392,15 +433,17 @@ int ql_keymap_load(struct ql_keymap *m, const struct batch *b, const uint32_t *i
 	size_t i;
 	int r;
 
-	while (m->n + n > m->n_slots / 2) {
+	while (!m->slots || m->n + n > mask(m) / 2) {
 		r = grow_slots(m);
 		if (r < 0)
 			return r;
 	}
-	r = make_keys(m, b, idx, n);
-	if (r < 0)
-		return r;
-	hash_block(m, n, m->hash);
+	if (!make_addrs(m, b, idx, n)) {
+		r = make_keys(m, b, idx, n);
+		if (r < 0)
+			return r;
+		hash_block(m, n, m->hash);
+	}
 	m->rows = idx;
 	m->n_rows = n;
 	for (i = 0; i < SLOTS_AHEAD && i < n; i++)

@@ -20,8 +20,10 @@ struct ql_keymap {
 	size_t n_fields;
 	size_t user, key; /* words of the user, of a key */
 	uint64_t seed;
-	uint64_t *slots; /* low half: entry number + 1, 0: free; high half: its hash */
-	size_t n_slots;
+	/* The low 'bits' bits: entry number + 1, 0: free; the others: those of its hash.  There are
+	 * as many slots as the low bits count. */
+	uint32_t *slots;
+	unsigned bits;
 	size_t n;                           /* keys */
 	uint64_t *chunks[QL_KEYMAP_CHUNKS]; /* of entries, each twice as long as the one before */
 	uint64_t *block;                    /* keys of the rows at hand */

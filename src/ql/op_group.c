@@ -70,22 +70,67 @@ static bool add_values(const struct col *c, bool all, const uint32_t *idx, size_
 struct summed {
 	const struct col *cols[QL_GROUP_SUMS]; /* NULL: none */
 	bool all[QL_GROUP_SUMS];               /* every row has a value */
+	bool four;                             /* that is so of all */
 };
+
+static bool add(uint64_t *sum, uint64_t v)
+{
+	return __builtin_add_overflow(*sum, v, sum);
+}
+
+/* All four sums of rows that have all values; a bit for each that is too large. */
+static unsigned add_four(const struct summed *s, const uint32_t *idx, size_t n, uint64_t *const *to)
+{
+	const uint64_t *a = s->cols[0]->v.u64, *b = s->cols[1]->v.u64;
+	const uint64_t *c = s->cols[2]->v.u64, *d = s->cols[3]->v.u64;
+	unsigned over = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t *sum = to[i] + AT_SUM;
+
+		to[i][AT_ROWS]++;
+		over |= (unsigned)add(&sum[0], a[idx[i]]) | (unsigned)add(&sum[1], b[idx[i]]) << 1 |
+			(unsigned)add(&sum[2], c[idx[i]]) << 2 |
+			(unsigned)add(&sum[3], d[idx[i]]) << 3;
+	}
+	return over;
+}
 
 static int add_block(struct group *g, const struct summed *s, const uint32_t *idx, size_t n,
 		     uint64_t *const *to)
 {
 	const struct ql_stage *st = g->node.stage;
+	unsigned over = 0;
 	size_t i, k;
 
-	for (i = 0; i < n; i++)
-		to[i][AT_ROWS]++;
-	for (k = 0; k < st->n_sums; k++)
-		if (s->cols[k] && add_values(s->cols[k], s->all[k], idx, n, AT_SUM + k, to))
-			return err_set(g->node.exec->err, -EOVERFLOW,
-				       "'Group' (column %u): a sum of '%s' does not fit 64 bits",
-				       st->step->col, st->in->fields[st->sums[k]].json);
-	return 0;
+	if (s->four) {
+		over = add_four(s, idx, n, to);
+	} else {
+		for (i = 0; i < n; i++)
+			to[i][AT_ROWS]++;
+		for (k = 0; k < st->n_sums; k++)
+			if (s->cols[k] && add_values(s->cols[k], s->all[k], idx, n, AT_SUM + k, to))
+				over |= 1u << k;
+	}
+	if (!over)
+		return 0;
+	return err_set(g->node.exec->err, -EOVERFLOW,
+		       "'Group' (column %u): a sum of '%s' does not fit 64 bits", st->step->col,
+		       st->in->fields[st->sums[__builtin_ctz(over)]].json);
+}
+
+static void find_columns(const struct ql_stage *st, const struct batch *b, struct summed *s)
+{
+	size_t k;
+
+	s->four = st->n_sums == QL_GROUP_SUMS;
+	for (k = 0; k < st->n_sums; k++) {
+		/* what nobody looks at is not summed */
+		s->cols[k] = field_set_has(&st->need, st->sums[k]) ? b->cols[st->sums[k]] : NULL;
+		s->all[k] = s->cols[k] && has_all(s->cols[k], b->n);
+		s->four &= s->all[k];
+	}
 }
 
 static int group_push(struct ql_node *n, const struct batch *b, const uint64_t *sel)
@@ -101,12 +146,7 @@ static int group_push(struct ql_node *n, const struct batch *b, const uint64_t *
 	r = g->map.mem ? 0 : begin(g);
 	if (r < 0)
 		return ql_node_fail(n, r);
-	for (k = 0; k < st->n_sums; k++) {
-		if (!field_set_has(&st->need, st->sums[k]))
-			continue; /* nobody looks at this sum */
-		s.cols[k] = b->cols[st->sums[k]];
-		s.all[k] = s.cols[k] && has_all(s.cols[k], b->n);
-	}
+	find_columns(st, b, &s);
 	known = g->map.n;
 	count = ql_sel_list(sel, b->n, idx);
 	r = ql_keymap_load(&g->map, b, idx, count);
@@ -331,6 +371,7 @@ static int group_finish(struct ql_node *n)
 	struct group *g = (struct group *)n;
 	struct ql_mem *mem = &n->exec->mem;
 	struct chosen c = {.size = g->map.n};
+	size_t given;
 	int r;
 
 	if (!c.size)
@@ -338,16 +379,17 @@ static int group_finish(struct ql_node *n)
 	r = ql_mem_grow(mem, &c.numbers, 0, c.size, sizeof(*c.numbers));
 	if (r == 0)
 		r = ql_mem_grow(mem, &c.places, 0, c.size, sizeof(*c.places));
-	if (r == 0)
-		r = ql_mem_grow(mem, &c.order, 0, c.size, sizeof(*c.order));
 	r = r < 0 ? ql_node_fail(n, r) : choose(g, &c);
-	if (r == 0)
-		r = put_in_order(g, &c);
+	given = c.n;
+	if (r == 0) {
+		r = ql_mem_grow(mem, &c.order, 0, given, sizeof(*c.order));
+		r = r < 0 ? ql_node_fail(n, r) : put_in_order(g, &c);
+	}
 	if (r == 0)
 		r = give(g, &c);
 	ql_mem_free(mem, c.numbers, c.size, sizeof(*c.numbers));
 	ql_mem_free(mem, c.places, c.size, sizeof(*c.places));
-	ql_mem_free(mem, c.order, c.size, sizeof(*c.order));
+	ql_mem_free(mem, c.order, given, sizeof(*c.order));
 	return r;
 }
 
