@@ -216,6 +216,7 @@ static int block(struct reading *g, const struct rec *rec)
 		.last = j.last,
 	};
 	g->run->last_block = j.number;
+	g->pub->has_versions = true; /* also where both beats are damaged */
 	return 0;
 }
 

@@ -1,5 +1,5 @@
-/* Working out again what a run does not have: rows and indexes of one that was killed,
- * indexes that are missing or torn.
+/* Working out again what a run does not have: rows and indexes of one that was killed before
+ * rows of running flows were kept, indexes that are missing or torn.
  *
  * The packets of all segments go through a flow table, as those of a file do.  For a run
  * without rows the result stands for itself.  For one with rows only the indexes are
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "flow/flow_derive.h"
 #include "flow/flow_rows.h"
 #include "flow/flow_schema.h"
 #include "net/dec.h"
@@ -258,63 +259,142 @@ static int by_made(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Finds the made flow of each stored row of a group. */
-static int pair_group(struct rebuild *b, const struct store_rows *rows)
+/* Finds the made flow of row 'row' of 'from'. */
+static int pair_row(struct rebuild *b, const struct batch *from, size_t row)
 {
-	struct cur c = rows->rows.cur;
+	const struct col *u = from->cols[FLOW_uuid];
 	const struct made_row *m;
 	struct made_row key;
 	struct read_pair *p;
-	uint32_t i;
 
-	for (i = 0; i < rows->rows.n; i++) {
-		const struct col *u = b->batch->cols[FLOW_uuid];
-
-		batch_clear(b->batch);
-		if (jrn_get_row(&c, rows->schema, rows->rows.start, b->batch, 0) < 0)
-			return -EBADMSG;
-		if (!col_has(u, 0))
-			continue;
-		memcpy(key.uuid, u->v.id[0], 16);
-		m = b->n_made ? bsearch(&key, b->made, b->n_made, sizeof(key), by_uuid) : NULL;
-		if (!m)
-			continue;
-		p = read_append((void **)&b->run->pairs, &b->run->n_pairs, sizeof(*p));
-		if (!p)
-			return -ENOMEM;
-		*p = (struct read_pair){b->batch->serial[0], m->serial};
-	}
+	if (!col_has(u, row))
+		return 0;
+	memcpy(key.uuid, u->v.id[row], 16);
+	m = b->n_made ? bsearch(&key, b->made, b->n_made, sizeof(key), by_uuid) : NULL;
+	if (!m)
+		return 0;
+	p = read_append((void **)&b->run->pairs, &b->run->n_pairs, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	*p = (struct read_pair){from->serial[row], m->serial};
 	return 0;
 }
 
-static int pair(struct rebuild *b)
+static int pair_group(struct rebuild *b, const struct store_rows *rows)
+{
+	struct cur c = rows->rows.cur;
+	uint32_t i;
+	int r = 0;
+
+	for (i = 0; i < rows->rows.n && r == 0; i++) {
+		batch_clear(b->batch);
+		r = jrn_get_row(&c, rows->schema, rows->rows.start, b->batch, 0);
+		if (r == 0)
+			r = pair_row(b, b->batch, 0);
+	}
+	return r;
+}
+
+static int pair_groups(struct rebuild *b)
 {
 	struct store_rows rows = {.buf = BUF_INIT};
 	size_t i;
 	int r = 0;
 
-	free(b->run->pairs);
-	free(b->run->pairs_back);
-	b->run->pairs = b->run->pairs_back = NULL;
-	b->run->n_pairs = 0;
-	if (b->n_made)
-		qsort(b->made, b->n_made, sizeof(*b->made), by_uuid);
-	for (i = 0; i < b->pub->n_groups && (r == 0 || r == -EBADMSG); i++) {
+	for (i = 0; i < b->pub->n_groups && r != -ENOMEM; i++) {
 		r = store_read_rows(b->r, b->number, i, &rows);
 		if (r == 0)
 			r = pair_group(b, &rows);
 	}
 	buf_done(&rows.buf);
-	if (r < 0 && r != -EBADMSG)
-		return r;
-	if (!b->run->n_pairs)
-		return 0;
-	b->run->pairs_back = reallocarray(NULL, b->run->n_pairs, sizeof(*b->run->pairs_back));
-	if (!b->run->pairs_back)
+	return r == -ENOMEM ? r : 0;
+}
+
+/* The same for rows in columns, of which the uuid follows. */
+struct blocks {
+	struct buf buf;
+	struct fseg *f;
+	struct flow_derive *derive;
+	struct batch *batch;
+	struct field_set want;
+};
+
+static void blocks_done(struct blocks *k)
+{
+	buf_done(&k->buf);
+	fseg_free(k->f);
+	flow_derive_free(k->derive);
+	batch_free(k->batch);
+}
+
+static int blocks_init(struct blocks *k)
+{
+	struct field_set needs;
+
+	field_set_add(&k->want, FLOW_uuid);
+	flow_derive_needs(&k->want, &needs);
+	field_set_add(&needs, FLOW_uuid);
+	if (fseg_new(&k->f, flow_store_schema()) < 0 || flow_derive_new(&k->derive) < 0)
 		return -ENOMEM;
-	memcpy(b->run->pairs_back, b->run->pairs, b->run->n_pairs * sizeof(*b->run->pairs));
-	qsort(b->run->pairs, b->run->n_pairs, sizeof(*b->run->pairs), by_row);
-	qsort(b->run->pairs_back, b->run->n_pairs, sizeof(*b->run->pairs_back), by_made);
+	return batch_new(&k->batch, flow_store_schema(), &needs);
+}
+
+static int pair_block(struct rebuild *b, struct blocks *k, size_t block)
+{
+	size_t at = 0, i;
+	int r = store_read_block(b->r, b->number, block, &k->buf), n;
+
+	if (r == 0)
+		r = fseg_open(k->f, (const uint8_t *)k->buf.p, k->buf.len, NULL);
+	while (r == 0 && (n = fseg_batch(k->f, k->batch, NULL, &at, NULL)) != 0) {
+		if (n < 0)
+			return n;
+		flow_derive(k->derive, k->batch, &k->want);
+		for (i = 0; i < k->batch->n && r == 0; i++)
+			r = pair_row(b, k->batch, i);
+	}
+	return r;
+}
+
+static int pair_blocks(struct rebuild *b)
+{
+	CLEANUP(blocks_done) struct blocks k = {.buf = BUF_INIT};
+	size_t i;
+	int r = blocks_init(&k);
+
+	for (i = 0; i < b->pub->n_blocks && r != -ENOMEM; i++)
+		r = pair_block(b, &k, i);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* Finds the made flow of each stored row. */
+static int pair(struct rebuild *b)
+{
+	struct read_run *u = b->run;
+	size_t i, n = 0;
+	int r;
+
+	free(u->pairs);
+	free(u->pairs_back);
+	u->pairs = u->pairs_back = NULL;
+	u->n_pairs = 0;
+	if (b->n_made)
+		qsort(b->made, b->n_made, sizeof(*b->made), by_uuid);
+	r = pair_groups(b);
+	if (r == 0)
+		r = pair_blocks(b);
+	if (r < 0 || !u->n_pairs)
+		return r;
+	u->pairs_back = reallocarray(NULL, u->n_pairs, sizeof(*u->pairs_back));
+	if (!u->pairs_back)
+		return -ENOMEM;
+	qsort(u->pairs, u->n_pairs, sizeof(*u->pairs), by_row);
+	for (i = 0; i < u->n_pairs; i++) /* each version of a row says the same */
+		if (!n || u->pairs[n - 1].row != u->pairs[i].row)
+			u->pairs[n++] = u->pairs[i];
+	u->n_pairs = n;
+	memcpy(u->pairs_back, u->pairs, n * sizeof(*u->pairs));
+	qsort(u->pairs_back, n, sizeof(*u->pairs_back), by_made);
 	return 0;
 }
 
@@ -391,7 +471,7 @@ int store_read_rebuild(struct store_read *r, size_t run, uint64_t max_memory,
 		.number = run,
 		.run = &r->runs[run],
 		.pub = &r->pub[run],
-		.whole = r->pub[run].state != STORE_FINISHED,
+		.whole = r->pub[run].state != STORE_FINISHED && !r->pub[run].has_versions,
 	};
 	size_t i;
 	int code;

@@ -137,8 +137,8 @@ int store_read_rows(struct store_read *r, size_t run, size_t group, struct store
  * -EBADMSG: shorter than it was; others. */
 int store_read_block(struct store_read *r, size_t run, size_t block, struct buf *ret);
 
-/* Makes rows and indexes of a run that was not finished, or the indexes that a finished
- * one lacks, of its packets: these go through a flow table once more, as those of a
+/* Makes rows and indexes of a run that was not finished and has no versions, or the indexes
+ * that another one lacks, of its packets: these go through a flow table once more, as those of a
  * file do, with at most 'max_memory' bytes of flows.  'stop' is asked every few
  * thousand packets; true: it ends with -ECANCELED.  Does nothing a second time. */
 int store_read_rebuild(struct store_read *r, size_t run, uint64_t max_memory,
