@@ -153,7 +153,7 @@ static const struct rule rules[FLOW_N_FIELDS] = {
 	[FLOW_truncated] = BASE,
 	[FLOW_malformed] = BASE,
 	[FLOW_drops_during] = BASE,
-	[FLOW_raw_packets] = FROM(FLOW_ab_packets, FLOW_ba_packets),
+	[FLOW_raw_packets] = FROM(FLOW_ab_packets, FLOW_ba_packets, FLOW_raw_missing),
 };
 /* clang-format on */
 

@@ -131,6 +131,14 @@ static bool tcp(struct flow_derive *d, struct batch *b, enum flow_field f)
 	}
 }
 
+static uint64_t raw_packets(const struct batch *b, size_t k)
+{
+	uint64_t all = flow_num(b, FLOW_ab_packets, k) + flow_num(b, FLOW_ba_packets, k);
+	uint64_t missing = flow_num(b, FLOW_raw_missing, k);
+
+	return missing < all ? all - missing : 0;
+}
+
 bool flow_derive_metric(struct flow_derive *d, struct batch *b, enum flow_field f)
 {
 	switch (f) {
@@ -138,8 +146,7 @@ bool flow_derive_metric(struct flow_derive *d, struct batch *b, enum flow_field 
 		FLOW_DERIVE(str, true, flow_text(finish_name(b, k)));
 		return true;
 	case FLOW_raw_packets:
-		FLOW_DERIVE(u64, true,
-			    flow_num(b, FLOW_ab_packets, k) + flow_num(b, FLOW_ba_packets, k));
+		FLOW_DERIVE(u64, true, raw_packets(b, k));
 		return true;
 	default:
 		return times(b, f) || tcp(d, b, f);

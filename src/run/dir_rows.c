@@ -102,6 +102,18 @@ static uint64_t count(const struct batch *b, enum flow_field f, size_t row)
 	return col_has(b->cols[f], row) ? b->cols[f]->v.u64[row] : 0;
 }
 
+/* Packets of a row's flow that were not kept. */
+static uint64_t missing_of(const struct merge *m, size_t row)
+{
+	uint64_t all, raw;
+
+	if (m->out_stored)
+		return count(m->out, FLOW_raw_missing, row);
+	all = count(m->out, FLOW_ab_packets, row) + count(m->out, FLOW_ba_packets, row);
+	raw = count(m->out, FLOW_raw_packets, row);
+	return raw < all ? all - raw : 0;
+}
+
 /* Remembers flows of which packets are missing. */
 static int look_for_missing(struct merge *m)
 {
@@ -110,11 +122,9 @@ static int look_for_missing(struct merge *m)
 	size_t i;
 
 	for (i = 0; i < m->out->n; i++) {
-		uint64_t all =
-			count(m->out, FLOW_ab_packets, i) + count(m->out, FLOW_ba_packets, i);
-		uint64_t raw = count(m->out, FLOW_raw_packets, i);
+		uint64_t n = missing_of(m, i);
 
-		if (raw >= all)
+		if (!n)
 			continue;
 		if (!(d->n_missing & (d->n_missing - 1))) {
 			p = reallocarray(d->missing, d->n_missing ? 2 * d->n_missing : 1,
@@ -123,7 +133,7 @@ static int look_for_missing(struct merge *m)
 				return -ENOMEM;
 			d->missing = p;
 		}
-		d->missing[d->n_missing++] = (struct dir_missing){m->out->serial[i], all - raw};
+		d->missing[d->n_missing++] = (struct dir_missing){m->out->serial[i], n};
 	}
 	return 0;
 }

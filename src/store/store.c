@@ -58,9 +58,9 @@ int store_stream_new(struct store *s, const char *capture, unsigned shard, int64
 		return r;
 	st->store = s;
 	st->rows_out.cols = calloc(FLOW_N_ALL, sizeof(*st->rows_out.cols));
-	st->raw.type = VAL_U64;
-	st->raw.v.u64 = calloc(BATCH_ROWS, sizeof(uint64_t));
-	if (!st->rows_out.cols || !st->raw.v.u64) {
+	st->missing.type = VAL_U64;
+	st->missing.v.u64 = calloc(BATCH_ROWS, sizeof(uint64_t));
+	if (!st->rows_out.cols || !st->missing.v.u64) {
 		store_stream_free(st);
 		return err_set(err, -ENOMEM, "out of memory");
 	}
@@ -75,7 +75,7 @@ void store_stream_free(struct store_stream *st)
 	free(st->linktypes);
 	free(st->counts);
 	free(st->rows_out.cols);
-	free(st->raw.v.u64);
+	free(st->missing.v.u64);
 	lost_done(&st->lost);
 	st->ops->free(st);
 }
@@ -219,15 +219,16 @@ int store_rows(struct store_stream *st, const struct batch *b, struct err *err)
 	st->rows_out.schema = b->schema;
 	st->rows_out.n = b->n;
 	st->rows_out.serial = b->serial;
-	st->rows_out.cols[FLOW_raw_packets] = &st->raw;
-	memset(st->raw.present, 0, sizeof(st->raw.present));
+	st->rows_out.cols[FLOW_raw_missing] = &st->missing;
+	memset(st->missing.present, 0, sizeof(st->missing.present));
 	for (i = 0; i < b->n; i++) {
 		if (b->serial[i] > SERIAL_MAX)
 			return err_set(err, -ERANGE, "too many packets for one run");
 		all = count_of(b, FLOW_ab_packets, i) + count_of(b, FLOW_ba_packets, i);
 		lost = lost_of(st, b, i, all);
-		st->raw.v.u64[i] = lost < all ? all - lost : 0;
-		col_mark(&st->raw, i);
+		st->missing.v.u64[i] = lost < all ? lost : all;
+		if (lost)
+			col_mark(&st->missing, i);
 	}
 	return b->n ? st->ops->rows(st, &st->rows_out, err) : 0;
 }

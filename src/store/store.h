@@ -150,7 +150,7 @@ int store_packets(struct store_stream *st, const struct pkt *pkts, size_t n,
 		  const struct store_flows *flows, struct err *err);
 
 /* Takes rows of flow_store_schema() with its base fields (flow_derive.h): versions of
- * flows; b->serial is that of the packets.  'raw_packets' is replaced by what was kept so far.
+ * flows; b->serial is that of the packets.  'raw_missing' is replaced by what was not kept so far.
  * With 'flow.update' set all flows that the stream was given packets of must have had a row
  * when store_tick() is called.  Rows that the disk does not take wait for it, as long as
  * memory is set aside for them; others are counted.  0 or -ENOMEM. */

@@ -80,6 +80,13 @@ static int mem_packet(struct store_stream *st, const struct pkt *p, const struct
 	return r;
 }
 
+static uint64_t number(const struct batch *b, enum flow_field f, size_t row)
+{
+	const struct col *c = b->cols[f];
+
+	return c && col_has(c, row) ? c->v.u64[row] : 0;
+}
+
 static int mem_rows(struct store_stream *st, const struct batch *b, struct err *err)
 {
 	struct mem *m = mem_of(st);
@@ -94,7 +101,9 @@ static int mem_rows(struct store_stream *st, const struct batch *b, struct err *
 			break;
 		*to = (struct store_mem_row){
 			.serial = b->serial[i],
-			.raw_packets = b->cols[FLOW_raw_packets]->v.u64[i],
+			.raw_packets = number(b, FLOW_ab_packets, i) +
+				       number(b, FLOW_ba_packets, i) -
+				       number(b, FLOW_raw_missing, i),
 			.start = start && col_has(start, i) ? start->v.i64[i] : 0,
 		};
 	}

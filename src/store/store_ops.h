@@ -31,7 +31,7 @@ struct store_stream_ops {
 	int (*packet)(struct store_stream *st, const struct pkt *p, const struct flow_ref *refs,
 		      uint32_t n);
 
-	/* As store_rows(); 'raw_packets' is set.  Adds to st->rows or st->rows_dropped. */
+	/* As store_rows(); 'raw_missing' is set.  Adds to st->rows or st->rows_dropped. */
 	int (*rows)(struct store_stream *st, const struct batch *b, struct err *err);
 
 	int (*gap)(struct store_stream *st, uint32_t iface, int64_t from, int64_t to,
@@ -63,8 +63,8 @@ struct store_stream {
 	struct store_counts *counts; /* of each interface */
 	struct lost lost;            /* packets of each flow that were not kept */
 	uint64_t rows, rows_dropped;
-	struct batch rows_out; /* a batch with 'raw_packets' of its own */
-	struct col raw;
+	struct batch rows_out; /* a batch with 'raw_missing' of its own */
+	struct col missing;
 };
 
 /* A packet that packet() took turned out to be lost, and one of a flow. */
