@@ -42,8 +42,18 @@ struct row {
 struct rows {
 	struct row *v;
 	size_t n;
-	bool skip_raw, skip_times; /* fields that differ for good reason */
+	/* Fields that differ for good reason: how a flow ended that was not seen to, and what is
+	 * new since the version before. */
+	bool skip_raw, skip_finish, skip_updates;
 };
+
+static inline bool is_skipped(const struct rows *t, size_t field)
+{
+	return field == FLOW_drops_during || (t->skip_raw && field == FLOW_raw_packets) ||
+	       (t->skip_finish && field == FLOW_finish) ||
+	       (t->skip_updates && field >= FLOW_last_update_ab_packets &&
+		field <= FLOW_last_update_last);
+}
 
 static inline int take_rows(void *arg, const struct batch *b)
 {
@@ -62,9 +72,7 @@ static inline int take_rows(void *arg, const struct batch *b)
 			b->cols[FLOW_ab_packets]->v.u64[i] + b->cols[FLOW_ba_packets]->v.u64[i];
 		r->raw = b->cols[FLOW_raw_packets]->v.u64[i];
 		for (f = 0; f < FLOW_N_FIELDS; f++) {
-			if (f == FLOW_drops_during || (t->skip_raw && f == FLOW_raw_packets))
-				continue;
-			if (!col_get(b->cols[f], i, &v))
+			if (is_skipped(t, f) || !col_get(b->cols[f], i, &v))
 				continue;
 			r->field[f] = val_hash(b->cols[f]->type, &v) | 1;
 			r->hash = r->hash * 31 + f + r->field[f];
@@ -214,7 +222,7 @@ struct compare {
 	const char *path;
 	const char *store;
 	size_t flows; /* looked at one by one, at most */
-	bool skip_raw, sorted;
+	bool skip_raw, skip_finish, skip_updates, sorted;
 };
 
 static inline void same_fields(const struct row *a, const struct row *b)
@@ -232,7 +240,10 @@ static inline void compare(const struct compare *c)
 {
 	struct run_files *f = open_files(c->path);
 	struct run_dir *d = open_dir(c->store);
-	struct rows a = {.skip_raw = c->skip_raw}, b = a;
+	struct rows a = {.skip_raw = c->skip_raw,
+			 .skip_finish = c->skip_finish,
+			 .skip_updates = c->skip_updates};
+	struct rows b = a;
 	struct packets x = {0}, y = {0};
 	uint64_t *s;
 	size_t i, step;

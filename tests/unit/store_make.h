@@ -68,6 +68,7 @@ static inline uint64_t make_drops(void *arg, int64_t from, int64_t to)
 		}                                                                                  \
 	} while (0)
 
+/* Flows that have ended. */
 static inline void make_rows(struct maker *m, unsigned i)
 {
 	struct err err = {0};
@@ -174,6 +175,7 @@ static inline void make_store(struct maker *m, const struct make *o, struct stor
 		make_packet(m, o, shards, &p);
 		if (o->tick && n % o->tick == 0)
 			for (tick++, i = 0; i < shards; i++) {
+				make_rows(m, i);
 				make_versions(m, i, now + tick * 250000000);
 				MAKE_CHECK(store_tick(m->st[i], now + tick * 250000000, &err));
 			}
@@ -183,9 +185,11 @@ static inline void make_store(struct maker *m, const struct make *o, struct stor
 	if (!begun)
 		make_init(m, o, shards, now = 1);
 	make_ifaces(m, shards);
+	now += tick * 250000000;
 	clock = clock > now ? clock : now;
 	for (i = 0; i < shards; i++) {
 		if (o->kill) {
+			make_rows(m, i);
 			make_versions(m, i, clock + 1000000000);
 			MAKE_CHECK(store_tick(m->st[i], clock + 1000000000, &err));
 			if (ret)

@@ -198,7 +198,7 @@ static void test_finished(void **state)
 	assert_true(sum.s.tested < sum.all * 3 / 4);
 }
 
-/* Killed ones have no rows, and no index of the last segment. */
+/* Killed ones without versions are read by time. */
 static void test_killed(void **state)
 {
 	struct sum sum;
@@ -208,15 +208,37 @@ static void test_killed(void **state)
 	(void)state;
 	make(spec, "c", (struct make){.kill = true});
 	check_dir(path, &sum);
-	assert_true(sum.s.scanned > 0 && sum.s.runs_by_time > 0);
+	assert_true(sum.s.runs_by_time > 0 && sum.s.never == 0);
 
 	path = new_store(spec);
 	make(spec, "c", (struct make){.kill = true, .segment_size = 16384, .shards = 2});
 	check_dir(path, &sum);
 }
 
+/* With versions as those that ended, but for flows of the last moments. */
+static void test_killed_versions(void **state)
+{
+	struct sum sum;
+	char spec[128];
+	const char *path = new_store(spec);
+
+	(void)state;
+	make(spec, "c", (struct make){.kill = true, .update = 1});
+	check_dir(path, &sum);
+	assert_true(sum.s.never > sum.s.flows / 4);
+	assert_true(sum.s.tested < sum.all * 3 / 4);
+	assert_int_equal(sum.s.scanned, 0);
+
+	path = new_store(spec);
+	make(spec, "c",
+	     (struct make){
+		     .kill = true, .update = 1, .segment_size = 16384, .tick = 30, .shards = 2});
+	check_dir(path, &sum);
+	assert_true(sum.s.without > 0 && sum.s.never > 0);
+}
+
 /* A writer that is at it: there is no more than it has written. */
-static void test_running(void **state)
+static void check_running(int64_t update, struct sum *sum)
 {
 	char spec[128];
 	const char *path = new_store(spec);
@@ -225,17 +247,28 @@ static void test_running(void **state)
 			       .path = frames,
 			       .raw_limit = UINT64_MAX,
 			       .segment_size = 32768,
+			       .tick = 40,
+			       .update = update,
 			       .kill = true,
 			       .lock = true};
 	struct maker m;
+
+	make_store(&m, &o, NULL);
+	check_dir(path, sum);
+	assert_true(sum->s.packets > 0);
+	store_stream_free(m.st[0]);
+	store_close(m.store);
+}
+
+static void test_running(void **state)
+{
 	struct sum sum;
 
 	(void)state;
-	make_store(&m, &o, NULL);
-	check_dir(path, &sum);
-	assert_true(sum.s.scanned > 0 && sum.s.packets > 0);
-	store_stream_free(m.st[0]);
-	store_close(m.store);
+	check_running(0, &sum);
+	assert_true(sum.s.runs_by_time > 0 && sum.s.never == 0);
+	check_running(1, &sum);
+	assert_true(sum.s.never > sum.s.flows / 4);
 }
 
 /* Several captures and runs at once; what a limit left out is in no answer. */
@@ -350,6 +383,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_finished, setup),
 		cmocka_unit_test_setup(test_killed, setup),
+		cmocka_unit_test_setup(test_killed_versions, setup),
 		cmocka_unit_test_setup(test_running, setup),
 		cmocka_unit_test_setup(test_many, setup),
 		cmocka_unit_test_setup(test_other_links, setup),

@@ -283,6 +283,7 @@ static void test_restart(void **state)
 		store = new_store(spec);
 		write_udp(path, 1000 * SEC, 10, 1);
 		o.kill = i == 0;
+		o.update = i == 0;
 		make_store(&m, &o, NULL);
 		write_udp(path, 2000 * SEC, 10, 1);
 		o.kill = false;
@@ -418,45 +419,58 @@ static uint64_t usage(const char *path)
 	return used;
 }
 
-/* The store may hold so much and not more. */
-static void test_max_bytes(void **state)
+#define QUOTA   (UINT64_C(16) << 20) /* the least that there may be */
+#define PACKETS 250000               /* of 92 bytes in a segment: 22 MiB */
+
+static void below_quota(void *arg, uint64_t n)
 {
-	char spec[128], path[128];
+	if (n % 10000 == 0)
+		assert_true(usage(arg) <= QUOTA);
+}
+
+/* The store may hold so much and not more: the oldest packets go, of a run that goes on, too, and
+ * it is said how many. */
+static void test_quota(void **state)
+{
+	char spec[128], path[128], text[64];
 	const char *store = new_store(spec);
 	struct make o = {.spec = spec,
 			 .capture = "c",
 			 .path = path,
 			 .raw_limit = UINT64_MAX,
-			 .quota = 16 << 20};
+			 .tick = 1000,
+			 .quota = QUOTA,
+			 .each = below_quota,
+			 .arg = (void *)(uintptr_t)store};
 	struct store_stream_stats st;
 	struct packets p = {0};
 	struct rows r = {0};
 	struct run_dir *d;
 	struct maker m;
 	uint64_t *s;
+	size_t i;
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/udp.pcap", dir);
-	write_udp(path, SEC, 2000, 1);
+	write_udp(path, SEC, PACKETS, 1);
 	make_store(&m, &o, &st);
-	assert_int_equal(st.failed, -EDQUOT);
-	assert_int_equal(st.total.kept + st.total.dropped_limit, 2000);
-	assert_true(st.total.kept > 0 && st.total.dropped_limit > 0);
-	assert_true(usage(store) <= 100000);
-	assert_int_equal(usage(store), st.bytes);
+	assert_int_equal(st.failed, 0);
+	assert_int_equal(st.total.kept, PACKETS);
+	assert_true(usage(store) <= QUOTA);
 	d = open_dir(store);
 	scan(run_dir_ql(d), INT64_MIN, INT64_MAX, &r);
+	assert_false(run_dir_stats(d)->incomplete); /* rows are all there */
 	serials_of(&r, &s);
 	packets_of(run_dir_ql(d), s, r.n, NULL, &p);
-	assert_int_equal(p.n, st.total.kept);
-	assert_true(has_note(d, "the store was full"));
+	/* Those of the end are there, one each second without a gap. */
+	assert_true(p.n > PACKETS / 4 && p.n < PACKETS * 3 / 4);
+	for (i = 0; i < p.n; i++)
+		assert_int_equal(p.v[i].ts, SEC * (int64_t)(1 + PACKETS - p.n + i));
+	snprintf(text, sizeof(text), "%zu packets missing between 1970-01-01T00:00:01.000Z and ",
+		 PACKETS - p.n);
+	assert_true(has_note(d, text));
+	assert_true(has_note(d, "removed to make room"));
 	run_dir_free(d);
-
-	/* What is there already counts: nothing fits any more. */
-	o.capture = "d";
-	make_store(&m, &o, &st);
-	assert_int_equal(st.total.kept, 0);
-	assert_true(usage(store) <= 100000);
 	free(s);
 	free(p.v);
 	free(r.v);
@@ -592,7 +606,7 @@ int main(void)
 		cmocka_unit_test(test_raw_limit), cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_merged),    cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_nothing),   cmocka_unit_test(test_gaps),
-		cmocka_unit_test(test_clock),     cmocka_unit_test(test_max_bytes),
+		cmocka_unit_test(test_clock),     cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_busy),      cmocka_unit_test(test_names),
 	};
 
