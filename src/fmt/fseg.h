@@ -149,6 +149,13 @@ static inline void fseg_freep(struct fseg **f)
  * Checks head and directory, no column: these are checked when they are used.  0; -ENODATA: the
  * block is cut; -EBADMSG; -EPROTO: a later version; -ENOMEM.  After a failure nothing is open. */
 int fseg_open(struct fseg *f, const uint8_t *p, size_t size, struct err *err);
+/* The same where of the block's 'size' bytes at 'p' only head and directory are there yet, the
+ * first fseg_head.dir of them: 'fetch' is called for others, from 'at' on, before they are
+ * looked at.  It returns 0 or -errno, which is given on. */
+typedef int (*fseg_fetch_fn)(void *arg, size_t at, size_t n);
+int fseg_open_part(struct fseg *f, const uint8_t *p, size_t size, fseg_fetch_fn fetch, void *arg,
+		   struct err *err);
+
 const struct fseg_head *fseg_opened(const struct fseg *f);
 
 /* Checks and decodes all of the open block that this version knows: 0, -EBADMSG, -ENOMEM. */

@@ -67,8 +67,8 @@ int fseg_verify(struct fseg *f, struct err *err)
 		else
 			r = fseg_decode(f, i, 0, err);
 		/* what a later version wrote is no damage if it is what was written */
-		if (r == -EPROTO && fseg_entry_good(e))
-			r = 0;
+		if (r == -EPROTO)
+			r = fseg_entry_check(f, e, err);
 	}
 	return r;
 }

@@ -401,8 +401,9 @@ int fseg_decode(struct fseg *f, size_t entry, unsigned deep, struct err *err)
 		return 0;
 	if (e->state == FSEG_BUSY || deep > FSEG_DEPTH + 1)
 		return fseg_bad(f, e, -EBADMSG, "needs itself", err);
-	if (!fseg_entry_good(e))
-		return fseg_bad(f, e, -EBADMSG, "wrong checksum", err);
+	r = fseg_entry_check(f, e, err);
+	if (r < 0)
+		return r;
 	e->state = FSEG_BUSY;
 	if (err)
 		err->code = 0;
@@ -426,8 +427,9 @@ int fseg_decode_filter(struct fseg *f, size_t entry, struct err *err)
 
 	if (e->filter)
 		return 0;
-	if (!fseg_entry_good(e))
-		return fseg_bad(f, e, -EBADMSG, "wrong checksum", err);
+	r = fseg_entry_check(f, e, err);
+	if (r < 0)
+		return r;
 	if (e->enc != FSEG_BITS)
 		return fseg_bad(f, e, -EPROTO, "of a kind that this program is too old for", err);
 	if (room(&s->text, &s->text_size, bloom_size(e->log2), 1) < 0)

@@ -115,11 +115,18 @@ int fseg_bad(const struct fseg *f, const struct fseg_entry *e, int code, const c
 	return err_set(err, code, "%s %u: %s", names[e->kind], e->id, what);
 }
 
-bool fseg_entry_good(struct fseg_entry *e)
+int fseg_entry_check(struct fseg *f, struct fseg_entry *e, struct err *err)
 {
-	if (!e->checked)
-		e->checked = crc32c(0, e->p, e->size) == e->crc;
-	return e->checked;
+	int r = 0;
+
+	if (e->checked)
+		return 0;
+	if (f->fetch && e->size)
+		r = f->fetch(f->fetch_arg, (size_t)(e->p - f->block), e->size);
+	if (r < 0)
+		return fseg_bad(f, e, r, "cannot be read", err);
+	e->checked = crc32c(0, e->p, e->size) == e->crc;
+	return e->checked ? 0 : fseg_bad(f, e, -EBADMSG, "wrong checksum", err);
 }
 
 /* ---- the directory ---- */
@@ -329,9 +336,18 @@ static int get_slots(struct fseg *f)
 
 int fseg_open(struct fseg *f, const uint8_t *p, size_t size, struct err *err)
 {
+	return fseg_open_part(f, p, size, NULL, NULL, err);
+}
+
+int fseg_open_part(struct fseg *f, const uint8_t *p, size_t size, fseg_fetch_fn fetch, void *arg,
+		   struct err *err)
+{
 	size_t i;
 	int r;
 
+	f->block = p;
+	f->fetch = fetch;
+	f->fetch_arg = arg;
 	f->open = false;
 	f->n = 0;
 	f->text = 0;

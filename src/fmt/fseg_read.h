@@ -38,6 +38,9 @@ struct fseg_slot {
 struct fseg {
 	const struct schema *schema;
 	bool open;
+	const uint8_t *block;
+	fseg_fetch_fn fetch; /* NULL: all of it is there */
+	void *fetch_arg;
 	struct fseg_head head;
 	struct fseg_entry *entries; /* FSEG_COLUMNS_MAX */
 	struct fseg_slot *slots;
@@ -53,8 +56,8 @@ struct fseg {
 int fseg_bad(const struct fseg *f, const struct fseg_entry *e, int code, const char *what,
 	     struct err *err);
 
-/* Whether its bytes are what was written. */
-bool fseg_entry_good(struct fseg_entry *e);
+/* Whether its bytes are what was written; fetches them.  0, -EBADMSG, or what fetching gave. */
+int fseg_entry_check(struct fseg *f, struct fseg_entry *e, struct err *err);
 
 /* fseg_decode.c: so that slots[].words, codes, values have it.  0, -EBADMSG, -EPROTO, -ENOMEM. */
 int fseg_decode(struct fseg *f, size_t entry, unsigned deep, struct err *err);

@@ -576,6 +576,8 @@ int ql_plan_init(struct ql_plan *plan, const struct ql *q, struct ql_src *src,
 	}
 	plan->out = p.schema;
 	drop_sorts(plan);
+	plan->scan.packets =
+		q->kind == QL_PACKETS || (plan->n && plan->stages[plan->n - 1].op == QL_OP_PACKETS);
 	set_needs(plan, q->kind, cols);
 	if (ql_plan_order(plan, src))
 		set_needs(plan, q->kind, cols);

@@ -28,6 +28,8 @@ struct ql_scan {
 	/* The answer is the same in whatever order rows come; else they come in the source's
 	 * own, which is the same each time. */
 	bool any_order;
+
+	bool packets; /* packets of these rows will be asked for */
 };
 
 /* Takes rows; the batch is the source's and valid during the call only.

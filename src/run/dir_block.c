@@ -1,11 +1,15 @@
 #include "run/dir_block.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "filter/hint.h"
 #include "flow/flow_derive.h"
+#include "flow/flow_segment.h"
+
+#define FIRST 4096 /* bytes that mostly have head and directory */
 
 void dir_blocks_done(struct dir_blocks *b)
 {
@@ -13,8 +17,9 @@ void dir_blocks_done(struct dir_blocks *b)
 
 	for (i = 0; i < DIR_BLOCKS; i++) {
 		fseg_free(b->v[i].f);
-		buf_done(&b->v[i].buf);
+		free(b->v[i].p);
 	}
+	batch_free(b->ids);
 }
 
 static void note(struct dir_blocks *b, size_t run, int code, const char *text)
@@ -50,19 +55,55 @@ static struct dir_block *oldest(struct dir_blocks *b)
 	return best;
 }
 
+/* What was not read before.  As fseg_fetch_fn. */
+static int fetch(void *arg, size_t at, size_t n)
+{
+	struct dir_block *k = arg;
+
+	k->of->d->stats.bytes_read += n;
+	return store_read_block(k->of->d->read, k->run, k->block, at, n, k->p + at);
+}
+
+/* Room for a block, of which only what is read takes memory. */
+static int make_room(struct dir_block *k, size_t size)
+{
+	uint8_t *p;
+
+	if (size <= k->room)
+		return 0;
+	p = malloc(size);
+	if (!p)
+		return -ENOMEM;
+	free(k->p);
+	k->p = p;
+	k->room = size;
+	return 0;
+}
+
 static int load(struct dir_blocks *b, struct dir_block *k, size_t run, size_t block)
 {
+	const struct store_run *runs;
+	struct fseg_head head;
 	struct err err = {0};
+	size_t n, size;
 	int r = k->f ? 0 : fseg_new(&k->f, flow_store_schema());
 
+	runs = store_read_runs(b->d->read, &n);
+	size = runs[run].blocks[block].size;
+	if (r == 0)
+		r = make_room(k, size);
 	if (r < 0)
 		return r;
 	k->used = 0;
-	r = store_read_block(b->d->read, run, block, &k->buf);
-	if (r == 0) {
-		b->d->stats.bytes_read += k->buf.len;
-		r = fseg_open(k->f, (const uint8_t *)k->buf.p, k->buf.len, &err);
-	}
+	k->of = b;
+	k->run = run;
+	k->block = block;
+	n = size < FIRST ? size : FIRST;
+	r = fetch(k, 0, n);
+	if (r == 0 && fseg_head(k->p, n, &head) == 0 && head.dir > n && head.dir <= size)
+		r = fetch(k, n, head.dir - n);
+	if (r == 0)
+		r = fseg_open_part(k->f, k->p, size, fetch, k, &err);
 	if (r == 0 || r == -ENOMEM)
 		return r;
 	note(b, run, r, err.code ? err.text : NULL);
@@ -84,7 +125,7 @@ int dir_block_get(struct dir_blocks *b, size_t run, size_t block, uint64_t since
 		*ret = k;
 		return 0;
 	}
-	k = oldest(b);
+	k = b->alone ? &b->v[0] : oldest(b);
 	if (ret_busy && k->used >= since && k->used) {
 		*ret_busy = true;
 		return 0;
@@ -92,8 +133,6 @@ int dir_block_get(struct dir_blocks *b, size_t run, size_t block, uint64_t since
 	r = load(b, k, run, block);
 	if (r < 0)
 		return r;
-	k->run = run;
-	k->block = block;
 	k->used = ++b->clock;
 	*ret = k;
 	return 0;
@@ -126,15 +165,48 @@ static bool is_known(const struct hint *h, enum dir_which which)
 {
 	size_t i;
 
-	for (i = 0; i < h->n; i++)
-		if (!flow_is_base((enum flow_field)h->tests[i].field) ||
-		    (which == DIR_OPEN && !is_constant(h->tests[i].field)))
+	for (i = 0; i < h->n; i++) {
+		const struct hint_test *t = &h->tests[i];
+
+		if (t->field == FLOW_community_id && t->kind == HINT_TEXT)
+			continue;
+		if (!flow_is_base((enum flow_field)t->field) ||
+		    (which == DIR_OPEN && !is_constant(t->field)))
 			return false;
+	}
 	return true;
+}
+
+/* Community IDs are not kept, but a filter of what they are made of. */
+static bool may_id(struct fseg *f, const struct hint_test *t)
+{
+	uint32_t hash;
+
+	return flow_segment_hash(t->min.str.p, t->min.str.len, &hash) &&
+	       fseg_may_hash(f, FLOW_community_id, hash);
+}
+
+static int64_t select_id(struct dir_block *k, const struct hint_test *t, uint64_t *rows,
+			 struct err *err)
+{
+	const struct field_set id = {.w[FLOW_community_id / 64] = UINT64_C(1)
+								  << FLOW_community_id % 64};
+	struct field_set needs;
+	uint32_t hash;
+
+	flow_derive_needs(&id, &needs);
+	if (!k->of->ids && batch_new(&k->of->ids, flow_store_schema(), &needs) < 0)
+		return -ENOMEM;
+	if (flow_segment_hash(t->min.str.p, t->min.str.len, &hash))
+		return flow_segment_select(k->f, k->of->ids, hash, rows, err);
+	memset(rows, 0, (fseg_opened(k->f)->rows + 63) / 64 * sizeof(*rows));
+	return 0;
 }
 
 static bool may(struct fseg *f, const struct hint_test *t)
 {
+	if (t->field == FLOW_community_id)
+		return may_id(f, t);
 	switch (t->kind) {
 	case HINT_PREFIX:
 		return fseg_may_addr(f, t->field, &t->min.addr, t->bits);
@@ -163,9 +235,13 @@ bool dir_block_may(struct dir_block *k, const struct hint *hints, enum dir_which
 	return true;
 }
 
-static int64_t select_test(struct fseg *f, const struct hint_test *t, uint64_t *rows,
+static int64_t select_test(struct dir_block *k, const struct hint_test *t, uint64_t *rows,
 			   struct err *err)
 {
+	struct fseg *f = k->f;
+
+	if (t->field == FLOW_community_id)
+		return select_id(k, t, rows, err);
 	switch (t->kind) {
 	case HINT_PREFIX:
 		return fseg_select_addr(f, t->field, &t->min.addr, t->bits, rows, err);
@@ -188,7 +264,7 @@ static int64_t count(const uint64_t *rows, size_t words)
 }
 
 /* Rows for which one of the tests holds. */
-static int64_t select_hint(struct fseg *f, const struct hint *h, uint64_t *rows, size_t words,
+static int64_t select_hint(struct dir_block *b, const struct hint *h, uint64_t *rows, size_t words,
 			   struct err *err)
 {
 	uint64_t any[FSEG_ROWS / 64] = {0}, one[FSEG_ROWS / 64];
@@ -196,10 +272,10 @@ static int64_t select_hint(struct fseg *f, const struct hint *h, uint64_t *rows,
 	int64_t n;
 
 	if (h->n == 1)
-		return select_test(f, &h->tests[0], rows, err);
+		return select_test(b, &h->tests[0], rows, err);
 	for (i = 0; i < h->n; i++) {
 		memcpy(one, rows, words * sizeof(*one));
-		n = select_test(f, &h->tests[i], one, err);
+		n = select_test(b, &h->tests[i], one, err);
 		if (n < 0)
 			return n;
 		for (k = 0; k < words; k++)
@@ -246,6 +322,6 @@ int64_t dir_block_select(struct dir_block *k, enum dir_which which, int64_t from
 		n = fseg_select_range(k->f, FLOW_last, &first, NULL, rows, err);
 	for (h = hints; h && n > 0; h = h->next)
 		if (is_known(h, which))
-			n = select_hint(k->f, h, rows, words, err);
+			n = select_hint(k, h, rows, words, err);
 	return n;
 }

@@ -10,7 +10,9 @@ struct hint;
 
 struct dir_block {
 	struct fseg *f;
-	struct buf buf;
+	uint8_t *p; /* as much of it as was needed; owned */
+	size_t room;
+	struct dir_blocks *of;
 	size_t run, block;
 	uint64_t used; /* when; 0: empty */
 };
@@ -18,7 +20,9 @@ struct dir_block {
 struct dir_blocks {
 	struct run_dir *d;
 	struct dir_block v[DIR_BLOCKS]; /* owned */
+	struct batch *ids;              /* room for what Community IDs are made of; owned */
 	uint64_t clock;
+	bool alone; /* one is open at a time: all that follow take its memory */
 };
 
 void dir_blocks_done(struct dir_blocks *b);

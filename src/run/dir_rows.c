@@ -19,16 +19,21 @@
 
 struct row_key {
 	int64_t start;
-	uint32_t run, unit; /* number of the block or group */
-	uint32_t row;       /* in it */
-	uint32_t off;       /* of a row of a group in its record's payload */
+	uint64_t serial; /* with the run's number */
+	uint32_t unit;   /* number of the block or group */
+	uint32_t row;    /* in the block; of a group: where in its record's payload */
 };
 
 /* A version that a later one may have replaced. */
 struct open_row {
-	uint64_t serial, version;
+	uint64_t version;
 	struct row_key key;
 };
+
+static uint32_t run_of(const struct row_key *k)
+{
+	return (uint32_t)(k->serial >> DIR_SERIAL_BITS);
+}
 
 struct slot {
 	struct store_rows rows;
@@ -142,7 +147,7 @@ static int look_for_missing(struct merge *m)
 static int give(struct merge *m)
 {
 	struct batch view;
-	int r = look_for_missing(m);
+	int r = m->req->packets ? look_for_missing(m) : 0;
 
 	m->d->stats.flows += m->out->n;
 	if (r == 0 && m->out->n) {
@@ -178,22 +183,24 @@ static void number_rows(struct merge *m, size_t from, uint32_t run)
 static int list_group(struct merge *m, uint32_t run, uint32_t group, struct store_rows *rows)
 {
 	const struct col *start = m->times->cols[FLOW_start], *last = m->times->cols[FLOW_last];
-	struct row_key k = {.run = run, .unit = group | IN_GROUP};
+	struct row_key k = {.unit = group | IN_GROUP};
 	char name[DIR_NAME_SIZE];
 	const uint8_t *payload;
 	struct cur c;
+	uint32_t i;
 	int r = store_read_rows(m->d->read, run, group, rows);
 
 	if (r == 0) {
 		m->d->stats.bytes_read += rows->buf.len;
 		payload = rows->rows.cur.p;
-		for (c = rows->rows.cur; r == 0 && k.row < rows->rows.n; k.row++) {
-			k.off = (uint32_t)(c.p - payload);
+		for (c = rows->rows.cur, i = 0; r == 0 && i < rows->rows.n; i++) {
+			k.row = (uint32_t)(c.p - payload);
 			batch_clear(m->times);
 			r = jrn_get_row(&c, rows->schema, rows->rows.start, m->times, 0);
 			if (r < 0)
 				break;
 			k.start = col_has(start, 0) ? start->v.i64[0] : INT64_MIN;
+			k.serial = (uint64_t)run << DIR_SERIAL_BITS | m->times->serial[0];
 			if (m->times->serial[0] > DIR_SERIAL_MASK)
 				r = -EBADMSG;
 			else if (k.start <= m->to &&
@@ -268,7 +275,7 @@ static int list_rows(struct merge *m, struct dir_block *k, const uint64_t *rows,
 			size_t row = i * 64 + (size_t)__builtin_ctzll(left);
 			struct row_key key = {
 				.start = (int64_t)start.words[row],
-				.run = (uint32_t)k->run,
+				.serial = (uint64_t)k->run << DIR_SERIAL_BITS | serials[row],
 				.unit = (uint32_t)k->block,
 				.row = (uint32_t)row,
 			};
@@ -281,11 +288,8 @@ static int list_rows(struct merge *m, struct dir_block *k, const uint64_t *rows,
 			}
 			r = more(&m->open, m->n_open, &m->size_open, sizeof(*m->open));
 			if (r == 0)
-				m->open[m->n_open++] = (struct open_row){
-					serials[row],
-					v == 0 ? version.words[row] : 0,
-					key,
-				};
+				m->open[m->n_open++] =
+					(struct open_row){v == 0 ? version.words[row] : 0, key};
 		}
 	}
 	return r;
@@ -347,8 +351,8 @@ static int by_version(const void *a, const void *b)
 {
 	const struct open_row *x = a, *y = b;
 
-	if (x->serial != y->serial)
-		return x->serial < y->serial ? -1 : 1;
+	if (x->key.serial != y->key.serial)
+		return x->key.serial < y->key.serial ? -1 : 1;
 	if (x->version != y->version)
 		return x->version > y->version ? -1 : 1;
 	return (x->key.unit > y->key.unit) - (x->key.unit < y->key.unit);
@@ -368,18 +372,19 @@ static int forget_ended(struct merge *m, struct dir_block *k, enum dir_which whi
 		uint64_t left = rows[i];
 
 		for (; left; left &= left - 1) {
-			uint64_t serial = serials[i * 64 + (size_t)__builtin_ctzll(left)];
+			uint64_t serial = serials[i * 64 + (size_t)__builtin_ctzll(left)] |
+					  (uint64_t)k->run << DIR_SERIAL_BITS;
 			size_t lo = 0, hi = m->n_open;
 
 			while (lo < hi) {
 				size_t mid = lo + (hi - lo) / 2;
 
-				if (m->open[mid].serial < serial)
+				if (m->open[mid].key.serial < serial)
 					lo = mid + 1;
 				else
 					hi = mid;
 			}
-			if (lo < m->n_open && m->open[lo].serial == serial)
+			if (lo < m->n_open && m->open[lo].key.serial == serial)
 				m->open[lo].version = UINT64_MAX; /* no row */
 		}
 	}
@@ -399,7 +404,7 @@ static int list_open(struct merge *m, uint32_t run)
 		return r;
 	qsort(m->open, m->n_open, sizeof(*m->open), by_version);
 	for (i = 0; i < m->n_open; i++)
-		if (!n || m->open[n - 1].serial != m->open[i].serial)
+		if (!n || m->open[n - 1].key.serial != m->open[i].key.serial)
 			m->open[n++] = m->open[i];
 	m->n_open = n;
 	r = each_block(m, run, DIR_ENDED, forget_ended, &bad);
@@ -425,8 +430,10 @@ static int list_run(struct merge *m, uint32_t run, struct err *err)
 			return r;
 	}
 	r = list_groups(m, run);
+	m->blocks.alone = m->any_order;
 	if (r == 0)
 		r = each_block(m, run, DIR_ENDED, list_block, &bad);
+	m->blocks.alone = false;
 	/* In a run that is whole all flows have ended. */
 	if (r == 0 && (bad || u->state != STORE_FINISHED || u->rows_dropped || u->damaged))
 		r = list_open(m, run);
@@ -441,11 +448,7 @@ static int by_start(const void *a, const void *b)
 
 	if (x->start != y->start)
 		return x->start < y->start ? -1 : 1;
-	if (x->run != y->run)
-		return x->run < y->run ? -1 : 1;
-	if (x->unit != y->unit)
-		return x->unit < y->unit ? -1 : 1;
-	return (x->row > y->row) - (x->row < y->row);
+	return (x->serial > y->serial) - (x->serial < y->serial);
 }
 
 static void sort_keys(struct merge *m)
@@ -461,21 +464,21 @@ static void sort_keys(struct merge *m)
 /* The group of a key in memory; what the batch refers to stays. */
 static int find(struct merge *m, const struct row_key *k, struct slot **ret)
 {
-	uint32_t group = k->unit & ~IN_GROUP;
-	struct slot *s = &m->slots[(k->run * 31 + group) % SLOTS];
+	uint32_t group = k->unit & ~IN_GROUP, run = run_of(k);
+	struct slot *s = &m->slots[(run * 31 + group) % SLOTS];
 	int r;
 
-	if (!s->used || s->run != k->run || s->group != group) {
+	if (!s->used || s->run != run || s->group != group) {
 		if (s->used == m->number) {
 			r = give(m);
 			if (r)
 				return r;
 		}
 		s->used = 0;
-		r = store_read_rows(m->d->read, k->run, group, &s->rows);
+		r = store_read_rows(m->d->read, run, group, &s->rows);
 		if (r < 0)
 			return r;
-		s->run = k->run;
+		s->run = run;
 		s->group = group;
 	}
 	s->used = m->number;
@@ -495,11 +498,11 @@ static int give_grouped(struct merge *m, const struct row_key *k)
 	if (r)
 		return r;
 	c = s->rows.rows.cur;
-	r = cur_take(&c, k->off)
+	r = cur_take(&c, k->row)
 		    ? jrn_get_row(&c, s->rows.schema, s->rows.rows.start, m->out, m->out->n)
 		    : -EBADMSG;
 	m->out->n++;
-	number_rows(m, m->out->n - 1, k->run);
+	number_rows(m, m->out->n - 1, run_of(k));
 	if (r < 0) {
 		batch_cut(m->out, m->out->n - 1); /* with what was read of it */
 		return r;
@@ -517,12 +520,13 @@ static int give_stored(struct merge *m, const struct row_key *k, size_t n, size_
 	size_t i, at;
 	int r = out_is(m, true);
 
-	for (i = 0;
-	     i < n && i < BATCH_ROWS - m->out->n && k[i].run == k->run && k[i].unit == k->unit; i++)
+	for (i = 0; i < n && i < BATCH_ROWS - m->out->n && k[i].unit == k->unit &&
+		    run_of(&k[i]) == run_of(k);
+	     i++)
 		rows[i] = k[i].row;
 	*ret_n = i;
 	if (r == 0)
-		r = dir_block_get(&m->blocks, k->run, k->unit, m->blocks_since, &busy, &b);
+		r = dir_block_get(&m->blocks, run_of(k), k->unit, m->blocks_since, &busy, &b);
 	if (r == 0 && busy) {
 		r = give(m);
 		*ret_n = 0;
@@ -538,7 +542,7 @@ static int give_stored(struct merge *m, const struct row_key *k, size_t n, size_
 			dir_block_bad(&m->blocks, b, &err);
 		return r == -ENOMEM ? r : -EBADMSG;
 	}
-	number_rows(m, at, k->run);
+	number_rows(m, at, run_of(k));
 	return m->out->n == BATCH_ROWS ? give(m) : 0;
 }
 
@@ -562,7 +566,7 @@ static int give_keys(struct merge *m)
 		r = give_grouped(m, k);
 		if (r == -EBADMSG) {
 			dir_note(m->d, "capture %s: a row cannot be read",
-				 dir_name(&m->runs[k->run], name));
+				 dir_name(&m->runs[run_of(k)], name));
 			r = 0;
 		}
 	}
@@ -576,9 +580,11 @@ static int init(struct merge *m, const struct field_set *want)
 
 	field_set_add(&times, FLOW_start);
 	field_set_add(&times, FLOW_last);
-	field_set_add(&all, FLOW_ab_packets);
-	field_set_add(&all, FLOW_ba_packets);
-	field_set_add(&all, FLOW_raw_packets);
+	if (m->req->packets) {
+		field_set_add(&all, FLOW_ab_packets);
+		field_set_add(&all, FLOW_ba_packets);
+		field_set_add(&all, FLOW_raw_packets);
+	}
 	flow_derive_needs(&all, &needs);
 	for (i = 0; i < SCHEMA_FIELDS_MAX / 64; i++)
 		all.w[i] |= needs.w[i];
@@ -612,6 +618,7 @@ int dir_scan(struct ql_src *src, const struct ql_scan *req, ql_batch_fn fn, void
 	dir_begin(d, req->from, req->to);
 	m.from = d->from;
 	m.to = d->to;
+	m.any_order = req->any_order;
 	m.runs = store_read_runs(d->read, &m.n_runs);
 	r = init(&m, &req->want);
 	err->code = 0;

@@ -61,6 +61,7 @@ static int plan_init(struct plan *p, size_t runs)
 	field_set_add(&p->want, FLOW_last);
 	field_set_add(&p->want, FLOW_raw_packets);
 	p->blocks.d = p->d;
+	p->blocks.alone = true;
 	p->choices = calloc(runs + 1, sizeof(*p->choices));
 	p->serials = calloc(runs + 1, sizeof(*p->serials));
 	r = p->choices && p->serials ? batch_new(&p->batch, flow_schema(), &p->want) : -ENOMEM;
@@ -167,16 +168,20 @@ static int take_group(struct plan *p, struct prune *prune, size_t run, size_t gr
  * written. */
 static void assume_both(const struct batch *b)
 {
-	struct col *ab = b->cols[FLOW_ab_packets], *ba = b->cols[FLOW_ba_packets];
-	size_t i;
+	struct col *const dirs[] = {b->cols[FLOW_ab_packets], b->cols[FLOW_ba_packets]};
+	struct col *raw = b->cols[FLOW_raw_packets];
+	size_t i, k;
 
 	for (i = 0; i < b->n; i++) {
 		if (col_has(b->cols[FLOW_ended], i))
 			continue;
-		ab->v.u64[i] += !ab->v.u64[i];
-		ba->v.u64[i] += !ba->v.u64[i];
-		col_mark(ab, i);
-		col_mark(ba, i);
+		for (k = 0; k < 2; k++) {
+			if (col_has(dirs[k], i) && dirs[k]->v.u64[i])
+				continue;
+			dirs[k]->v.u64[i] = 1;
+			raw->v.u64[i]++; /* nor does it miss a packet */
+			col_mark(dirs[k], i);
+		}
 	}
 }
 

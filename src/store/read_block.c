@@ -313,22 +313,13 @@ static int tail_of(const struct read_run *u, uint32_t number)
 	return -ENOENT;
 }
 
-int store_read_block(struct store_read *r, size_t run, size_t block, struct buf *ret)
+int store_read_block(struct store_read *r, size_t run, size_t block, size_t at, size_t n, void *ret)
 {
 	const struct store_block *b = &r->pub[run].blocks[block];
 	int fd = b->tail ? tail_of(&r->runs[run], b->file)
 			 : read_file_of(r, run, b->file, LOCAL_ROWS);
-	int code;
 
-	if (fd < 0)
-		return fd;
-	buf_clear(ret);
-	if (b->size > FSEG_BLOCK_MAX)
+	if (at > b->size || n > b->size - at)
 		return -EBADMSG;
-	if (buf_reserve(ret, b->size) < 0)
-		return -ENOMEM;
-	code = read_exactly(fd, ret->p, b->size, b->at);
-	if (code == 0)
-		ret->len = b->size;
-	return code;
+	return fd < 0 ? fd : read_exactly(fd, ret, n, b->at + at);
 }

@@ -341,11 +341,15 @@ static int blocks_init(struct blocks *k)
 
 static int pair_block(struct rebuild *b, struct blocks *k, size_t block)
 {
-	size_t at = 0, i;
-	int r = store_read_block(b->r, b->number, block, &k->buf), n;
+	size_t size = b->pub->blocks[block].size, at = 0, i;
+	int r, n;
 
+	buf_clear(&k->buf);
+	r = buf_reserve(&k->buf, size);
 	if (r == 0)
-		r = fseg_open(k->f, (const uint8_t *)k->buf.p, k->buf.len, NULL);
+		r = store_read_block(b->r, b->number, block, 0, size, k->buf.p);
+	if (r == 0)
+		r = fseg_open(k->f, (const uint8_t *)k->buf.p, size, NULL);
 	while (r == 0 && (n = fseg_batch(k->f, k->batch, NULL, &at, NULL)) != 0) {
 		if (n < 0)
 			return n;

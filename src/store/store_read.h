@@ -133,9 +133,10 @@ struct store_rows {
  * -ENOMEM, -EIO ... */
 int store_read_rows(struct store_read *r, size_t run, size_t group, struct store_rows *ret);
 
-/* Reads a block: 'ret' is used again and the caller's to free.  -ENOENT: its file is gone;
- * -EBADMSG: shorter than it was; others. */
-int store_read_block(struct store_read *r, size_t run, size_t block, struct buf *ret);
+/* Reads 'n' bytes of a block from 'at' on.  -ENOENT: its file is gone; -EBADMSG: shorter than it
+ * was; others. */
+int store_read_block(struct store_read *r, size_t run, size_t block, size_t at, size_t n,
+		     void *ret);
 
 /* Makes rows and indexes of a run that was not finished and has no versions, or the indexes
  * that another one lacks, of its packets: these go through a flow table once more, as those of a
