@@ -80,9 +80,11 @@ int64_t pidx_refs_get(const uint8_t *p, size_t size, struct pidx_span *ret_span,
 		return -EBADMSG;
 	place = ret_span->from / PIDX_UNIT;
 	for (i = 0; i < n && refs; i++) {
-		place += rec_get_int(&c);
+		uint64_t step = rec_get_int(&c);
+
+		place += step;
 		serial += (uint64_t)rec_get_sint(&c);
-		if (!cur_ok(&c) || place >= ret_span->to / PIDX_UNIT)
+		if (!cur_ok(&c) || step > UINT32_MAX || place >= ret_span->to / PIDX_UNIT)
 			return -EBADMSG;
 		refs[i] = (struct pidx_ref){.serial = serial, .at = (uint32_t)place};
 	}

@@ -2,8 +2,8 @@
 """Makes packet indexes and journals as docs/formats.md describes them, without a line
 of trawl's own code.
 
-    make_store.py   writes ../fuzz/corpus/pidx, ../fuzz/corpus/jrn, store_1 and
-                    store_killed; the same bytes every time.  tests/unit/test_pidx.c
+    make_store.py   writes ../fuzz/corpus/pidx, ../fuzz/corpus/pidx_refs, ../fuzz/corpus/jrn,
+                    store_1 and store_killed; the same bytes every time.  tests/unit/test_pidx.c
                     and tests/golden read them, too.
 
 store_1 is a folder of captures as version 1 of the format has it, and stays as it is."""
@@ -93,6 +93,20 @@ def index(flows, spans, size):
         spans_at, dir_at))
 
 
+def references(parts):
+    """parts: [(from, to, packets, min, max, [(place, serial)])]."""
+    out = b"trawl-pr"
+    for first, last, packets, least, most, refs in parts:
+        body = num(first // 4) + num((last - first) // 4) + num(packets)
+        body += snum(least) + num(most - least) + num(len(refs))
+        place, before = first // 4, 0
+        for at, serial in refs:
+            body += num(at - place) + snum(serial - before)
+            place, before = at, serial
+        out += record(1, body)
+    return out
+
+
 def journal():
     start = START
     out = b"trawl-jn"
@@ -114,6 +128,22 @@ def journal():
     out += record(8, num(0) + snum(start + S) + snum(start) + snum(start + S) +
                   num(9) + num(308) + num(0) * 2 + num(7) + num(0))
     return out + record(9, snum(start + S) + num(301) + num(0) + num(0) + num(2) + num(0))
+
+
+def journal_of_blocks():
+    """One whose rows are in flow segments; the first of its two beats is the older one."""
+    start = START
+    out = b"trawl-jn"
+    out += record(1, num(2) + num(start) + num(4711) + num(0) + snum(start) + num(M64) +
+                  num(262144) + num(600 * S) + num(15 * S) + num(0) +
+                  text(b"default") + text(b"make_store.py"))
+    out += record(12, struct.pack("<QqQQQ", 8, start + 8 * S, 290, 0, 320))
+    out += record(12, struct.pack("<QqQQQ", 9, start + 9 * S, 301, 0, 328))
+    out += record(2, num(0) + num(1) + num(0) + num(0) + text(b"eth0") + text(None) * 4)
+    out += record(11, num(1) + num(1) + num(8) + num(4000) + num(40) +
+                  snum(start) + snum(start + 5 * S))
+    return out + record(11, num(2) + num(1) + num(4008) + num(1 << 20) + num(65536) +
+                        snum(start - S) + snum(start + 9 * S))
 
 
 def block(kind, body):
@@ -211,7 +241,12 @@ def main():
         "pidx/empty": index([], [], 0),
         "pidx/three": index([(8, [50, 73, 900]), (9, [73]), (1 << 40, [500, 501])],
                             [(200, 2004, 3, -5, 7), (3600, 3604, 1, 2, 2)], 4000),
+        "pidx_refs/three": references([
+            (200, 2004, 3, -5, 7, [(50, 8), (73, 9), (73, 8), (300, 1 << 40)]),
+            (2004, 2004, 0, 0, 0, []),
+            (3600, 4000, 2, 1790000000 * S, 1790000001 * S, [(900, 16), (950, 8)])]),
         "jrn/small": journal(),
+        "jrn/blocks": journal_of_blocks(),
     }
     for name, content in files.items():
         (CORPUS / name).parent.mkdir(parents=True, exist_ok=True)

@@ -129,6 +129,13 @@ static void record(const struct rec *rec, struct jrn_schema *s)
 	case JRN_END:
 		AGAIN(end, jrn_end);
 		break;
+	case JRN_BLOCK:
+		AGAIN(block, jrn_block);
+		break;
+	case JRN_BEAT:
+		AGAIN(beat, jrn_beat);
+		CHECK(!out.len || out.len == JRN_BEAT_SIZE);
+		break;
 	case JRN_CLOCK:
 		if (jrn_get_clock(rec, &k) == 0)
 			jrn_put_clock(&out, &k);
@@ -155,7 +162,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 			if (len > size - at - REC_HEAD)
 				len = (uint32_t)(size - at - REC_HEAD);
-			rec = (struct rec){le32_load(data + at) % 10, len, data + at + REC_HEAD};
+			rec = (struct rec){le32_load(data + at) % (JRN_BEAT + 1), len,
+					   data + at + REC_HEAD};
 			n = REC_HEAD + (int64_t)len;
 		}
 		record(&rec, &s);

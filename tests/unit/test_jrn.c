@@ -173,7 +173,9 @@ static bool same_text(struct jrn_text a, const char *s)
 	return s ? a.p && a.len == strlen(s) && memcmp(a.p, s, a.len) == 0 : !a.p;
 }
 
-/* One record of each kind; returns how many there are in 'out'. */
+#define RECORDS 10
+
+/* One record of each kind but rows and their schema. */
 static void put_all(struct buf *out)
 {
 	const struct jrn_head h = {.run = UINT64_MAX,
@@ -217,6 +219,15 @@ static void put_all(struct buf *out)
 					      .est_error = 1,
 					      .step = INT64_MIN},
 				    .source = text("tsc")};
+	const struct jrn_block bl = {.number = UINT32_MAX,
+				     .file = UINT32_MAX - 15,
+				     .at = UINT64_MAX,
+				     .size = 1 << 30,
+				     .rows = 65536,
+				     .start = INT64_MIN,
+				     .last = INT64_MAX};
+	const struct jrn_beat be = {
+		.number = 2, .tick = {INT64_MIN, UINT64_MAX, 3}, .serial = UINT64_MAX - 7};
 
 	jrn_put_magic(out);
 	jrn_put_head(out, &h);
@@ -226,6 +237,8 @@ static void put_all(struct buf *out)
 	jrn_put_segment(out, &s);
 	jrn_put_stats(out, &st);
 	jrn_put_clock(out, &k);
+	jrn_put_block(out, &bl);
+	jrn_put_beat(out, &be);
 	jrn_put_end(out, &e);
 }
 
@@ -239,6 +252,8 @@ static void check_record(const struct rec *r)
 	struct jrn_gap g;
 	struct jrn_end e;
 	struct jrn_clock k;
+	struct jrn_block bl;
+	struct jrn_beat be;
 
 	switch (r->type) {
 	case JRN_HEAD:
@@ -287,6 +302,18 @@ static void check_record(const struct rec *r)
 			    k.state.max_error == 16000000000 && k.state.est_error == 1 &&
 			    k.state.step == INT64_MIN && same_text(k.source, "tsc"));
 		break;
+	case JRN_BLOCK:
+		assert_int_equal(jrn_get_block(r, &bl), 0);
+		assert_true(bl.number == UINT32_MAX && bl.file == UINT32_MAX - 15 &&
+			    bl.at == UINT64_MAX && bl.size == 1 << 30 && bl.rows == 65536 &&
+			    bl.start == INT64_MIN && bl.last == INT64_MAX);
+		break;
+	case JRN_BEAT:
+		assert_int_equal(jrn_get_beat(r, &be), 0);
+		assert_true(be.number == 2 && be.tick.ts == INT64_MIN &&
+			    be.tick.kept == UINT64_MAX && be.tick.raw_limited == 3 &&
+			    be.serial == UINT64_MAX - 7);
+		break;
 	default:
 		fail();
 	}
@@ -316,7 +343,7 @@ static void test_records(void **state)
 
 	(void)state;
 	put_all(&out);
-	assert_int_equal(count((uint8_t *)out.p, out.len), 8);
+	assert_int_equal(count((uint8_t *)out.p, out.len), RECORDS);
 	for (i = 0; i < out.len; i++) {
 		uint8_t *cut = malloc(i + 1);
 		size_t k;
@@ -328,11 +355,11 @@ static void test_records(void **state)
 		last = k;
 		free(cut);
 	}
-	assert_int_equal(last, 7);
+	assert_int_equal(last, RECORDS - 1);
 	/* every bit is covered by a checksum */
 	for (i = 0; i < 8 * out.len; i++) {
 		out.p[i / 8] ^= (char)(1 << i % 8);
-		assert_true(count((uint8_t *)out.p, out.len) < 8);
+		assert_true(count((uint8_t *)out.p, out.len) < RECORDS);
 		out.p[i / 8] ^= (char)(1 << i % 8);
 	}
 	buf_done(&out);
@@ -358,6 +385,8 @@ static void test_short_payloads(void **state)
 			struct iface_stats st;
 			struct jrn_end e;
 			struct jrn_clock k;
+			struct jrn_block bl;
+			struct jrn_beat be;
 			size_t begin;
 			int code;
 
@@ -373,6 +402,8 @@ static void test_short_payloads(void **state)
 			       : rec.type == JRN_SEGMENT ? jrn_get_segment(&cut, &s)
 			       : rec.type == JRN_STATS   ? jrn_get_stats(&cut, &st)
 			       : rec.type == JRN_CLOCK   ? jrn_get_clock(&cut, &k)
+			       : rec.type == JRN_BLOCK   ? jrn_get_block(&cut, &bl)
+			       : rec.type == JRN_BEAT    ? jrn_get_beat(&cut, &be)
 							 : jrn_get_end(&cut, &e);
 			assert_int_equal(code, -EBADMSG);
 		}
@@ -380,6 +411,31 @@ static void test_short_payloads(void **state)
 	}
 	buf_done(&out);
 	buf_done(&small);
+}
+
+/* All beats are of one length, whatever is in them, so that one can take the place of another:
+ * type 12, 40 bytes, checksum, five numbers of 8 bytes. */
+static void test_beat(void **state)
+{
+	static const struct jrn_beat v[] = {
+		{.number = 0},
+		{UINT64_MAX, {INT64_MIN, UINT64_MAX, UINT64_MAX}, UINT64_MAX},
+		{0x0102030405060708, {0x1112131415161718, 0x21, 0x31}, 0x41},
+	};
+	struct buf b = BUF_INIT;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		buf_clear(&b);
+		jrn_put_beat(&b, &v[i]);
+		assert_int_equal(b.len, JRN_BEAT_SIZE);
+	}
+	assert_int_equal(JRN_BEAT_SIZE, 52);
+	assert_memory_equal(b.p, "\14\0\0\0\50\0\0\0", 8);
+	assert_memory_equal(b.p + 12, "\10\7\6\5\4\3\2\1\x18\x17\x16\x15\x14\x13\x12\x11", 16);
+	assert_memory_equal(b.p + 28, "\x21\0\0\0\0\0\0\0\x31\0\0\0\0\0\0\0\x41\0\0\0\0\0\0\0", 24);
+	buf_done(&b);
 }
 
 /* Whole numbers: the encoding by hand, and the ends of its range. */
@@ -432,7 +488,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),    cmocka_unit_test(test_other_schema),
 		cmocka_unit_test(test_records), cmocka_unit_test(test_short_payloads),
-		cmocka_unit_test(test_ints),
+		cmocka_unit_test(test_beat),    cmocka_unit_test(test_ints),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
