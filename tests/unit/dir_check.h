@@ -91,7 +91,7 @@ static inline int by_uuid(const void *a, const void *b)
 
 static inline void scan(struct ql_src *s, int64_t from, int64_t to, struct rows *ret)
 {
-	struct ql_scan req = {.from = from, .to = to};
+	struct ql_scan req = {.from = from, .to = to, .packets = true};
 	struct err err = {0};
 	size_t f;
 

@@ -307,7 +307,10 @@ static void check_rows(struct store_read *r, const struct store_run *run)
 
 	assert_int_equal(fseg_new(&f, flow_store_schema()), 0);
 	for (i = 0; i < run->n_blocks; i++) {
-		assert_int_equal(store_read_block(r, 0, i, &b), 0);
+		buf_clear(&b);
+		assert_int_equal(buf_reserve(&b, run->blocks[i].size), 0);
+		b.len = run->blocks[i].size;
+		assert_int_equal(store_read_block(r, 0, i, 0, b.len, b.p), 0);
 		assert_int_equal(fseg_open(f, (uint8_t *)b.p, b.len, NULL), 0);
 		assert_int_equal(fseg_serials(f, &serials, NULL), 0);
 		assert_int_equal(fseg_opened(f)->rows, run->blocks[i].rows);
