@@ -430,10 +430,8 @@ static int list_run(struct merge *m, uint32_t run, struct err *err)
 			return r;
 	}
 	r = list_groups(m, run);
-	m->blocks.alone = m->any_order;
 	if (r == 0)
 		r = each_block(m, run, DIR_ENDED, list_block, &bad);
-	m->blocks.alone = false;
 	/* In a run that is whole all flows have ended. */
 	if (r == 0 && (bad || u->state != STORE_FINISHED || u->rows_dropped || u->damaged))
 		r = list_open(m, run);
@@ -622,8 +620,10 @@ int dir_scan(struct ql_src *src, const struct ql_scan *req, ql_batch_fn fn, void
 	m.runs = store_read_runs(d->read, &m.n_runs);
 	r = init(&m, &req->want);
 	err->code = 0;
+	m.blocks.alone = true;
 	for (i = 0; i < m.n_runs && r == 0; i++)
 		r = list_run(&m, (uint32_t)i, err);
+	m.blocks.alone = false;
 	if (r == 0)
 		r = give_keys(&m);
 	if (d->n_missing)
