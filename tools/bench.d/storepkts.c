@@ -201,6 +201,7 @@ static int run_all(struct run *r, uint64_t bytes, struct err *err)
 			p[i] = (struct pkt){.data = frame[i], .linktype = 1};
 			p[i].len = p[i].caplen = gen_next(r->gen, frame[i], &p[i].ts);
 			p[i].clock = p[i].ts;
+			p[i].number = r->packets + i + 1;
 			r->bytes += p[i].len;
 		}
 		r->own += cpu_thread();

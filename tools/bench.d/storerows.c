@@ -302,6 +302,7 @@ int rows_generate(struct rows *r, uint64_t n, double flows_per_s, struct err *er
 	struct gen *g = gen_new(flows_per_s, MEAN, 1);
 	struct pkt p[FLOW_BATCH];
 	int64_t tick = GEN_START;
+	uint64_t number = 1;
 	struct maker m;
 	int status = maker_init(&m, r, err);
 	size_t i;
@@ -309,10 +310,11 @@ int rows_generate(struct rows *r, uint64_t n, double flows_per_s, struct err *er
 	if (!g)
 		status = err_set(err, -ENOMEM, "out of memory");
 	while (status == 0 && r->n < n) {
-		for (i = 0; i < FLOW_BATCH; i++) {
+		for (i = 0; i < FLOW_BATCH; i++, number++) {
 			p[i] = (struct pkt){.data = frame[i], .linktype = 1};
 			p[i].len = p[i].caplen = gen_next(g, frame[i], &p[i].ts);
 			p[i].clock = p[i].ts;
+			p[i].number = number;
 		}
 		status = add_packets(&m, p, FLOW_BATCH);
 		if (p[0].ts < tick + TICK_NS)
