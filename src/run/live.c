@@ -118,7 +118,7 @@ static int flush(struct live_worker *w, struct err *err)
 	const struct run_live_conf *conf = &w->r->conf;
 	struct live_chunk *c = &w->chunk;
 	uint32_t iface[FLOW_BATCH] = {0};
-	bool counted = false; /* by the sink, whatever became of them */
+	bool counted = false; /* by sink or store, whatever became of them */
 	size_t i;
 	int r = 0;
 
@@ -139,6 +139,7 @@ static int flush(struct live_worker *w, struct err *err)
 		counted = true;
 	} else if (r == 0 && w->stream) {
 		r = to_store(w, c, err);
+		counted = true;
 	}
 	for (i = 0; i < c->n && !counted; i++) {
 		struct live_count *n = &w->count[iface[i]];

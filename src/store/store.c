@@ -156,8 +156,9 @@ static int add_packet(struct store_stream *st, const struct pkt *p, const struct
 	int r;
 
 	if (!is_wanted(st->store->conf.raw_limit, f)) {
-		c->raw_limited++;
-		return not_kept(st, f);
+		r = not_kept(st, f);
+		c->raw_limited += r == 0;
+		return r;
 	}
 	cut.caplen = p->caplen < f->keep ? p->caplen : f->keep;
 	if (cut.caplen > st->store->conf.snaplen)
@@ -166,9 +167,12 @@ static int add_packet(struct store_stream *st, const struct pkt *p, const struct
 	if (r < 0)
 		return r;
 	if (r) {
-		c->dropped_limit += r == STORE_WHY_LIMIT;
-		c->dropped_disk += r == STORE_WHY_DISK;
-		return not_kept(st, f);
+		bool limit = r == STORE_WHY_LIMIT;
+
+		r = not_kept(st, f);
+		c->dropped_limit += r == 0 && limit;
+		c->dropped_disk += r == 0 && !limit;
+		return r;
 	}
 	c->kept++;
 	c->kept_bytes += cut.caplen;
@@ -184,11 +188,17 @@ int store_packets(struct store_stream *st, const struct pkt *pkts, size_t n,
 	for (i = 0; i < n && r == 0; i++) {
 		if (pkts[i].iface >= st->n_ifaces ||
 		    st->linktypes[pkts[i].iface] != pkts[i].linktype || flows[i].n > DEC_LEVELS_MAX)
-			return err_set(err, -EINVAL,
-				       "a packet of an interface that was not described");
-		r = add_packet(st, &pkts[i], &flows[i]);
+			r = err_set(err, -EINVAL,
+				    "a packet of an interface that was not described");
+		else
+			r = add_packet(st, &pkts[i], &flows[i]);
 	}
-	return r < 0 ? err_set(err, r, "out of memory") : 0;
+	if (r == 0)
+		return 0;
+	for (i--; i < n; i++)
+		if (pkts[i].iface < st->n_ifaces)
+			st->counts[pkts[i].iface].dropped_disk++;
+	return r == -EINVAL ? r : err_set(err, r, "out of memory");
 }
 
 static uint64_t count_of(const struct batch *b, enum flow_field f, size_t row)

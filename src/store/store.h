@@ -144,8 +144,8 @@ struct store_flows {
 /* Takes 'n' packets, also those that are not to be kept: they count.  A packet is
  * kept, once, if any of its flows has had fewer than 'raw_limit', and is then
  * listed under all of them.  What the disk or 'quota' does not let in is
- * counted and becomes a gap: no error.  0, -ENOMEM, or -EINVAL: no such interface
- * or another link type. */
+ * counted and becomes a gap: no error.  0, -ENOMEM, or -EINVAL: no such interface or another
+ * link type; then all from that one on count as not written. */
 int store_packets(struct store_stream *st, const struct pkt *pkts, size_t n,
 		  const struct store_flows *flows, struct err *err);
 
