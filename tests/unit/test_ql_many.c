@@ -132,7 +132,7 @@ static void sort_many(unsigned flags)
 
 	assert_int_equal(ql_src_mem_new(&m, &t_schema, QL_SRC_MEM_TRANSIENT | flags), 0);
 	for (i = 0; i < MANY; i++) {
-		char text[160];
+		char text[256];
 
 		make_row(&rows[i], &x, text, sizeof(text), i);
 		assert_int_equal(ql_src_mem_add_text(m, text, NULL), 0);
