@@ -349,12 +349,12 @@ static int index_of_refs(struct store_seg *g)
 	CLEANUP(refs_done) struct refs f = {0};
 	CLEANUP(freep) struct pidx_ref *tmp = NULL;
 	struct pidx_info info = {.run = g->run, .segment = g->seg->number};
-	struct stat st;
+	struct stat st = {.st_size = 0};
 	int r;
 
-	if (g->refs_fd < 0)
+	if (g->refs_fd < 0 && g->size)
 		return -ENOENT;
-	if (fstat(g->refs_fd, &st) < 0)
+	if (g->refs_fd >= 0 && fstat(g->refs_fd, &st) < 0)
 		return -errno;
 	if (st.st_size > REFS_MAX)
 		return -ENOENT;
