@@ -328,17 +328,29 @@ static int64_t add_refs(struct refs *f, const uint8_t *p, size_t size)
 	return len;
 }
 
-/* From the first to the last good record. */
-static int64_t all_refs(struct refs *f, const struct buf *b)
+/* Whether there is a good record somewhere behind 'at'. */
+static bool goes_on(const struct buf *b, size_t at)
+{
+	struct rec rec;
+
+	for (at++; at < b->len; at++)
+		if (rec_read((const uint8_t *)b->p + at, b->len - at, &rec) > 0)
+			return true;
+	return false;
+}
+
+/* From the first to the last record, of which a killed writer may have left a part.  0, or
+ * -ENOENT: there is damage. */
+static int all_refs(struct refs *f, const struct buf *b)
 {
 	size_t at = REC_MAGIC;
-	int64_t n;
+	int64_t n = 0;
 
 	f->n = f->n_spans = 0;
 	f->end = f->packets = 0;
 	while (at < b->len && (n = add_refs(f, (const uint8_t *)b->p + at, b->len - at)) > 0)
 		at += (size_t)n;
-	return (int64_t)f->n;
+	return n == -EBADMSG || (n < 0 && goes_on(b, at)) ? -ENOENT : 0;
 }
 
 /* Makes an index of what was said of the segment while it was written.  -ENOENT: that does
@@ -367,13 +379,17 @@ static int index_of_refs(struct store_seg *g)
 	/* Shorter, of a segment that was begun a moment ago, is all that there is to tell. */
 	if (pidx_refs_check((const uint8_t *)b.p, b.len) == -EBADMSG)
 		return -ENOENT;
-	all_refs(&f, &b);
+	r = all_refs(&f, &b);
+	if (r < 0)
+		return r;
 	f.v = reallocarray(NULL, f.n + 1, sizeof(*f.v));
 	tmp = reallocarray(NULL, f.n + 1, sizeof(*tmp));
 	f.spans = reallocarray(NULL, f.n_spans + 1, sizeof(*f.spans));
 	if (!f.v || !tmp || !f.spans)
 		return -ENOMEM;
-	all_refs(&f, &b);
+	r = all_refs(&f, &b);
+	if (r < 0)
+		return r;
 	if (g->seg->known && f.packets != g->seg->packets)
 		return -ENOENT;
 	info.bytes = f.end;
