@@ -25,6 +25,8 @@ struct read_run {
 	uint32_t last_block; /* number of the last that the journal tells */
 	uint64_t n_beat;     /* number of the beat that counts */
 	bool damaged;        /* the journal is */
+	uint32_t gone;       /* number of the last removed segment that the journal tells */
+	uint64_t missed;     /* packets of other segments that it tells and that are not there */
 	struct read_tail {
 		uint32_t number;
 		int fd; /* stays open: the file goes when its block is made; owned */
@@ -73,7 +75,8 @@ void *read_append(void **v, size_t *n, size_t size);
  * tail that read_blocks() finds is not less than what the journal says. */
 int read_journal(struct store_read *r, size_t run, int fd);
 
-/* read_block.c: what was removed becomes gaps; 0 or -ENOMEM. */
+/* read_block.c: what was removed becomes gaps, also where the journal does not tell of it; 0 or
+ * -ENOMEM. */
 int read_gone(struct store_read *r, size_t run);
 
 /* More that was removed. */

@@ -250,8 +250,6 @@ static int add_gap(struct read_run *u, const struct store_gone *g, enum store_wh
 {
 	struct store_gap *to;
 
-	if (!g->n)
-		return 0;
 	to = read_append((void **)&u->gaps, &u->pub->n_gaps, sizeof(*to));
 	if (!to)
 		return -ENOMEM;
@@ -260,12 +258,62 @@ static int add_gap(struct read_run *u, const struct store_gone *g, enum store_wh
 	return 0;
 }
 
+/* The segment that a killed writer left unfinished, of which its last beat tells: 'rest' are
+ * all packets but its own. */
+static void miss_last(struct store_read *r, size_t run, uint64_t rest)
+{
+	struct store_run *pub = r->runs[run].pub;
+	struct store_gone *g = &pub->packets_gone;
+	const uint64_t n = pub->kept - rest;
+
+	if (pub->n_segments)
+		read_note(r, run, "the last segment is missing, with %" PRIu64 " packets", n);
+	else
+		read_gone_add(g, n, g->n ? g->to : pub->start, pub->end);
+}
+
+/* Segments that are not there though the journal does not say that they were. */
+static int find_gone(struct store_read *r, size_t run)
+{
+	struct read_run *u = &r->runs[run];
+	struct store_run *pub = u->pub;
+	const struct store_segment *first = NULL;
+	uint64_t told = pub->packets_gone.n + u->missed;
+	bool all = true;
+	size_t i;
+
+	for (i = 0; i < pub->n_segments; i++) {
+		const struct store_segment *s = &pub->segments[i];
+
+		first = !first || s->number < first->number ? s : first;
+		told += s->known ? s->packets : 0;
+		all &= s->known;
+	}
+	if (pub->state == STORE_KILLED && all && pub->kept > told) {
+		miss_last(r, run, told);
+	} else if (first && first->number > u->gone + 1) {
+		/* Removed before the journal could tell of them: nobody knows how many packets. */
+		struct store_gone g = {
+			.from = pub->packets_gone.n ? pub->packets_gone.to : pub->start,
+			.to = first->known ? first->min : pub->end,
+		};
+
+		g.from = g.from < g.to ? g.from : g.to;
+		return add_gap(u, &g, STORE_WHY_REMOVED);
+	}
+	return 0;
+}
+
 int read_gone(struct store_read *r, size_t run)
 {
 	struct read_run *u = &r->runs[run];
-	int code = add_gap(u, &u->pub->packets_gone, STORE_WHY_REMOVED);
+	int code = find_gone(r, run);
 
-	return code < 0 ? code : add_gap(u, &u->pub->rows_gone, STORE_WHY_REMOVED_ROWS);
+	if (code == 0 && u->pub->packets_gone.n)
+		code = add_gap(u, &u->pub->packets_gone, STORE_WHY_REMOVED);
+	if (code == 0 && u->pub->rows_gone.n)
+		code = add_gap(u, &u->pub->rows_gone, STORE_WHY_REMOVED_ROWS);
+	return code;
 }
 
 int read_blocks(struct store_read *r, size_t run, const struct read_names *names)

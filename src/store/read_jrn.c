@@ -12,6 +12,7 @@
 #include "store/window.h"
 
 #define SCHEMAS_MAX 64
+#define CUT_MAX     (2 * JRN_ROWS_SIZE) /* bytes that a record may have that is cut */
 
 /* What reading a journal needs beside the run. */
 struct reading {
@@ -277,12 +278,14 @@ static int segment(struct reading *g, const struct rec *rec)
 	size = s && s->bytes >= j.bytes ? (int64_t)s->bytes : read_size(g->r, g->number, j.number);
 	if (size < 0 && is_first(g->pub, j.number)) {
 		read_gone_add(&g->pub->packets_gone, j.packets, j.min, j.max);
+		g->run->gone = j.number > g->run->gone ? j.number : g->run->gone;
 		return 0;
 	}
 	if (size < 0) {
 		read_note(g->r, g->number,
 			  "segment %" PRIu32 " is missing, with %" PRIu64 " packets", j.number,
 			  j.packets);
+		g->run->missed += j.packets;
 		return 0;
 	}
 	if ((uint64_t)size < j.bytes)
@@ -379,6 +382,20 @@ static uint64_t behind(struct window *w, uint64_t at)
 	return rec_at(w, next, &rec) > 0 ? next : 0;
 }
 
+/* The next good record behind 'at', where the one there seems to be cut: it is not, its
+ * size is damaged.  0: none. */
+static uint64_t good_behind(struct window *w, uint64_t at)
+{
+	const uint64_t end = at + CUT_MAX;
+	const uint8_t *p;
+	struct rec rec;
+
+	for (at++; at < end && (p = window_get(w, at, REC_HEAD)); at++)
+		if (le32_load(p) && le32_load(p) <= JRN_BEAT && rec_at(w, at, &rec) > 0)
+			return at;
+	return 0;
+}
+
 /* A beat that is being written, or that a killed writer left half-done: the other one is
  * good. */
 static uint64_t behind_beat(struct window *w, uint64_t at)
@@ -406,6 +423,8 @@ static int read_all(struct reading *g, struct window *w)
 				continue;
 			}
 			next = behind(w, g->at);
+			if (!next && n == -ENODATA)
+				next = good_behind(w, g->at);
 			if (!next && n == -ENODATA)
 				break; /* the tail that a killed writer left */
 			g->run->damaged = true;

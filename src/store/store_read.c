@@ -289,6 +289,8 @@ static int add_run(struct store_read *r, const char *folder, const struct read_n
 		code = find_segments(r, pub, l, folder);
 	if (code == 0)
 		code = S_ISREG(st.st_mode) ? read_journal(r, r->n - 1, fd) : -EBADMSG;
+	if (code == 0 && locked && pub->state == STORE_KILLED)
+		pub->state = STORE_RUNNING;
 	if (code == 0)
 		code = read_blocks(r, r->n - 1, l);
 	if (code == 0)
@@ -296,8 +298,6 @@ static int add_run(struct store_read *r, const char *folder, const struct read_n
 	if (code == 0) {
 		if (pub->n_segments)
 			qsort(pub->segments, pub->n_segments, sizeof(*pub->segments), by_number);
-		if (locked && pub->state == STORE_KILLED)
-			pub->state = STORE_RUNNING;
 		return 0;
 	}
 	if (code == -ENOMEM)
