@@ -322,6 +322,7 @@ static int open_store(struct capture *c, struct err *err)
 		.writers = (unsigned)c->opts->threads,
 		.flow = flow_opts(c->opts),
 	};
+	char text[sizeof(err->text)];
 	int dir, r;
 
 	r = raw_limit(c->opts, &conf.raw_limit, err);
@@ -337,7 +338,12 @@ static int open_store(struct capture *c, struct err *err)
 	buf_addf(&spec, "local:%s", c->opts->dir);
 	if (buf_err(&spec))
 		return err_set(err, -ENOMEM, "out of memory");
-	return store_open(&c->store, buf_str(&spec), &conf, err);
+	r = store_open(&c->store, buf_str(&spec), &conf, err);
+	if (r == -EBUSY) {
+		snprintf(text, sizeof(text), "%s", err->text);
+		err_set(err, r, "%s: give each capture a folder of its own", text);
+	}
+	return r;
 }
 
 /* So that a person, or a script, knows that nothing is missed from now on. */
@@ -430,9 +436,6 @@ static int open_live(struct capture *c, struct err *err)
 		c->wrong = true;
 		return capture_filter_hint(buf_str(&c->filter), err);
 	}
-	if (r == -EBUSY && c->store)
-		return err_set(err, r, "%s; with --name NAME two captures share a folder",
-			       err->text);
 	return r;
 }
 

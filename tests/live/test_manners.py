@@ -166,11 +166,12 @@ def test_names_do_not_drive_the_terminal(net, tmp_path):
         ip("link", "del", EVIL, netns=net.a)
 
 
-def test_second_writer_is_told_of_names(net, tmp_path):
+@pytest.mark.parametrize("name", ["capture", "other"])
+def test_second_writer_is_told_of_the_first(net, tmp_path, name):
     t = Trawl(net, TRAWL, "-i", "va", "--dir", tmp_path / "d")
-    status, said = capture(net, "-i", "va", "--dir", tmp_path / "d")
+    status, said = capture(net, "-i", "va", "--dir", tmp_path / "d", "--name", name)
     assert t.stop() == 0
-    assert status == 1 and re.search(r"process \d+ writes '.*'; with --name NAME two captures share", said), said
+    assert status == 1 and re.search(r"process \d+ writes '.*': give each capture a folder of its own", said), said
 
 
 def test_folder_without_a_capture(tmp_path):
