@@ -6,6 +6,7 @@
 #pragma once
 
 #include "dir_check.h"
+#include "filter/hint.h"
 #include "flow/flow_derive.h"
 
 #define MODEL_FLOWS 20000
@@ -144,8 +145,8 @@ static inline void model_new(struct model *m, size_t n, unsigned percent_ended)
 {
 	for (; n; n--) {
 		assert_true(m->n < MODEL_FLOWS);
-		m->v[m->n] =
-			(struct model_flow){.start = m->now - (int64_t)model_rnd(1000) * 1000000};
+		m->v[m->n] = (struct model_flow){
+			.start = m->now + (int64_t)model_rnd(1000) * 1000000 + 2000000};
 		model_give(m, m->n++, model_rnd(100) < percent_ended);
 	}
 }
@@ -261,6 +262,7 @@ struct model_seen {
 	size_t n, others;
 	int64_t before; /* start of the row before */
 	bool sorted;
+	bool last; /* every row is the last version that was acknowledged */
 };
 
 /* Each row must be one that was given, and no flow has two. */
@@ -281,6 +283,7 @@ static inline int model_take(void *arg, const struct batch *b)
 		flow = serial / 8 - 1;
 		addr = model_addr(flow);
 		assert_true(version >= 1 && version <= m->v[flow].given);
+		s->last &= version == m->v[flow].acked;
 		assert_int_equal(b->cols[FLOW_ab_packets]->v.u64[i], model_ab(flow, version));
 		assert_int_equal(col_has(b->cols[FLOW_ba_packets], i),
 				 model_ba(flow, version, &ba));
@@ -307,14 +310,17 @@ static inline int model_take(void *arg, const struct batch *b)
 	return 0;
 }
 
-/* What a reader gives in the time range; s->version is the caller's to free. */
-static inline void model_scan(const struct model *m, struct run_dir *d, const struct hint *hints,
-			      bool any_order, int64_t from, int64_t to, struct model_seen *s)
+/* What a reader gives in the time range; s->version is the caller's to free.  'told': the reader
+ * knows of 'hints'. */
+static inline void model_scan_hints(const struct model *m, struct run_dir *d,
+				    const struct hint *hints, bool told, bool any_order,
+				    int64_t from, int64_t to, struct model_seen *s)
 {
 	static const enum flow_field want[] = {FLOW_start,      FLOW_last,        FLOW_ab_packets,
 					       FLOW_ba_packets, FLOW_transport_a, FLOW_ab_ttl,
 					       FLOW_network_a,  FLOW_interface};
-	struct ql_scan req = {.from = from, .to = to, .hints = hints, .any_order = any_order};
+	struct ql_scan req = {
+		.from = from, .to = to, .hints = told ? hints : NULL, .any_order = any_order};
 	struct ql_src *ql = run_dir_ql(d);
 	struct err err = {0};
 	size_t i;
@@ -325,10 +331,17 @@ static inline void model_scan(const struct model *m, struct run_dir *d, const st
 				 .hints = hints,
 				 .version = calloc(m->n + 1, sizeof(*s->version)),
 				 .before = INT64_MIN,
-				 .sorted = true};
+				 .sorted = true,
+				 .last = true};
 	if (ql->ops->scan(ql, &req, model_take, s, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_true(s->sorted || any_order);
+}
+
+static inline void model_scan(const struct model *m, struct run_dir *d, bool any_order,
+			      int64_t from, int64_t to, struct model_seen *s)
+{
+	model_scan_hints(m, d, NULL, false, any_order, from, to, s);
 }
 
 /* Sentences that tell of damage, not that the run was killed. */
@@ -350,7 +363,7 @@ static inline void model_check(const struct model *m, const char *path, bool exa
 	struct model_seen s;
 	size_t i;
 
-	model_scan(m, d, NULL, false, INT64_MIN, INT64_MAX, &s);
+	model_scan(m, d, false, INT64_MIN, INT64_MAX, &s);
 	for (i = 0; i < m->n; i++) {
 		assert_true(s.version[i] >= m->v[i].acked);
 		if (exact)

@@ -5,7 +5,6 @@
 #include <glob.h>
 
 #include "base/bytes.h"
-#include "filter/hint.h"
 #include "rows_model.h"
 #include "store/store_read.h"
 
