@@ -13,8 +13,8 @@
 #include "cli/system.h"
 
 static const struct cli_cmd *const cmds[] = {
-	&cmd_capture, &cmd_interfaces, &cmd_info,    &cmd_flows,
-	&cmd_query,   &cmd_past,       &cmd_explain, &cmd_completion,
+	&cmd_capture, &cmd_interfaces, &cmd_info,        &cmd_flows,       &cmd_query,
+	&cmd_past,    &cmd_explain,    &cmd_store_check, &cmd_store_stats, &cmd_completion,
 };
 
 static const struct cli_tool *const tools[] = {
@@ -47,6 +47,32 @@ static const struct cli_cmd *find_cmd(const char *name)
 	return NULL;
 }
 
+/* Whether 'word' is the first word of commands. */
+static bool is_family(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < N_CMDS; i++)
+		if (cmds[i]->family && strcmp(cmds[i]->family, word) == 0)
+			return true;
+	return false;
+}
+
+/* The command of the first word, or the first two; '*ret_words' is how many it has. */
+static const struct cli_cmd *find_words(int argc, char **argv, int *ret_words)
+{
+	char name[64];
+
+	*ret_words = 1;
+	if (argc < 1 || !is_family(argv[0]))
+		return argc < 1 ? NULL : find_cmd(argv[0]);
+	if (argc < 2 || strlen(argv[0]) + strlen(argv[1]) + 2 > sizeof(name))
+		return NULL;
+	*ret_words = 2;
+	snprintf(name, sizeof(name), "%s %s", argv[0], argv[1]);
+	return find_cmd(name);
+}
+
 static const struct cli_tool *find_tool(const char *name)
 {
 	size_t i;
@@ -66,7 +92,7 @@ static void add_cmds(struct buf *b)
 		if (strcmp(cmds[i]->group, group) != 0)
 			buf_addf(b, "\n%s\n", cmds[i]->group);
 		group = cmds[i]->group;
-		buf_addf(b, "  %-12s%s\n", cmds[i]->opt->name, cmds[i]->opt->brief);
+		buf_addf(b, "  %-15s%s\n", cmds[i]->opt->name, cmds[i]->opt->brief);
 	}
 }
 
@@ -75,7 +101,7 @@ static void add_tools(struct buf *b)
 	size_t i;
 
 	for (i = 0; tools[i]; i++)
-		buf_addf(b, "  as %-9s%s\n", tools[i]->name, tools[i]->brief);
+		buf_addf(b, "  as %-12s%s\n", tools[i]->name, tools[i]->brief);
 }
 
 static int help_all(void)
@@ -131,7 +157,7 @@ static int unknown_cmd(const char *word)
 
 	near_init(&n, word, strlen(word));
 	for (i = 0; i < N_CMDS; i++)
-		near_offer(&n, cmds[i]->opt->name);
+		near_offer(&n, cmds[i]->family ? cmds[i]->family : cmds[i]->opt->name);
 	if (find_tool(word))
 		snprintf(hint, sizeof(hint), " (another tool's name: 'trawl as %s')", word);
 	else if (n.best)
@@ -139,6 +165,34 @@ static int unknown_cmd(const char *word)
 	else if (access(word, F_OK) == 0)
 		snprintf(hint, sizeof(hint), ", but a file of that name: try 'trawl info' on it");
 	return bad_start(word[0] == '-' ? "no option" : "no command", word, hint);
+}
+
+/* The first word of several commands, and not one of them behind it. */
+static int run_family(int argc, char **argv, bool help)
+{
+	CLEANUP(buf_done) struct buf b = BUF_INIT;
+	char name[64], hint[96] = "";
+	struct near n;
+	size_t i;
+
+	help |= argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+	if (argc > 1 && !help) {
+		snprintf(name, sizeof(name), "%s %s", argv[0], argv[1]);
+		near_init(&n, name, strlen(name));
+		for (i = 0; i < N_CMDS; i++)
+			near_offer(&n, cmds[i]->opt->name);
+		if (n.best)
+			snprintf(hint, sizeof(hint), " (did you mean '%s'?)", n.best);
+		return bad_start("no command", name, hint);
+	}
+	buf_addf(&b, "usage: trawl %s COMMAND [OPTIONS]\n\n", argv[0]);
+	for (i = 0; i < N_CMDS; i++)
+		if (cmds[i]->family && strcmp(cmds[i]->family, argv[0]) == 0)
+			buf_addf(&b, "  %-15s%s\n", cmds[i]->opt->name, cmds[i]->opt->brief);
+	if (help)
+		return cli_print(&b);
+	fprintf(stderr, "trawl %s: name a command\n%s", argv[0], buf_str(&b));
+	return CLI_USAGE;
 }
 
 static int run_cmd(const struct cli_cmd *cmd, int argc, char **argv)
@@ -195,6 +249,7 @@ static int run_tool(int argc, char **argv)
 static int run_help(int argc, char **argv)
 {
 	const struct cli_cmd *cmd;
+	int words;
 
 	if (argc < 1)
 		return help_all();
@@ -203,7 +258,9 @@ static int run_help(int argc, char **argv)
 
 		return run_tool(1, args);
 	}
-	cmd = find_cmd(argv[0]);
+	cmd = find_words(argc, argv, &words);
+	if (!cmd && is_family(argv[0]))
+		return run_family(argc, argv, argc == 1);
 	return cmd ? help_cmd(cmd) : unknown_cmd(argv[0]);
 }
 
@@ -227,6 +284,7 @@ int cli_main(int argc, char **argv)
 	const struct cli_tool *tool = argc > 0 ? find_tool(base_name(argv[0])) : NULL;
 	const struct cli_cmd *cmd;
 	const char *word;
+	int words;
 
 	cli_system_init();
 	if (tool) {
@@ -238,9 +296,11 @@ int cli_main(int argc, char **argv)
 		return CLI_USAGE;
 	}
 	word = argv[1];
-	cmd = find_cmd(word);
+	cmd = find_words(argc - 1, argv + 1, &words);
 	if (cmd)
-		return run_cmd(cmd, argc - 2, argv + 2);
+		return run_cmd(cmd, argc - 1 - words, argv + 1 + words);
+	if (is_family(word))
+		return run_family(argc - 1, argv + 1, false);
 	if (strcmp(word, "as") == 0)
 		return run_tool(argc - 2, argv + 2);
 	if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)

@@ -28,6 +28,18 @@ static void add_words(struct buf *b, const char *const *words)
 		buf_addf(b, "%s%s", i ? " " : "", words[i]);
 }
 
+/* What is typed behind "trawl". */
+static const char *first_word(const struct cli_cmd *cmd)
+{
+	return cmd->family ? cmd->family : cmd->opt->name;
+}
+
+/* Commands of one family stand together; whether it is the first one. */
+static bool is_first(const struct cli_cmd *const *cmds, size_t i)
+{
+	return !i || strcmp(first_word(cmds[i - 1]), first_word(cmds[i])) != 0;
+}
+
 static void add_cmd_names(struct buf *b)
 {
 	const struct cli_cmd *const *cmds;
@@ -35,8 +47,21 @@ static void add_cmd_names(struct buf *b)
 
 	cmds = cli_cmds(&n);
 	for (i = 0; i < n; i++)
-		buf_addf(b, "%s ", cmds[i]->opt->name);
+		if (is_first(cmds, i))
+			buf_addf(b, "%s ", first_word(cmds[i]));
 	buf_addstr(b, "as help");
+}
+
+/* The second words of all that begin with that of 'cmd'. */
+static void add_second_words(struct buf *b, const struct cli_cmd *cmd)
+{
+	const struct cli_cmd *const *cmds;
+	size_t n, i, k = 0;
+
+	cmds = cli_cmds(&n);
+	for (i = 0; i < n; i++)
+		if (cmds[i]->family && strcmp(cmds[i]->family, cmd->family) == 0)
+			buf_addf(b, "%s%s", k++ ? " " : "", strchr(cmds[i]->opt->name, ' ') + 1);
 }
 
 static void add_tool_names(struct buf *b)
@@ -79,9 +104,9 @@ static void bash_values(struct buf *b, const struct opt_cmd *cmd)
 			continue;
 		buf_addstr(b, "\t");
 		if (o->letter)
-			buf_addf(b, "%s:-%c%s", cmd->name, o->letter, o->name ? "|" : "");
+			buf_addf(b, "'%s':-%c%s", cmd->name, o->letter, o->name ? "|" : "");
 		if (o->name)
-			buf_addf(b, "%s:--%s", cmd->name, o->name);
+			buf_addf(b, "'%s':--%s", cmd->name, o->name);
 		buf_addch(b, ')');
 		if (o->type == OPT_ENUM) {
 			buf_addstr(b, " words='");
@@ -102,7 +127,7 @@ static void bash_options(struct buf *b, const struct opt_cmd *cmd)
 	const struct opt *o;
 	size_t i;
 
-	buf_addf(b, "\t%s) words='", cmd->name);
+	buf_addf(b, "\t'%s') words='", cmd->name);
 	for (i = 0; (o = opt_at(cmd, i, NULL)); i++) {
 		if (o->letter)
 			buf_addf(b, "-%c ", o->letter);
@@ -110,6 +135,24 @@ static void bash_options(struct buf *b, const struct opt_cmd *cmd)
 			buf_addf(b, "--%s ", o->name);
 	}
 	buf_addstr(b, "--help' ;;\n");
+}
+
+/* Commands of two words. */
+static void bash_families(struct buf *b, const struct cli_cmd *const *cmds, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!cmds[i]->family || !is_first(cmds, i))
+			continue;
+		buf_addf(b,
+			 "\tif [ \"$cmd\" = %s ]; then\n"
+			 "\t\tif [ \"$COMP_CWORD\" -eq 2 ]; then\n\t\t\tCOMPREPLY=($(compgen -W '",
+			 cmds[i]->family);
+		add_second_words(b, cmds[i]);
+		buf_addstr(b, "' -- \"$cur\"))\n\t\t\treturn\n\t\tfi\n"
+			      "\t\tcmd=\"$cmd ${COMP_WORDS[2]}\"\n\tfi\n");
+	}
 }
 
 static void bash(struct buf *b)
@@ -128,8 +171,9 @@ static void bash(struct buf *b)
 		      "\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\twords='");
 	add_cmd_names(b);
 	buf_addstr(b, " --help --version'\n"
-		      "\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n\t\treturn\n\tfi\n"
-		      "\tcase $cmd:$prev in\n\tas:as) words='");
+		      "\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n\t\treturn\n\tfi\n");
+	bash_families(b, cmds, n);
+	buf_addstr(b, "\tcase $cmd:$prev in\n\tas:as) words='");
 	add_tool_names(b);
 	buf_addstr(b, "' ;;\n\thelp:help) words='");
 	add_cmd_names(b);
@@ -198,7 +242,7 @@ static void zsh_cmd(struct buf *b, const struct opt_cmd *cmd)
 	const struct opt *o;
 	size_t i;
 
-	buf_addf(b, "\t\t%s)\n\t\t\t_arguments -s \\\n", cmd->name);
+	buf_addf(b, "\t\t'%s')\n\t\t\t_arguments -s \\\n", cmd->name);
 	for (i = 0; (o = opt_at(cmd, i, NULL)); i++) {
 		if (o->letter)
 			zsh_spec(b, o, true);
@@ -215,6 +259,24 @@ static void zsh_cmd(struct buf *b, const struct opt_cmd *cmd)
 	buf_addstr(b, "' ;;\n");
 }
 
+/* Commands of two words. */
+static void zsh_families(struct buf *b, const struct cli_cmd *const *cmds, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!cmds[i]->family || !is_first(cmds, i))
+			continue;
+		buf_addf(b,
+			 "\tif [[ $cmd == %s ]]; then\n"
+			 "\t\tif (( CURRENT == 2 )); then\n\t\t\t_values command ",
+			 cmds[i]->family);
+		add_second_words(b, cmds[i]);
+		buf_addstr(b, "\n\t\t\treturn\n\t\tfi\n\t\tcmd=\"$cmd $words[2]\"\n"
+			      "\t\tshift words\n\t\t(( CURRENT-- ))\n\tfi\n");
+	}
+}
+
 static void zsh(struct buf *b)
 {
 	const struct cli_cmd *const *cmds;
@@ -227,15 +289,21 @@ static void zsh(struct buf *b)
 	buf_addstr(b, ")\n\t_values -s , field $fields\n}\n\n_trawl()\n{\n"
 		      "\tlocal -a cmds=(\n");
 	for (i = 0; i < n; i++) {
-		buf_addf(b, "\t\t'%s:", cmds[i]->opt->name);
-		add_quoted(b, cmds[i]->opt->brief);
+		if (!is_first(cmds, i))
+			continue;
+		buf_addf(b, "\t\t'%s:", first_word(cmds[i]));
+		if (cmds[i]->family)
+			add_second_words(b, cmds[i]);
+		else
+			add_quoted(b, cmds[i]->opt->brief);
 		buf_addstr(b, "'\n");
 	}
 	buf_addstr(b,
 		   "\t\t'as:be another tool'\n\t\t'help:explain a command'\n\t)\n"
 		   "\tif (( CURRENT == 2 )); then\n\t\t_describe command cmds\n\t\treturn\n\tfi\n"
-		   "\tlocal cmd=$words[2]\n\tshift words\n\t(( CURRENT-- ))\n"
-		   "\tcase $cmd in\n\t\tas) _values tool ");
+		   "\tlocal cmd=$words[2]\n\tshift words\n\t(( CURRENT-- ))\n");
+	zsh_families(b, cmds, n);
+	buf_addstr(b, "\tcase $cmd in\n\t\tas) _values tool ");
 	add_tool_names(b);
 	buf_addstr(b, " ;;\n\t\thelp) _describe command cmds ;;\n");
 	for (i = 0; i < n; i++)
@@ -243,16 +311,40 @@ static void zsh(struct buf *b)
 	buf_addstr(b, "\tesac\n}\n\ncompdef _trawl trawl\n");
 }
 
-static void fish_cmd(struct buf *b, const struct opt_cmd *cmd)
+/* The command itself; one of two words in two steps. */
+static void fish_name(struct buf *b, const struct cli_cmd *cmd, bool first)
 {
+	const char *name = cmd->opt->name;
+
+	if (cmd->family && first)
+		buf_addf(b, "complete -c trawl -n __fish_use_subcommand -f -a %s\n", cmd->family);
+	if (cmd->family)
+		buf_addf(
+			b,
+			"# %s\ncomplete -c trawl -n '__fish_seen_subcommand_from %s' -f -a %s -d '",
+			name, cmd->family, strchr(name, ' ') + 1);
+	else
+		buf_addf(b, "complete -c trawl -n __fish_use_subcommand -f -a %s -d '", name);
+	add_quoted(b, cmd->opt->brief);
+	buf_addstr(b, "'\n");
+}
+
+static void fish_cmd(struct buf *b, const struct cli_cmd *c, bool first)
+{
+	const struct opt_cmd *cmd = c->opt;
 	const struct opt *o;
 	size_t i;
 
-	buf_addf(b, "complete -c trawl -n __fish_use_subcommand -f -a %s -d '", cmd->name);
-	add_quoted(b, cmd->brief);
-	buf_addstr(b, "'\n");
+	fish_name(b, c, first);
 	for (i = 0; (o = opt_at(cmd, i, NULL)); i++) {
-		buf_addf(b, "complete -c trawl -n '__fish_seen_subcommand_from %s'", cmd->name);
+		if (c->family)
+			buf_addf(b,
+				 "complete -c trawl -n '__fish_seen_subcommand_from %s; and "
+				 "__fish_seen_subcommand_from %s'",
+				 c->family, strchr(cmd->name, ' ') + 1);
+		else
+			buf_addf(b, "complete -c trawl -n '__fish_seen_subcommand_from %s'",
+				 cmd->name);
 		if (o->letter)
 			buf_addf(b, " -s %c", o->letter);
 		if (o->name)
@@ -283,7 +375,7 @@ static void fish(struct buf *b)
 	add_field_names(b);
 	buf_addstr(b, "\n");
 	for (i = 0; i < n; i++)
-		fish_cmd(b, cmds[i]->opt);
+		fish_cmd(b, cmds[i], is_first(cmds, i));
 	buf_addstr(b, "complete -c trawl -n __fish_use_subcommand -f -a as -d 'be another tool'\n"
 		      "complete -c trawl -n '__fish_seen_subcommand_from as' -f -a '");
 	add_tool_names(b);

@@ -37,10 +37,12 @@ struct cli_cmd {
 	/* Runs with parsed options ('opts', opt->size bytes) and operands; both are freed by
 	 * the caller.  Results go to stdout, all else to stderr.  Returns an exit status. */
 	int (*run)(struct cli *c, void *opts, const struct opt_list *operands);
+
+	const char *family; /* first of the two words of its name; NULL: it has one */
 };
 
 extern const struct cli_cmd cmd_capture, cmd_interfaces, cmd_flows, cmd_info, cmd_query, cmd_past,
-	cmd_explain, cmd_completion;
+	cmd_store_check, cmd_store_stats, cmd_explain, cmd_completion;
 
 /* Another tool: 'argv[0]' is its name, everything else its own affair, also
  * exit statuses.  Called by 'trawl as NAME ...' and by a symlink of that name. */

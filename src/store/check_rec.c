@@ -1,0 +1,128 @@
+/* Records of a file, one by one, and what lies between good ones. */
+#include "store/check_impl.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/crc32c.h"
+
+#define KINDS_MAX 64 /* a type above is hardly a record's */
+#define TRIES     8  /* to read what is being written in its place */
+
+/* The record at 'at'; as rec_read(). */
+static int64_t rec_at(struct window *w, uint64_t at, struct rec *ret)
+{
+	const uint8_t *p;
+	uint32_t len;
+
+	if (at >= w->size)
+		return 0;
+	p = window_get(w, at, REC_HEAD);
+	if (!p)
+		return -ENODATA;
+	len = le32_load(p + 4);
+	if (len > REC_MAX)
+		return -EBADMSG;
+	p = window_get(w, at, REC_HEAD + (size_t)len);
+	return p ? rec_read(p, REC_HEAD + (size_t)len, ret) : -ENODATA;
+}
+
+/* Where behind damage at 'at' the next good record is; 0: there is none. */
+static uint64_t next_good(struct window *w, uint64_t at)
+{
+	const uint8_t *p = window_get(w, at, REC_HEAD);
+	struct rec rec;
+
+	if (p && le32_load(p + 4) <= REC_MAX &&
+	    rec_at(w, at + REC_HEAD + le32_load(p + 4), &rec) > 0)
+		return at + REC_HEAD + le32_load(p + 4);
+	for (at++; (p = window_get(w, at, REC_HEAD)); at++)
+		if (le32_load(p) < KINDS_MAX && le32_load(p) && le32_load(p + 4) <= w->size - at &&
+		    rec_at(w, at, &rec) > 0)
+			return at;
+	return 0;
+}
+
+/* Whether the last record is whole and only its size is another than it was. */
+static bool has_wrong_size(struct window *w, uint64_t at)
+{
+	const uint64_t left = w->size - at;
+	const uint8_t *p = left <= REC_HEAD + REC_MAX ? window_get(w, at, (size_t)left) : NULL;
+	uint8_t head[8];
+
+	if (!p || left < REC_HEAD)
+		return false;
+	memcpy(head, p, 4);
+	le32_store(head + 4, (uint32_t)(left - REC_HEAD));
+	return le32_load(p + 8) == crc32c(crc32c(0, head, 8), p + REC_HEAD, left - REC_HEAD);
+}
+
+static bool is_zero(struct window *w, uint64_t at)
+{
+	const uint8_t *p;
+
+	for (; (p = window_get(w, at, 1)); at++)
+		if (*p)
+			return false;
+	return true;
+}
+
+/* No record is behind 'at'. */
+static void end_of(struct check_recs *r, int64_t code)
+{
+	struct check_run *u = r->u;
+	const uint64_t left = r->w.size - r->at;
+	const bool zero = is_zero(&r->w, r->at);
+
+	if (!u->running && !zero && (code == -EBADMSG || has_wrong_size(&r->w, r->at)))
+		check_say(u, STORE_DAMAGE, r->number, r->end, (int64_t)r->at,
+			  "a damaged record, and none behind it");
+	else
+		r->torn = true;
+	if (r->torn && !u->running)
+		check_say(u, STORE_REMARK, r->number, r->end, (int64_t)r->at,
+			  "%" PRIu64 " bytes of %s at the end, as a writer that was killed, or a "
+			  "machine that stopped, leaves them",
+			  left, zero ? "zeros" : "a record that was begun");
+	r->at = r->w.size;
+}
+
+/* As rec_at(), once more where somebody may just be writing it. */
+static int64_t read_rec(struct check_recs *r, struct rec *ret)
+{
+	int64_t n;
+	int i;
+
+	for (i = 0; (n = rec_at(&r->w, r->at, ret)) < 0 && r->u->running && i < TRIES; i++)
+		r->w.len = 0;
+	return n;
+}
+
+int64_t check_rec(struct check_recs *r, struct rec *ret, uint64_t *ret_at)
+{
+	int64_t n;
+	int code;
+
+	while ((n = read_rec(r, ret)) != 0) {
+		uint64_t next;
+
+		if (n > 0) {
+			*ret_at = r->at;
+			r->at += (uint64_t)n;
+			code = check_count(r->u->c, (uint64_t)n);
+			return code < 0 ? code : n;
+		}
+		next = next_good(&r->w, r->at);
+		if (!next) {
+			end_of(r, n);
+			return 0;
+		}
+		check_say(r->u, STORE_DAMAGE, r->number, r->end, (int64_t)r->at,
+			  "%" PRIu64 " bytes are damaged", next - r->at);
+		if (strcmp(r->end, LOCAL_JOURNAL) == 0)
+			r->u->damaged = true;
+		r->at = next;
+	}
+	return 0;
+}
