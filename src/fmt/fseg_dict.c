@@ -122,9 +122,10 @@ static int grow(struct fseg_dict *d)
 	if (!any)
 		return -ENOMEM;
 	d->v.any = any;
-	rank = realloc(d->rank, 2 * (size_t)room * sizeof(*rank));
+	rank = calloc(2 * (size_t)room, sizeof(*rank));
 	if (!rank)
 		return -ENOMEM;
+	free(d->rank);
 	d->rank = rank;
 	d->room = room;
 	return 0;
@@ -411,26 +412,52 @@ static void sort(struct fseg_dict *d, struct item *items, struct item *room, uin
 	}
 }
 
-int fseg_dict_sort(struct fseg_dict *d)
+/* The 'n' values in 'order'. */
+static int sort_order(struct fseg_dict *d, uint32_t n)
 {
-	struct item *items;
+	struct item *items = malloc(2 * (size_t)n * sizeof(*items));
 	uint32_t i;
 
-	d->order = d->rank ? d->rank + d->room : NULL;
-	if (!d->n)
-		return 0;
-	items = malloc(2 * (size_t)d->n * sizeof(*items));
 	if (!items)
 		return -ENOMEM;
-	for (i = 0; i < d->n; i++)
-		items[i].i = i;
-	sort(d, items, items + d->n, d->n, 0);
-	for (i = 0; i < d->n; i++) {
+	for (i = 0; i < n; i++)
+		items[i].i = d->order[i];
+	sort(d, items, items + n, n, 0);
+	for (i = 0; i < n; i++) {
 		d->order[i] = items[i].i;
 		d->rank[items[i].i] = i;
 	}
 	free(items);
 	return 0;
+}
+
+int fseg_dict_sort(struct fseg_dict *d)
+{
+	uint32_t i;
+
+	d->order = d->rank ? d->rank + d->room : NULL;
+	for (i = 0; i < d->n; i++)
+		d->order[i] = i;
+	return d->n ? sort_order(d, d->n) : 0;
+}
+
+int64_t fseg_dict_sort_some(struct fseg_dict *d, const uint32_t *codes, size_t n)
+{
+	uint32_t m = 0, k;
+	size_t i;
+	int r;
+
+	d->order = d->rank ? d->rank + d->room : NULL;
+	for (i = 0; i < n; i++) {
+		k = codes[i];
+		/* It is there already if the place that it claims is its own. */
+		if (d->rank[k] < m && d->order[d->rank[k]] == k)
+			continue;
+		d->rank[k] = m;
+		d->order[m++] = k;
+	}
+	r = m ? sort_order(d, m) : 0;
+	return r < 0 ? r : (int64_t)m;
 }
 
 /* ---- writing ---- */

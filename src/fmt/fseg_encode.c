@@ -10,8 +10,7 @@
 
 /* ---- the directory ---- */
 
-/* Starts an entry in w->entry; what its kind adds follows, then entry_end(). */
-static void entry_begin(struct fseg_writer *w, const struct fseg_wentry *e)
+void fseg_entry_begin(struct fseg_writer *w, const struct fseg_wentry *e)
 {
 	struct buf *b = &w->entry;
 	size_t size = w->data.len - e->at;
@@ -29,7 +28,7 @@ static void entry_begin(struct fseg_writer *w, const struct fseg_wentry *e)
 	rec_put_u32(b, crc32c(0, size ? w->data.p + e->at : NULL, size));
 }
 
-static void entry_end(struct fseg_writer *w)
+void fseg_entry_end(struct fseg_writer *w)
 {
 	rec_put_int(&w->dir, w->entry.len);
 	buf_add(&w->dir, w->entry.p, w->entry.len);
@@ -147,8 +146,8 @@ static void put_maps(struct fseg_writer *w)
 		for (k = 0; k < bytes; k += 8)
 			le64_store(w->num.bytes + k, c->present[k / 8]);
 		fseg_blob_put(&w->num, &w->data, w->num.bytes, bytes, true);
-		entry_begin(w, &e);
-		entry_end(w);
+		fseg_entry_begin(w, &e);
+		fseg_entry_end(w);
 	}
 }
 
@@ -197,11 +196,11 @@ static int put_column(struct fseg_writer *w, struct fseg_wcol *c)
 		fseg_write_words(w, c, &range, &e);
 	else
 		encode_codes(w, c, &e);
-	entry_begin(w, &e);
+	fseg_entry_begin(w, &e);
 	buf_addch(&w->entry, 1);
 	put_bound(&w->entry, c->type, &min);
 	put_bound(&w->entry, c->type, &max);
-	entry_end(w);
+	fseg_entry_end(w);
 	return 0;
 }
 
@@ -221,10 +220,10 @@ static void put_plain(struct fseg_writer *w, struct fseg_wcol *c, enum fseg_kind
 		fseg_num_put_same(&w->data, c->words[0]);
 	else
 		fseg_num_write(&w->num, &w->data, c->words, c->n);
-	entry_begin(w, &e);
+	fseg_entry_begin(w, &e);
 	if (kind == FSEG_HASHES)
 		buf_addch(&w->entry, (char)bits);
-	entry_end(w);
+	fseg_entry_end(w);
 }
 
 /* ---- filters ---- */
@@ -249,7 +248,7 @@ static void put_bloom(struct fseg_writer *w, const struct fseg_wentry *e, const 
 
 	f.at = w->data.len;
 	fseg_blob_put(&w->num, &w->data, bits, bloom_size(log2), false);
-	entry_begin(w, &f);
+	fseg_entry_begin(w, &f);
 	buf_addch(&w->entry, (char)log2);
 	buf_addch(&w->entry, (char)k);
 }
@@ -315,7 +314,7 @@ static int put_addr_bloom(struct fseg_writer *w)
 	rec_put_int(&w->entry, w->o.n_bloom);
 	for (i = 0; i < w->o.n_bloom; i++)
 		rec_put_int(&w->entry, w->o.schema->fields[w->o.bloom[i]].id);
-	entry_end(w);
+	fseg_entry_end(w);
 	free(bits);
 	return 0;
 }
@@ -336,7 +335,7 @@ static int put_text_bloom(struct fseg_writer *w, const struct fseg_whash *h)
 	for (i = 0; i < c->n; i++)
 		bloom_add(bits, log2, k, bloom_hash(c->words[i]));
 	put_bloom(w, &e, bits, log2, k);
-	entry_end(w);
+	fseg_entry_end(w);
 	free(bits);
 	return 0;
 }
@@ -368,7 +367,7 @@ static int put_hashes(struct fseg_writer *w)
 /* ---- the block ---- */
 
 /* docs/formats.md, "Flow segment" */
-static int put_block(struct fseg_writer *w, struct buf *b)
+int fseg_put_block(struct fseg_writer *w, struct buf *b, uint32_t rows, int64_t start, int64_t last)
 {
 	uint64_t size = (uint64_t)FSEG_HEAD + w->dir.len + w->data.len;
 	uint8_t h[FSEG_HEAD] = {0};
@@ -382,10 +381,10 @@ static int put_block(struct fseg_writer *w, struct buf *b)
 	le16_store(h + 6, (uint16_t)w->n_entries);
 	le32_store(h + 8, (uint32_t)size);
 	le32_store(h + 12, (uint32_t)w->dir.len);
-	le32_store(h + 16, w->rows);
+	le32_store(h + 16, rows);
 	le32_store(h + 20, crc32c(0, w->dir.p, w->dir.len));
-	le64_store(h + 24, (uint64_t)w->start);
-	le64_store(h + 32, (uint64_t)w->last);
+	le64_store(h + 24, (uint64_t)start);
+	le64_store(h + 32, (uint64_t)last);
 	le32_store(h + 44, crc32c(0, h, 44));
 	if (buf_reserve(b, size) < 0)
 		return -ENOMEM;
@@ -413,5 +412,5 @@ int fseg_encode(struct fseg_writer *w, struct buf *b)
 	r = put_hashes(w);
 	if (r == 0)
 		r = put_addr_bloom(w);
-	return r < 0 ? r : put_block(w, b);
+	return r < 0 ? r : fseg_put_block(w, b, w->rows, w->start, w->last);
 }

@@ -92,6 +92,7 @@ struct fseg_num {
 	uint64_t *t;    /* FSEG_ROWS numbers on their way */
 	uint8_t *bytes; /* FSEG_ROWS of a plane */
 	float *log;     /* n * log2(n) up to FSEG_SAMPLE */
+	bool quick; /* fseg_num_write() does not look for what is small, nothing is compressed */
 	uint64_t sample[FSEG_SAMPLE], work[FSEG_SAMPLE];
 	uint16_t count[8][256];
 };
@@ -176,6 +177,10 @@ bool fseg_dict_addrs(struct fseg_dict *d, const struct addr *a, size_t n, uint32
 
 /* Puts the values in order.  0 or -ENOMEM. */
 int fseg_dict_sort(struct fseg_dict *d);
+
+/* The same with those that 'codes' has, others have no place then; how many they are or
+ * -ENOMEM. */
+int64_t fseg_dict_sort_some(struct fseg_dict *d, const uint32_t *codes, size_t n);
 void fseg_dict_val(const struct fseg_dict *d, uint32_t number, union val *ret);
 
 /* Writes 'n' values, those whose numbers 'order' has. */

@@ -9,7 +9,8 @@
 #include "fmt/fseg_impl.h"
 
 #define ZSTD_LEVEL 1
-#define ZSTD_MATCH 7   /* bytes; in planes of few values shorter ones are chance: less is saved by \
+#define ZSTD_MATCH                                                                                 \
+	7              /* bytes; in planes of few values shorter ones are chance: less is saved by \
 			*/
 #define ZSTD_HASH  11  /* them than by coding each byte, and they cost time */
 #define ZSTD_LEAST 32  /* bytes; of fewer the frame's own take what it saves */
@@ -242,7 +243,7 @@ void fseg_blob_put(struct fseg_num *e, struct buf *b, const uint8_t *p, size_t n
 		buf_addch(b, (char)p[0]);
 		return;
 	}
-	if (squeeze && n >= ZSTD_LEAST) {
+	if (squeeze && !e->quick && n >= ZSTD_LEAST) {
 		room = ZSTD_compressBound(n);
 		buf_addch(b, FSEG_ZSTD);
 		rec_put_u32(b, 0);
@@ -358,10 +359,37 @@ void fseg_num_put(struct fseg_num *e, struct buf *b, const uint64_t *v, size_t n
 		put_bits(e, b, e->t, n, width);
 }
 
+/* The low bytes of the numbers, as far as they are not all the same: one look tells which. */
+static void put_quick(struct fseg_num *e, struct buf *b, const uint64_t *v, size_t n)
+{
+	unsigned planes = n ? (fseg_width(e->loops->differ(v, n, v[0])) + 7) / 8 : 0, p;
+	uint64_t low = planes < 8 ? (UINT64_C(1) << 8 * planes) - 1 : UINT64_MAX;
+
+	if (!planes) {
+		fseg_num_put_same(b, n ? v[0] : 0);
+		return;
+	}
+	buf_addch(b, FSEG_PLANES);
+	rec_put_sint(b, (int64_t)(v[0] & ~low));
+	rec_put_int(b, 1);
+	buf_addch(b, (char)(8 * planes));
+	if (buf_reserve(b, planes * (n + 1)) < 0)
+		return;
+	for (p = 0; p < planes; p++) {
+		b->p[b->len++] = FSEG_RAW;
+		e->loops->split((uint8_t *)b->p + b->len, v, n, p);
+		b->len += n;
+	}
+}
+
 void fseg_num_write(struct fseg_num *e, struct buf *b, const uint64_t *v, size_t n)
 {
 	struct fseg_plan plan;
 
+	if (e->quick) {
+		put_quick(e, b, v, n);
+		return;
+	}
 	fseg_num_plan(e, v, n, NULL, true, &plan);
 	fseg_num_put(e, b, v, n, &plan);
 }

@@ -30,6 +30,7 @@ static void col_done(struct fseg_wcol *c)
 static void col_clear(struct fseg_wcol *c)
 {
 	c->n = 0;
+	c->put = 0;
 	c->present = NULL;
 	c->same = false;
 	if (!fseg_is_words(c->type))
@@ -104,8 +105,9 @@ static void writer_clear(struct fseg_writer *w)
 	col_clear(&w->serials);
 	w->rows = 0;
 	w->text = 0;
-	w->start = INT64_MAX;
-	w->last = INT64_MIN;
+	w->put = 0;
+	w->start = w->fresh_start = INT64_MAX;
+	w->last = w->fresh_last = INT64_MIN;
 }
 
 int fseg_writer_new(struct fseg_writer **ret, const struct fseg_opts *o)
@@ -193,16 +195,6 @@ int fseg_wcol_room(struct fseg_wcol *c, uint32_t more)
 	return 0;
 }
 
-/* 64 bits of a map from bit 'at' on; what is behind its end is not looked at. */
-static uint64_t bits_at(const uint64_t *map, size_t at, size_t end)
-{
-	uint64_t v = map[at / 64] >> at % 64;
-
-	if (at % 64 && (at / 64 + 1) * 64 < end)
-		v |= map[at / 64 + 1] << (64 - at % 64);
-	return end - at < 64 ? v & ((UINT64_C(1) << (end - at)) - 1) : v;
-}
-
 static void bits_put(uint64_t *map, size_t at, uint64_t v)
 {
 	map[at / 64] |= v << at % 64;
@@ -218,7 +210,7 @@ static int64_t col_present(struct fseg_wcol *c, uint32_t row, const uint64_t *ma
 	size_t i, has = 0;
 
 	for (i = 0; map && i < n; i += 64) {
-		uint64_t bits = bits_at(map, at + i, at + n);
+		uint64_t bits = fseg_bits_at(map, at + i, at + n);
 
 		has += bits == UINT64_MAX ? 64 : (size_t)__builtin_popcountll(bits);
 	}
@@ -236,7 +228,7 @@ static int64_t col_present(struct fseg_wcol *c, uint32_t row, const uint64_t *ma
 			c->present[row / 64] = (UINT64_C(1) << row % 64) - 1;
 	}
 	for (i = 0; map && i < n; i += 64)
-		bits_put(c->present, row + i, bits_at(map, at + i, at + n));
+		bits_put(c->present, row + i, fseg_bits_at(map, at + i, at + n));
 	return (int64_t)has;
 }
 
@@ -322,7 +314,7 @@ static size_t gather(const struct col *from, size_t at, size_t n, uint64_t *ret)
 	size_t i, k = 0, end = at + n;
 
 	for (i = at; i < end; i += 64) {
-		uint64_t has = bits_at(from->present, i, end);
+		uint64_t has = fseg_bits_at(from->present, i, end);
 
 		if (has == UINT64_MAX) {
 			memcpy(ret + k, from->v.u64 + i, 64 * sizeof(*ret));
@@ -447,9 +439,11 @@ static void window(struct fseg_writer *w, const struct batch *b, size_t at, size
 		int64_t from = start && col_has(start, i) ? start->v.i64[i] : INT64_MIN;
 		int64_t to = last && col_has(last, i) ? last->v.i64[i] : INT64_MAX;
 
-		w->start = from < w->start ? from : w->start;
-		w->last = to > w->last ? to : w->last;
+		w->fresh_start = from < w->fresh_start ? from : w->fresh_start;
+		w->fresh_last = to > w->fresh_last ? to : w->fresh_last;
 	}
+	w->start = w->fresh_start < w->start ? w->fresh_start : w->start;
+	w->last = w->fresh_last > w->last ? w->fresh_last : w->last;
 }
 
 static int take(struct fseg_writer *w, const struct batch *b, size_t at, size_t n)

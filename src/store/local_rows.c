@@ -22,7 +22,6 @@ void local_rows_init(struct local_rows *w)
 void local_rows_done(struct local_rows *w)
 {
 	fseg_writer_free(w->block);
-	fseg_writer_free(w->fresh);
 	local_file_done(&w->tail);
 	local_file_done(&w->file);
 }
@@ -32,17 +31,14 @@ uint64_t local_rows_held(const struct local_rows *w)
 	return w->file.buf.len;
 }
 
-static int make_writers(struct local_rows *w)
+static int make_writer(struct local_rows *w)
 {
 	struct fseg_opts o;
-	int r = 0;
 
-	if (w->fresh)
+	if (w->block)
 		return 0;
 	flow_segment_opts(&o);
-	if (!w->block)
-		r = fseg_writer_new(&w->block, &o);
-	return r < 0 ? r : fseg_writer_new(&w->fresh, &o);
+	return fseg_writer_new(&w->block, &o);
 }
 
 static void close_tail(struct local_rows *w)
@@ -83,8 +79,6 @@ int local_rows_cut(struct local_rows *w)
 		.last = h.last,
 	};
 	w->rows += h.rows;
-	fseg_drop(w->fresh);
-	w->skipped = false;
 	w->timed = false;
 	close_tail(w);
 	return 0;
@@ -92,7 +86,7 @@ int local_rows_cut(struct local_rows *w)
 
 int64_t local_rows_add(struct local_rows *w, const struct batch *b, size_t at)
 {
-	int64_t n = make_writers(w), k, more;
+	int64_t n = make_writer(w);
 
 	if (n < 0)
 		return n;
@@ -101,18 +95,6 @@ int64_t local_rows_add(struct local_rows *w, const struct batch *b, size_t at)
 	n = fseg_add(w->block, b, at);
 	if (n < 0)
 		return n;
-	if (!w->skipped && fseg_rows(w->fresh) + (size_t)n > FRESH_MAX) {
-		/* So many will be a block before they would be in the tail. */
-		w->skipped = true;
-		fseg_drop(w->fresh);
-	}
-	for (k = 0; k < n && !w->skipped; k += more) {
-		more = fseg_add(w->fresh, b, at + (size_t)k);
-		if (more < 0)
-			return more;
-		if (!more) /* of long texts */
-			w->skipped = true;
-	}
 	if (at + (size_t)n < b->n || fseg_rows(w->block) == FSEG_ROWS) {
 		int r = local_rows_cut(w);
 
@@ -131,17 +113,15 @@ int local_rows_beat(struct local_rows *w, int64_t now)
 	if (!w->timed)
 		w->since = now;
 	w->timed = true;
-	if (w->skipped || now < w->since || now - w->since >= BLOCK_NS)
+	/* Where so many come, there is soon a block: they need no tail. */
+	if (fseg_fresh(w->block) > FRESH_MAX || now < w->since || now - w->since >= BLOCK_NS)
 		return w->n_pending == LOCAL_PENDING ? 0 : local_rows_cut(w);
-	if (!fseg_rows(w->fresh))
+	if (!fseg_fresh(w->block))
 		return 0;
 	if (w->tail.fd < 0 && !w->tail.buf.len)
 		fseg_put_magic(&w->tail.buf);
-	r = fseg_end(w->fresh, &w->tail.buf);
-	/* The tail has them all, or the block is made. */
-	if (r == -E2BIG)
-		w->skipped = true;
-	return r == -E2BIG ? 0 : r;
+	r = fseg_put_fresh(w->block, &w->tail.buf);
+	return r == -E2BIG ? 0 : r; /* they wait for their block */
 }
 
 static int create(struct local *s, const char *run, int64_t kept, enum retain_kind kind,

@@ -62,6 +62,29 @@ static void encode(struct fseg_writer *w, const struct kept *k, struct buf *out)
 	assert_int_equal(fseg_end(w, out), 0);
 }
 
+/* The same a few rows at a time; every now and then those that are new go to 'fresh' as well. */
+static void encode_fresh(struct fseg_writer *w, const struct kept *k, struct make *m,
+			 struct buf *fresh, struct buf *out)
+{
+	size_t i, at;
+
+	for (i = 0; i < k->n; i++)
+		for (at = 0; at < k->b[i]->n;) {
+			size_t n = 1 + make_rnd(&m->state) % 300;
+			struct batch part = *k->b[i];
+
+			part.n = n < part.n - at ? at + n : part.n;
+			assert_int_equal(fseg_add(w, &part, at), part.n - at);
+			at = part.n;
+			if (make_rnd(&m->state) % 3)
+				continue;
+			assert_int_equal(fseg_put_fresh(w, fresh), 0);
+			assert_int_equal(fseg_fresh(w), 0);
+		}
+	assert_int_equal(fseg_put_fresh(w, fresh), 0);
+	assert_int_equal(fseg_end(w, out), 0);
+}
+
 static bool same_val(enum val_type type, const union val *a, const union val *b)
 {
 	if (type == VAL_F64) /* to the bit: -0, NaN */
@@ -82,6 +105,21 @@ static void same_cell(const struct batch *a, size_t i, const struct batch *b, si
 		fail_msg("row %zu: %s", i, make_fields[f].name);
 }
 
+static int64_t smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When a row begins or ends; any time if it does not say. */
+static int64_t time_of(const struct batch *b, size_t f, size_t i)
+{
+	union val v;
+
+	if (b->cols[f] && col_get(b->cols[f], i, &v))
+		return v.i64;
+	return f == MAKE_START ? INT64_MIN : INT64_MAX;
+}
+
 /* Reads all blocks and compares with what was written. */
 static void compare(const struct buf *in, const struct kept *k)
 {
@@ -89,6 +127,7 @@ static void compare(const struct buf *in, const struct kept *k)
 	size_t at = 0, row = 0, place, i, f;
 	struct fseg *r = NULL;
 	struct err err = {0};
+	int64_t start, last;
 	int n;
 
 	assert_int_equal(fseg_new(&r, &make_schema), 0);
@@ -97,6 +136,8 @@ static void compare(const struct buf *in, const struct kept *k)
 			fail_msg("%s", err.text);
 		if (fseg_verify(r, &err) < 0)
 			fail_msg("%s", err.text);
+		start = INT64_MAX;
+		last = INT64_MIN;
 		for (place = 0; (n = fseg_batch(r, b, NULL, &place, &err)) > 0;)
 			for (i = 0; i < (size_t)n; i++, row++) {
 				const struct batch *want = k->b[row / BATCH_ROWS];
@@ -105,9 +146,12 @@ static void compare(const struct buf *in, const struct kept *k)
 				assert_true(b->serial[i] == want->serial[at_row]);
 				for (f = 0; f < MAKE_N; f++)
 					same_cell(want, at_row, b, i, f);
+				start = smaller(start, time_of(b, MAKE_START, i));
+				last = -1 - smaller(-1 - last, -1 - time_of(b, MAKE_LAST, i));
 			}
 		if (n < 0)
 			fail_msg("%s", err.text);
+		assert_true(fseg_opened(r)->start == start && fseg_opened(r)->last == last);
 	}
 	assert_int_equal(row, k->rows);
 	fseg_free(r);
@@ -134,6 +178,37 @@ static void test_random(void **state)
 		buf_clear(&out);
 		encode(w, &k, &out);
 		compare(&out, &k);
+		kept_done(&k);
+	}
+	fseg_writer_free(w);
+}
+
+/* Rows that are put before their block is made are all there, once, and change nothing of it. */
+static void test_fresh(void **state)
+{
+	struct fseg_opts o = make_opts();
+	CLEANUP(buf_done) struct buf out = BUF_INIT, fresh = BUF_INIT, want = BUF_INIT;
+	struct fseg_writer *w;
+	struct make m;
+	uint64_t seed;
+
+	(void)state;
+	assert_int_equal(fseg_writer_new(&w, &o), 0);
+	for (seed = 300; seed < 400; seed++) {
+		struct kept k;
+
+		make_init(&m, seed);
+		k = keep(&m, 1 + make_rnd(&m.state) % 7000);
+		buf_clear(&want);
+		encode(w, &k, &want);
+		buf_clear(&fresh);
+		buf_clear(&out);
+		encode_fresh(w, &k, &m, &fresh, &out);
+		compare(&fresh, &k);
+		assert_int_equal(out.len, want.len);
+		assert_memory_equal(out.p, want.p, out.len);
+		assert_int_equal(fseg_put_fresh(w, &out), 0); /* there are none */
+		assert_int_equal(out.len, want.len);
 		kept_done(&k);
 	}
 	fseg_writer_free(w);
@@ -561,7 +636,7 @@ int main(void)
 		cmocka_unit_test(test_example),    cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_damage_all), cmocka_unit_test(test_partly),
 		cmocka_unit_test(test_drop),       cmocka_unit_test(test_made_hashes),
-		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_parts),      cmocka_unit_test(test_fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
