@@ -462,12 +462,23 @@ static void put_stats(struct stream *t, const struct iface_stats *s)
 	}
 }
 
-static int sync_journal(struct stream *t)
+/* All but the end is in the journal.  If that does not get to the disk it is not to be there
+ * later either. */
+static int put_end(struct stream *t, const struct jrn_end *end)
 {
-	int r = flush_journal(t);
+	const uint64_t before = t->jrn.written;
+	int r;
 
-	if (r == 0 && fdatasync(t->jrn.fd) < 0 && (errno == EIO || errno == ENOSPC))
+	jrn_put_end(&t->jrn.buf, end);
+	t->jrn.room += END_ROOM; /* reserved when it began */
+	r = flush_journal(t);
+	if (r < 0) {
+		buf_clear(&t->jrn.buf);
+	} else if (fdatasync(t->jrn.fd) < 0 && (errno == EIO || errno == ENOSPC)) {
 		r = -errno;
+		if (ftruncate(t->jrn.fd, (off_t)before) == 0)
+			t->jrn.written = before;
+	}
 	return r;
 }
 
@@ -514,10 +525,8 @@ static int stream_finish(struct store_stream *st, int64_t now, const struct ifac
 		local_rows_commit(&t->rows, t->s, &t->sealed, t->name, t->jrn.fd, true);
 		r = local_sealer_wait(t->s->sealer, &t->sealed);
 	}
-	jrn_put_end(&t->jrn.buf, &end);
-	t->jrn.room += END_ROOM; /* reserved when it began */
 	if (r == 0)
-		r = sync_journal(t);
+		r = put_end(t, &end);
 	if (r < 0)
 		return err_set(err, r, "cannot finish '%s/%s" LOCAL_JOURNAL "': %s", t->s->path,
 			       t->name, strerror(-r));
