@@ -1,6 +1,8 @@
 """Folders of faults_make, and what a true answer from one is: the content of every packet and row is
 known from how it makes them, not from what trawl said of them before."""
+import mmap
 import os
+import pathlib
 import signal
 import struct
 import subprocess
@@ -17,15 +19,23 @@ SIZE = 60
 class Made:
     """One run in a folder."""
 
-    def __init__(self, folder, flows=40, packets=4000, seconds=1300, segment=100000, end="finish"):
+    def __init__(self, folder, flows=40, packets=4000, seconds=1300, segment=100000, end="finish", quota=0,
+                 name="c", shim=None):
         self.folder, self.flows, self.n, self.killed = folder, flows, packets, end == "kill"
         self.step = seconds * NS // packets
         self.of = [[] for _ in range(flows)]  # numbers of each flow's packets
         for i in range(packets):
             self.of[self.flow(i)].append(i)
-        p = subprocess.run([MAKE, folder, "c", str(flows), str(packets), str(seconds), str(segment), end],
-                           check=False, timeout=LIMIT)
-        assert p.returncode == (-signal.SIGKILL if self.killed else 0)
+        p = subprocess.run([MAKE, folder, name, str(flows), str(packets), str(seconds), str(segment), end, str(quota)],
+                           check=False, timeout=LIMIT, capture_output=True, text=True,
+                           env={**os.environ, **(shim.env if shim else {})})
+        self.said, words = p.stderr, p.stdout.split()
+        # What became of the packets; {}: it could not begin.
+        self.report = dict(zip(words[::2], map(int, words[1::2])))
+        if shim and p.returncode == -signal.SIGABRT and not self.report:
+            assert "store_open" in p.stderr or "store_stream_new" in p.stderr, p.stderr
+        else:
+            assert p.returncode == (-signal.SIGKILL if self.killed else 0), p.stderr
 
     def flow(self, i):
         return i % (self.flows // 2) + (0 if i < self.n // 2 else self.flows // 2)
@@ -71,6 +81,31 @@ class Made:
             assert int(size) == packets * SIZE, line
             got[flow], uuids[flow] = packets, uuid
         return got, uuids
+
+
+class Shim:
+    """The numbers that are shared with faults_shim."""
+    NAMES = ("ops", "code", "first", "times", "calls", "failed", "short", "used", "most")
+    OPS = {"create": 1, "write": 2, "cut": 4, "sync": 8, "rename": 16, "unlink": 32, "mkdir": 64}
+
+    def __init__(self, path, **numbers):
+        with open(path, "wb") as f:
+            f.write(bytes(4096))
+        with open(path, "r+b") as f:
+            self.numbers = mmap.mmap(f.fileno(), 4096)
+        self.env = {"LD_PRELOAD": os.environ["TRAWL_FAULTS_SHIM"], "FAULTS_SHIM": str(path)}
+        for name, n in numbers.items():
+            self[name] = n
+
+    def __getitem__(self, name):
+        return struct.unpack_from("<Q", self.numbers, 8 * self.NAMES.index(name))[0]
+
+    def __setitem__(self, name, n):
+        struct.pack_into("<Q", self.numbers, 8 * self.NAMES.index(name), n)
+
+
+def bytes_of(folder):
+    return sum(f.stat().st_size for f in pathlib.Path(folder).rglob("*") if f.is_file())
 
 
 ROW_FIELDS = "uuid,start,last,transport_a,ab_packets,ab_bytes"
