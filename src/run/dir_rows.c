@@ -245,8 +245,10 @@ static int give_rows(struct merge *m, struct dir_block *k, const uint64_t *rows,
 	if (r == 0 && m->out->n)
 		r = give(m);
 	while (r == 0 && (n = fseg_batch(k->f, m->out, rows, &at, err)) != 0) {
-		if (n < 0)
+		if (n < 0) {
+			batch_clear(m->out); /* of columns before the damaged one */
 			return n;
+		}
 		number_rows(m, 0, (uint32_t)k->run);
 		r = give(m);
 	}
@@ -535,6 +537,7 @@ static int give_stored(struct merge *m, const struct row_key *k, size_t n, size_
 	at = m->out->n;
 	r = fseg_gather(b->f, m->out, rows, i, &err);
 	if (r < 0) {
+		m->out->n = at + i; /* columns before the damaged one have values */
 		batch_cut(m->out, at);
 		if (r != -ENOMEM)
 			dir_block_bad(&m->blocks, b, &err);
