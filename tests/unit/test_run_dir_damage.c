@@ -2,12 +2,12 @@
  * bytes than they were written with. */
 #include "run/dir.h"
 
-#include <glob.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 #include "base/bytes.h"
 #include "dir_check.h"
+#include "file_spoil.h"
 #include "fmt/jrn.h"
 #include "run/past.h"
 
@@ -163,40 +163,6 @@ static void test_kill(void **state)
 		run_dir_free(d);
 	}
 	free(all.v);
-}
-
-/* A file with its content, to be spoiled and restored. */
-struct file {
-	char path[256];
-	uint8_t *p;
-	size_t n;
-};
-
-static void file_find(struct file *f, const char *store, const char *end)
-{
-	char pattern[256];
-	struct stat st;
-	glob_t g;
-	FILE *in;
-
-	snprintf(pattern, sizeof(pattern), "%s/*/*/*%s", store, end);
-	assert_int_equal(glob(pattern, 0, NULL, &g), 0);
-	snprintf(f->path, sizeof(f->path), "%s", g.gl_pathv[0]);
-	globfree(&g);
-	assert_int_equal(stat(f->path, &st), 0);
-	f->n = (size_t)st.st_size;
-	f->p = malloc(f->n + 1);
-	in = fopen(f->path, "rb");
-	assert_int_equal(fread(f->p, 1, f->n, in), f->n);
-	fclose(in);
-}
-
-static void file_write(const struct file *f, size_t n)
-{
-	FILE *out = fopen(f->path, "wb");
-
-	assert_int_equal(fwrite(f->p, 1, n, out), n);
-	fclose(out);
 }
 
 struct spoilt {
