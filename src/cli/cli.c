@@ -13,8 +13,9 @@
 #include "cli/system.h"
 
 static const struct cli_cmd *const cmds[] = {
-	&cmd_capture, &cmd_interfaces, &cmd_info,        &cmd_flows,       &cmd_query,
-	&cmd_past,    &cmd_explain,    &cmd_store_check, &cmd_store_stats, &cmd_completion,
+	&cmd_capture,       &cmd_interfaces,   &cmd_info,        &cmd_flows,
+	&cmd_query,         &cmd_past,         &cmd_explain,     &cmd_store_check,
+	&cmd_store_rebuild, &cmd_store_export, &cmd_store_stats, &cmd_completion,
 };
 
 static const struct cli_tool *const tools[] = {

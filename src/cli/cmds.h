@@ -42,7 +42,8 @@ struct cli_cmd {
 };
 
 extern const struct cli_cmd cmd_capture, cmd_interfaces, cmd_flows, cmd_info, cmd_query, cmd_past,
-	cmd_store_check, cmd_store_stats, cmd_explain, cmd_completion;
+	cmd_store_check, cmd_store_rebuild, cmd_store_export, cmd_store_stats, cmd_explain,
+	cmd_completion;
 
 /* Another tool: 'argv[0]' is its name, everything else its own affair, also
  * exit statuses.  Called by 'trawl as NAME ...' and by a symlink of that name. */

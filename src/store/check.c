@@ -21,11 +21,12 @@
 static void tell(struct check *c, enum store_found kind, const char *file, int64_t at,
 		 const char *text)
 {
-	const struct store_finding f = {kind, file, at, text};
+	const struct store_finding f = {kind, c->remedy, file, at, text};
 
 	c->sum->damage += kind == STORE_DAMAGE;
 	c->sum->remarks += kind == STORE_REMARK;
 	c->sum->unseen += kind == STORE_UNSEEN;
+	c->remedy = STORE_NO_REMEDY;
 	c->conf->found(c->conf->arg, &f);
 }
 
@@ -123,10 +124,13 @@ static void halves(struct check_run *u)
 {
 	size_t i;
 
-	for (i = 0; i < u->n_files && !u->running; i++)
-		if (u->files[i].kind == STORE_FILE_HALF)
-			check_found(u->c, STORE_REMARK, u->files[i].path, -1,
-				    "of no use: a writer was killed at it");
+	for (i = 0; i < u->n_files && !u->running; i++) {
+		if (u->files[i].kind != STORE_FILE_HALF)
+			continue;
+		check_remedy(u->c, STORE_REMOVE_FILE);
+		check_found(u->c, STORE_REMARK, u->files[i].path, -1,
+			    "of no use: a writer was killed at it");
+	}
 }
 
 /* The files of one run. */

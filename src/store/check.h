@@ -18,8 +18,16 @@ enum store_found {
 	STORE_UNSEEN, /* could not be looked at: no permission, a later version */
 };
 
+/* What store_rebuild() can do about it. */
+enum store_remedy {
+	STORE_NO_REMEDY,
+	STORE_MAKE_INDEX,  /* of the segment with the file's number */
+	STORE_REMOVE_FILE, /* it is of no use */
+};
+
 struct store_finding {
 	enum store_found kind;
+	enum store_remedy remedy;
 	const char *file; /* below the directory; for a moment, as 'text' */
 	int64_t at;       /* byte in it; -1: of all of it */
 	const char *text; /* one sentence without its end */

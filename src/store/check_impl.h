@@ -24,7 +24,8 @@ struct check {
 	const struct store_check_conf *conf;
 	struct store_checked *sum;
 	struct inventory files;
-	uint64_t asked; /* bytes when it was last asked whether to stop */
+	uint64_t asked;           /* bytes when it was last asked whether to stop */
+	enum store_remedy remedy; /* of what is said next */
 
 	struct fseg *fseg;
 	struct buf buf;
@@ -69,6 +70,12 @@ struct check_run {
 void check_found(struct check *c, enum store_found kind, const char *file, int64_t at,
 		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* What is said next has a remedy. */
+static inline void check_remedy(struct check *c, enum store_remedy remedy)
+{
+	c->remedy = remedy;
+}
+
 /* The same of a file of the run: 'end' is that of its name. */
 void check_say(struct check_run *u, enum store_found kind, uint32_t number, const char *end,
 	       int64_t at, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
@@ -90,7 +97,6 @@ struct check_recs {
 	const char *end; /* of the file's name */
 	struct window w;
 	uint64_t at;
-	bool torn; /* the rest is what a killed writer left: no damage where that may be */
 };
 
 /* The next good record: its bytes; 0: no more; -ENOMEM, -ECANCELED.  Damage on the way is

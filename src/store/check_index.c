@@ -14,8 +14,10 @@
 #define BLOOM     2                   /* type of the filter's record, docs/formats.md */
 #define LEVELS    7                   /* low bits of a serial: 0 for the outermost flow */
 
+/* Of no use: the packets tell the same. */
 static void bad(struct check_index *x, const char *end, int64_t at, const char *text)
 {
+	check_remedy(x->u->c, STORE_MAKE_INDEX);
 	check_say(x->u, STORE_DAMAGE, x->number, end, at, "%s", text);
 }
 
@@ -41,8 +43,12 @@ static void add_flow(struct check_index *x, uint64_t serial)
 {
 	if (x->bloom && !bloom_may(x->bloom, x->bloom_log2, x->bloom_k, bloom_hash(serial)))
 		x->hidden++;
-	if (!check_has_row(x->u, serial, &x->near) && needs_row(x->u, serial))
-		x->first_unknown = x->unknown++ ? x->first_unknown : serial;
+	if (check_has_row(x->u, serial, &x->near) || !needs_row(x->u, serial))
+		return;
+	if (x->near == x->u->n_rows)
+		x->nameless++; /* of an index that was made again */
+	else if (!x->unknown++)
+		x->first_unknown = serial;
 }
 
 static int add_place(void *arg, const struct pidx_ref *ref)
@@ -236,6 +242,8 @@ static int without_index(struct check_index *x, int refs, uint64_t size, bool fu
 	if (r < 0 || !full || x->u->running)
 		return r < 0 ? r : 0;
 	if (r == 0)
+		check_remedy(x->u->c, STORE_MAKE_INDEX);
+	if (r == 0)
 		check_say(x->u, STORE_REMARK, x->number, LOCAL_REFS, -1,
 			  "the segment's index was not put in its place; this does for one "
 			  "('trawl store rebuild' makes it)");
@@ -266,7 +274,9 @@ int check_index_open(struct check_index *x, struct check_run *u, uint32_t number
 			x->end = LOCAL_INDEX;
 		if (r == 0)
 			look_at_info(x);
-		if (refs >= 0 && !u->running)
+		if (refs >= 0 && !u->running && r == 0)
+			check_remedy(u->c, STORE_REMOVE_FILE);
+		if (refs >= 0 && !u->running && r == 0)
 			check_say(u, STORE_REMARK, number, LOCAL_REFS, -1,
 				  "of no use any more: the index is in its place");
 	}
@@ -327,7 +337,8 @@ static void compare(struct check_index *x, uint64_t packets, uint64_t end, int64
 			  " up to %" PRIu64 " are there",
 			  x->info.packets, x->info.bytes, packets, end);
 	else if (packets && (x->info.min != min || x->info.max != max))
-		bad(x, x->end, -1, "it tells of other times than those of the packets");
+		check_say(x->u, STORE_DAMAGE, x->number, x->end, -1,
+			  "it tells of other times than those of the packets");
 }
 
 void check_index_end(struct check_index *x, uint64_t packets, uint64_t end, int64_t min,
@@ -360,6 +371,12 @@ void check_index_end(struct check_index *x, uint64_t packets, uint64_t end, int6
 		check_say(u, STORE_DAMAGE, x->number, x->end, -1,
 			  "%" PRIu64 " flows have no row, the first is flow %" PRIu64, x->unknown,
 			  x->first_unknown);
+	if (x->nameless)
+		check_say(u, STORE_REMARK, x->number, x->end, -1,
+			  "%" PRIu64
+			  " flows have no row: packets did not tell which it is when the "
+			  "index was made again",
+			  x->nameless);
 	if (x->hidden)
 		check_say(u, STORE_DAMAGE, x->number, x->end, -1,
 			  "%" PRIu64 " flows are not in its filter", x->hidden);

@@ -26,6 +26,7 @@ struct check_index {
 	uint64_t serial;
 	size_t near;
 	uint64_t unknown, first_unknown; /* that have no row, and should */
+	uint64_t nameless;               /* the same, and behind those of all rows */
 	uint64_t hidden;                 /* that the filter does not let through */
 	const uint8_t *bloom;
 	unsigned bloom_log2, bloom_k;

@@ -235,8 +235,14 @@ static int take(struct check_run *u, const struct rec *rec, uint64_t at)
 	}
 }
 
+static void empty(struct check_run *u)
+{
+	check_remedy(u->c, u->n_files == 1 ? STORE_REMOVE_FILE : STORE_NO_REMEDY);
+	check_say(u, STORE_REMARK, 0, LOCAL_JOURNAL, 0, "its writer was killed as it began");
+}
+
 /* One that was killed as it began has kept nothing. */
-static void no_head(struct check_run *u, const struct check_recs *r)
+static void no_head(struct check_run *u)
 {
 	size_t i, n = 0;
 
@@ -248,9 +254,8 @@ static void no_head(struct check_run *u, const struct check_recs *r)
 	if (n)
 		check_say(u, STORE_DAMAGE, 0, LOCAL_JOURNAL, 0,
 			  "the journal does not begin as one: the run's files cannot be used");
-	else if (!r->torn)
-		check_say(u, STORE_REMARK, 0, LOCAL_JOURNAL, 0,
-			  "empty: its writer was killed as it began");
+	else
+		empty(u);
 }
 
 static int read_all(struct check_run *u, struct check_recs *r)
@@ -268,7 +273,7 @@ static int read_all(struct check_run *u, struct check_recs *r)
 		return 0;
 	}
 	if (code == 0 && !u->has_head)
-		no_head(u, r);
+		no_head(u);
 	return code;
 }
 

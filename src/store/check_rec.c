@@ -68,23 +68,31 @@ static bool is_zero(struct window *w, uint64_t at)
 	return true;
 }
 
+/* What was written until there is an index can be had of the packets as well. */
+static void remedy(const struct check_recs *r)
+{
+	if (strcmp(r->end, LOCAL_REFS) == 0)
+		check_remedy(r->u->c, STORE_MAKE_INDEX);
+}
+
 /* No record is behind 'at'. */
 static void end_of(struct check_recs *r, int64_t code)
 {
 	struct check_run *u = r->u;
 	const uint64_t left = r->w.size - r->at;
 	const bool zero = is_zero(&r->w, r->at);
+	const bool bad = !zero && (code == -EBADMSG || has_wrong_size(&r->w, r->at));
 
-	if (!u->running && !zero && (code == -EBADMSG || has_wrong_size(&r->w, r->at)))
+	if (!u->running && bad) {
+		remedy(r);
 		check_say(u, STORE_DAMAGE, r->number, r->end, (int64_t)r->at,
 			  "a damaged record, and none behind it");
-	else
-		r->torn = true;
-	if (r->torn && !u->running)
+	} else if (!u->running) {
 		check_say(u, STORE_REMARK, r->number, r->end, (int64_t)r->at,
 			  "%" PRIu64 " bytes of %s at the end, as a writer that was killed, or a "
 			  "machine that stopped, leaves them",
 			  left, zero ? "zeros" : "a record that was begun");
+	}
 	r->at = r->w.size;
 }
 
@@ -118,6 +126,7 @@ int64_t check_rec(struct check_recs *r, struct rec *ret, uint64_t *ret_at)
 			end_of(r, n);
 			return 0;
 		}
+		remedy(r);
 		check_say(r->u, STORE_DAMAGE, r->number, r->end, (int64_t)r->at,
 			  "%" PRIu64 " bytes are damaged", next - r->at);
 		if (strcmp(r->end, LOCAL_JOURNAL) == 0)

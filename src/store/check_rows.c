@@ -437,9 +437,11 @@ static int tails(struct check_run *u, uint32_t next)
 			r = check_file(u, f->number, LOCAL_TAIL, NULL, 0, false);
 			continue;
 		}
-		if (!u->running)
+		if (!u->running) {
+			check_remedy(u->c, STORE_REMOVE_FILE);
 			check_say(u, STORE_REMARK, f->number, LOCAL_TAIL, -1,
 				  "of no use any more: its rows are in a block");
+		}
 		r = check_count(u->c, f->bytes);
 	}
 	return r == -ENOENT ? 0 : r;

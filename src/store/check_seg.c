@@ -286,9 +286,10 @@ static void gone(struct check_run *u, const struct jrn_segment *told, bool any)
 		check_say(u, STORE_DAMAGE, told->number, LOCAL_SEGMENT, -1,
 			  "missing, with %" PRIu64 " packets, and those before it are there",
 			  told->packets);
-	if (check_has(u, STORE_FILE_INDEX, told->number) && !u->running)
-		check_say(u, STORE_REMARK, told->number, LOCAL_INDEX, -1,
-			  "of no use: its segment is gone");
+	if (!check_has(u, STORE_FILE_INDEX, told->number) || u->running)
+		return;
+	check_remedy(u->c, STORE_REMOVE_FILE);
+	check_say(u, STORE_REMARK, told->number, LOCAL_INDEX, -1, "of no use: its segment is gone");
 }
 
 static int told_segments(struct check_run *u)
