@@ -170,7 +170,9 @@ void tap_init(struct tap *t, struct ql_src *under, struct where *where, int uuid
 {
 	*t = (struct tap){
 		.src = {.ops = under->ops->packets ? &with_packets : &without_packets,
-			.schema = under->schema},
+			.schema = under->schema,
+			.by_start = under->by_start,
+			.by_serial = under->by_serial},
 		.under = under,
 		.where = where,
 		.uuid = uuid,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ql/late.h"
 #include "ql/rows.h"
 #include "ql/sort.h"
 
@@ -179,7 +180,7 @@ static int sort_push(struct ql_node *n, const struct batch *b, const uint64_t *s
 	return r < 0 ? ql_node_fail(n, r) : 0;
 }
 
-static int give(struct sort *s, const uint32_t *idx, size_t n)
+static int give_rows(struct sort *s, const struct ql_rows *rows, const uint32_t *idx, size_t n)
 {
 	const struct ql_stage *st = s->node.stage;
 	struct batch *out = NULL;
@@ -187,16 +188,30 @@ static int give(struct sort *s, const uint32_t *idx, size_t n)
 	size_t i, k;
 	int r;
 
-	r = batch_new(&out, st->out, &st->need);
+	r = batch_new(&out, st->out, &rows->want);
 	if (r < 0)
 		return ql_node_fail(&s->node, r);
 	for (i = 0; r == 0 && i < n; i += k) {
 		k = n - i < BATCH_ROWS ? n - i : BATCH_ROWS;
-		ql_rows_gather(&s->rows, idx + i, k, out);
+		ql_rows_gather(rows, idx + i, k, out);
 		ql_sel_fill(sel, k);
 		r = ql_node_push(s->node.next, out, sel);
 	}
 	batch_free(out);
+	return r;
+}
+
+static int give(struct sort *s, uint32_t *idx, size_t n)
+{
+	struct ql_rows whole = {0};
+	int64_t m;
+	int r;
+
+	if (!s->node.stage->late)
+		return give_rows(s, &s->rows, idx, n);
+	m = ql_late_fetch(&s->node, &s->rows, idx, n, &whole, idx);
+	r = m < 0 ? (int)m : give_rows(s, &whole, idx, (size_t)m);
+	ql_rows_done(&whole);
 	return r;
 }
 

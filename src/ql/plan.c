@@ -9,6 +9,7 @@
 #include "filter/rx.h"
 #include "ql/args.h"
 #include "ql/hints.h"
+#include "ql/late.h"
 #include "ql/order.h"
 #include "ql/tables.h"
 #include "ql/words.h"
@@ -485,7 +486,7 @@ static bool shown(const struct ql_stage *s, const struct field_set *out, size_t 
 }
 
 /* What a stage reads, given what the next one reads of its output. */
-static struct field_set needs(const struct ql_stage *s, const struct field_set *out)
+struct field_set ql_stage_needs(const struct ql_stage *s, const struct field_set *out)
 {
 	struct field_set need = {0};
 	size_t i;
@@ -544,7 +545,7 @@ static void set_needs(struct ql_plan *plan, enum ql_kind kind, const struct fiel
 		add_schema(&need, plan->out);
 	plan->cols = need;
 	for (i = plan->n; i-- > 0;) {
-		need = needs(&plan->stages[i], &need);
+		need = ql_stage_needs(&plan->stages[i], &need);
 		plan->stages[i].need = need;
 	}
 	plan->scan.want = need;
@@ -581,6 +582,7 @@ int ql_plan_init(struct ql_plan *plan, const struct ql *q, struct ql_src *src,
 	set_needs(plan, q->kind, cols);
 	if (ql_plan_order(plan, src))
 		set_needs(plan, q->kind, cols);
+	ql_plan_late(plan, src);
 	if (ql_plan_hints(plan) < 0) {
 		ql_plan_done(plan);
 		return no_memory(&p);

@@ -44,6 +44,8 @@ struct ql_stage {
 	struct ql_filter filter; /* FILTER */
 	struct ql_key key;       /* SORT */
 	uint64_t keep;           /* SORT: rows wanted of it; UINT64_MAX: all */
+	bool late;               /* SORT: it is given its keys only, and fetches the rest */
+	struct field_set fetch;  /* SORT: columns of that */
 	uint64_t from, to;       /* CUT and PACKETS: rows (packets) from <= i < to */
 	uint16_t *fields; /* DEDUP, GROUP: keys; PROJECT: where each column comes from; SUM */
 	size_t n_fields;
@@ -65,6 +67,9 @@ struct ql_plan {
 	struct ql_arena arena;
 	struct rx_mem *rx_mem; /* for the regular expressions of all filters; owned */
 };
+
+/* Columns of a stage's input that it needs when 'out' is needed of its output. */
+struct field_set ql_stage_needs(const struct ql_stage *s, const struct field_set *out);
 
 /* 0, or -errno with 'err' set; 'plan' is then as ql_plan_done() leaves it.  Borrows 'q'. */
 int ql_plan_init(struct ql_plan *plan, const struct ql *q, struct ql_src *src,

@@ -50,12 +50,25 @@ static bool meets(const struct ql_src_mem *m, const struct ql_scan *req, size_t 
 	return true;
 }
 
+static int cmp_serials(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
 static bool wanted(const struct ql_src_mem *m, const struct ql_scan *req, size_t row)
 {
+	const struct batch *b = m->rows.chunks[row / BATCH_ROWS];
+
 	if (!meets(m, req, row))
 		return false;
-	return !(m->flags & QL_SRC_MEM_LAZY) ||
-	       hint_row(req->hints, m->rows.chunks[row / BATCH_ROWS], row % BATCH_ROWS);
+	if (!(m->flags & QL_SRC_MEM_LAZY))
+		return true;
+	if (req->serials && !bsearch(&b->serial[row % BATCH_ROWS], req->serials, req->n_serials,
+				     sizeof(*req->serials), cmp_serials))
+		return false;
+	return hint_row(req->hints, b, row % BATCH_ROWS);
 }
 
 /* Gives every string memory of its own, so that its end is known too. */
@@ -143,13 +156,6 @@ static int mem_scan(struct ql_src *s, const struct ql_scan *req, ql_batch_fn fn,
 	if (r == -ENOMEM)
 		err_set(err, r, "out of memory");
 	return r < 0 ? r : 0;
-}
-
-static int cmp_serials(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 static int mem_packets(struct ql_src *s, const uint64_t *serials, size_t n, int64_t from,
@@ -368,7 +374,7 @@ static bool by_start(const struct ql_src_mem *m)
 
 struct ql_src *ql_src_mem_src(struct ql_src_mem *m)
 {
-	m->src.by_start = m->flags & QL_SRC_MEM_LAZY && by_start(m);
+	m->src.by_start = m->src.by_serial = m->flags & QL_SRC_MEM_LAZY && by_start(m);
 	return &m->src;
 }
 

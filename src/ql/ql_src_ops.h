@@ -30,6 +30,11 @@ struct ql_scan {
 	bool any_order;
 
 	bool packets; /* packets of these rows will be asked for */
+
+	/* Not NULL: only rows with these serials (sorted, unique) are wanted; others may be
+	 * given.  Borrowed for the scan. */
+	const uint64_t *serials;
+	size_t n_serials;
 };
 
 /* Takes rows; the batch is the source's and valid during the call only.
@@ -58,6 +63,9 @@ struct ql_src_ops {
 struct ql_src {
 	const struct ql_src_ops *ops;
 	const struct schema *schema;
+	bool by_serial; /* few rows are found again by their serials in much less time than all are
+			 * given: then Sort with a Limit asks for the rest of the first ones only when
+			 * it knows them */
 	bool by_start; /* its own order is that of Start (rows without it first), then serial, and
 			  no serial comes twice: then Sort, too, takes rows in any order */
 };

@@ -171,7 +171,7 @@ int run_dir_new(struct run_dir **ret, const struct run_dir_input *in, struct err
 		return err_set(err, -ENOMEM, "out of memory");
 	d->ql.ops = &ops;
 	d->ql.schema = flow_schema();
-	d->ql.by_start = true;
+	d->ql.by_start = d->ql.by_serial = true;
 	d->in = *in;
 	d->from = in->from;
 	d->to = in->to;

@@ -303,11 +303,52 @@ static int64_t select_which(struct fseg *f, enum dir_which which, uint64_t *rows
 	return count(rows, words);
 }
 
-int64_t dir_block_select(struct dir_block *k, enum dir_which which, int64_t from, int64_t to,
-			 const struct hint *hints, uint64_t rows[FSEG_ROWS / 64], struct err *err)
+static bool has_serial(const struct dir_wish *wish, uint64_t serial)
+{
+	size_t lo = 0, hi = wish->n_serials;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (wish->serials[mid] < serial)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < wish->n_serials && wish->serials[lo] == serial;
+}
+
+/* Rows with wanted serials. */
+static int64_t select_serials(struct dir_block *k, const struct dir_wish *wish, uint64_t *rows,
+			      size_t words, struct err *err)
+{
+	const uint64_t run = (uint64_t)k->run << DIR_SERIAL_BITS, *serials;
+	uint64_t first, last;
+	size_t i, n = wish->n_serials;
+	int r = fseg_serials(k->f, &serials, err);
+
+	if (r < 0)
+		return r;
+	first = n ? wish->serials[0] : UINT64_MAX;
+	last = n ? wish->serials[n - 1] : 0;
+	for (i = 0; i < words; i++) {
+		uint64_t left = rows[i];
+
+		for (; left; left &= left - 1) {
+			uint64_t s = serials[i * 64 + (size_t)__builtin_ctzll(left)] | run;
+
+			if (s < first || s > last || !has_serial(wish, s))
+				rows[i] &= ~(left & -left);
+		}
+	}
+	return count(rows, words);
+}
+
+int64_t dir_block_select(struct dir_block *k, enum dir_which which, const struct dir_wish *wish,
+			 uint64_t rows[FSEG_ROWS / 64], struct err *err)
 {
 	const struct fseg_head *head = fseg_opened(k->f);
-	const union val first = {.i64 = from}, last = {.i64 = to};
+	const union val first = {.i64 = wish->from}, last = {.i64 = wish->to};
 	size_t words = (head->rows + 63) / 64;
 	const struct hint *h;
 	int64_t n;
@@ -316,12 +357,14 @@ int64_t dir_block_select(struct dir_block *k, enum dir_which which, int64_t from
 	if (head->rows % 64)
 		rows[words - 1] = (UINT64_C(1) << head->rows % 64) - 1;
 	n = select_which(k->f, which, rows, words, err);
-	if (n > 0 && head->last > to)
+	if (n > 0 && head->last > wish->to)
 		n = fseg_select_range(k->f, FLOW_start, NULL, &last, rows, err);
-	if (n > 0 && head->start < from)
+	if (n > 0 && head->start < wish->from)
 		n = fseg_select_range(k->f, FLOW_last, &first, NULL, rows, err);
-	for (h = hints; h && n > 0; h = h->next)
+	for (h = wish->hints; h && n > 0; h = h->next)
 		if (is_known(h, which))
 			n = select_hint(k, h, rows, words, err);
+	if (n > 0 && wish->serials)
+		n = select_serials(k, wish, rows, words, err);
 	return n;
 }

@@ -45,7 +45,14 @@ enum dir_which {
 /* Whether a block may have rows that fulfil all hints: false is certain. */
 bool dir_block_may(struct dir_block *k, const struct hint *hints, enum dir_which which);
 
-/* Sets the bits of those rows that the time meets and hints do not exclude.  Returns how
- * many, or -errno. */
-int64_t dir_block_select(struct dir_block *k, enum dir_which which, int64_t from, int64_t to,
-			 const struct hint *hints, uint64_t rows[FSEG_ROWS / 64], struct err *err);
+/* What is asked of rows. */
+struct dir_wish {
+	int64_t from, to;
+	const struct hint *hints;
+	const uint64_t *serials; /* NULL: any; sorted, with the numbers of runs */
+	size_t n_serials;
+};
+
+/* Sets the bits of those rows that the wish does not exclude.  Returns how many, or -errno. */
+int64_t dir_block_select(struct dir_block *k, enum dir_which which, const struct dir_wish *wish,
+			 uint64_t rows[FSEG_ROWS / 64], struct err *err);

@@ -47,6 +47,7 @@ struct merge {
 	size_t n_runs;
 	const struct ql_scan *req;
 	int64_t from, to;
+	struct dir_wish wish;
 	bool any_order;
 	struct row_key *keys; /* owned, as is all below */
 	size_t n, size;
@@ -306,7 +307,7 @@ static int list_block(struct merge *m, struct dir_block *k, enum dir_which which
 
 	if (!dir_block_may(k, m->req->hints, which))
 		return 0;
-	n = dir_block_select(k, which, m->from, m->to, m->req->hints, rows, err);
+	n = dir_block_select(k, which, &m->wish, rows, err);
 	if (n <= 0)
 		return (int)n;
 	if (which == DIR_ENDED && m->any_order)
@@ -366,7 +367,8 @@ static int forget_ended(struct merge *m, struct dir_block *k, enum dir_which whi
 	uint64_t rows[ROW_WORDS];
 	const uint64_t *serials;
 	size_t words = (fseg_opened(k->f)->rows + 63) / 64, i;
-	int64_t n = dir_block_select(k, DIR_ENDED, INT64_MIN, INT64_MAX, NULL, rows, err);
+	const struct dir_wish all = {.from = INT64_MIN, .to = INT64_MAX};
+	int64_t n = dir_block_select(k, DIR_ENDED, &all, rows, err);
 	int r = n > 0 ? fseg_serials(k->f, &serials, err) : (int)n;
 
 	(void)which;
@@ -620,6 +622,7 @@ int dir_scan(struct ql_src *src, const struct ql_scan *req, ql_batch_fn fn, void
 	m.from = d->from;
 	m.to = d->to;
 	m.any_order = req->any_order;
+	m.wish = (struct dir_wish){m.from, m.to, req->hints, req->serials, req->n_serials};
 	m.runs = store_read_runs(d->read, &m.n_runs);
 	r = init(&m, &req->want);
 	err->code = 0;
