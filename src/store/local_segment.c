@@ -229,7 +229,8 @@ static void tell(struct local_segment *g, struct local *s)
 
 	if (f->fd >= 0 && g->part.packets) {
 		pidx_refs_put(&f->buf, &g->part, g->refs + g->told_refs, g->n_refs - g->told_refs);
-		if (local_file_flush(s, f) < 0) {
+		/* What the disk does not take now comes with the next ones. */
+		if (local_file_flush(s, f) == -ENOMEM) {
 			close(TAKE_FD(f->fd));
 			buf_clear(&f->buf);
 		}
