@@ -51,6 +51,7 @@ int out_new(struct out **ret, const struct out_conf *conf, struct err *err)
 	if (!o)
 		return err_set(err, -ENOMEM, "out of memory");
 	o->conf = *conf;
+	o->piece = OUT_FIRST;
 	o->ops = formats[conf->format];
 	*ret = o;
 	return 0;
@@ -87,6 +88,8 @@ static int drain(struct out *o, size_t min, struct err *err)
 		return 0;
 	r = o->conf.write(o->conf.arg, o->buf.p, o->buf.len);
 	buf_clear(&o->buf);
+	if (o->piece < OUT_BUFFER)
+		o->piece *= 2;
 	return r < 0 ? fail(o, r, err) : 0;
 }
 
@@ -110,7 +113,7 @@ int out_begin(struct out *o, const struct schema *schema, const uint16_t *fields
 			return o->failed = r;
 	}
 	o->begun = true;
-	return drain(o, OUT_BUFFER, err);
+	return drain(o, o->piece, err);
 }
 
 int out_rows(struct out *o, const struct batch *b, const uint64_t *sel, struct err *err)
@@ -127,8 +130,8 @@ int out_rows(struct out *o, const struct batch *b, const uint64_t *sel, struct e
 			o->ops->row(o, b, 64 * w + (size_t)__builtin_ctzll(bits));
 			o->rows++;
 		}
-		if (o->buf.len >= OUT_BUFFER || o->failed || buf_err(&o->buf)) {
-			int r = drain(o, OUT_BUFFER, err);
+		if (o->buf.len >= o->piece || o->failed || buf_err(&o->buf)) {
+			int r = drain(o, o->piece, err);
 
 			if (r < 0)
 				return r;

@@ -1,8 +1,9 @@
 /* Rows, numbers and packets as text: table, CSV, JSON, JSON lines.
  *
  * Columns are what schema and field list say; nothing here knows their meaning.
- * One thread.  Text goes out through the caller's 'write' in pieces of about
- * OUT_BUFFER bytes; its first failure ends the output and is what every later
+ * One thread.  Text goes out through the caller's 'write' in pieces, the first of about
+ * OUT_FIRST bytes, so that somebody who waits sees something, each twice the one before, up to
+ * OUT_BUFFER; its first failure ends the output and is what every later
  * call returns (-EPIPE when the reader has gone).
  *
  * table  aligned columns for people; numbers as they are, never rounded to units;
@@ -26,7 +27,8 @@
 #include "base/err.h"
 #include "base/pkt.h"
 
-#define OUT_BUFFER     (1 << 20) /* bytes collected before a write */
+#define OUT_FIRST      (1 << 12) /* bytes collected before the first write */
+#define OUT_BUFFER     (1 << 20) /* and before a later one, at most */
 #define OUT_TABLE_ROWS 1000      /* rows that decide the widths of a table */
 #define OUT_DEPTH_MAX  16        /* of dotted JSON names */
 

@@ -26,6 +26,7 @@ struct out {
 	struct out_conf conf;
 	const struct out_ops *ops;
 	struct buf buf; /* not yet written */
+	size_t piece;   /* bytes after which it is */
 	int failed;     /* -errno of the first failure */
 
 	bool begun;           /* out_begin() was called */
