@@ -167,13 +167,16 @@ static int read_index(struct check_index *x, int fd, uint64_t size)
 	return r;
 }
 
-/* Of the segment that it stands beside, with as many places and flows as it says. */
-static void look_at_info(struct check_index *x)
+/* Of the segment that it stands beside, with as many places as it says. */
+static bool look_at_info(struct check_index *x)
 {
 	if (x->info.run != x->u->id || x->info.segment != x->number)
 		bad(x, LOCAL_INDEX, -1, "this is the index of another segment");
-	if (x->info.refs != x->n_places)
+	else if (x->info.refs != x->n_places)
 		bad(x, LOCAL_INDEX, -1, "it has another number of places than it says");
+	else
+		return true;
+	return false;
 }
 
 /* One record of what will be the index. */
@@ -219,6 +222,7 @@ static int read_refs(struct check_index *x, int fd, uint64_t size)
 	struct rec rec;
 	uint64_t at;
 	int64_t n;
+	const uint64_t damage = x->u->c->sum->damage;
 	int code = check_count(x->u->c, p ? REC_MAGIC : size);
 
 	if (p && pidx_refs_check(p, REC_MAGIC) < 0) {
@@ -228,7 +232,8 @@ static int read_refs(struct check_index *x, int fd, uint64_t size)
 	while (p && code == 0 && (n = check_rec(&r, &rec, &at)) != 0)
 		code = n < 0 ? (int)n : add_refs(x, &rec, at);
 	window_done(&r.w);
-	return code;
+	/* What it lacks was said. */
+	return code == 0 && x->u->c->sum->damage != damage ? 1 : code;
 }
 
 /* What a reader takes instead of an index does for one if it tells of all packets. */
@@ -270,13 +275,11 @@ int check_index_open(struct check_index *x, struct check_run *u, uint32_t number
 		r = without_index(x, refs, refs_size, full);
 	} else {
 		r = read_index(x, fd, size);
-		if (r == 0)
+		if (r == 0 && look_at_info(x))
 			x->end = LOCAL_INDEX;
-		if (r == 0)
-			look_at_info(x);
-		if (refs >= 0 && !u->running && r == 0)
+		if (refs >= 0 && !u->running && x->end)
 			check_remedy(u->c, STORE_REMOVE_FILE);
-		if (refs >= 0 && !u->running && r == 0)
+		if (refs >= 0 && !u->running && x->end)
 			check_say(u, STORE_REMARK, number, LOCAL_REFS, -1,
 				  "of no use any more: the index is in its place");
 	}
@@ -348,6 +351,13 @@ void check_index_end(struct check_index *x, uint64_t packets, uint64_t end, int6
 
 	if (!x->end)
 		return;
+	if (!x->whole && !u->running && !u->has_end && x->info.bytes > size) {
+		check_remedy(u->c, STORE_MAKE_INDEX);
+		check_say(u, STORE_REMARK, x->number, x->end, -1,
+			  "it tells of more than its segment has, as a machine that stopped leaves "
+			  "it");
+		return;
+	}
 	if (x->whole)
 		compare(x, packets, end, min, max);
 	/* What came while the segment was read does not count. */

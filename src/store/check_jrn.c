@@ -324,17 +324,21 @@ static void killed(struct check_run *u)
 	const struct jrn_tick *t = &u->beat.tick;
 	const uint64_t there = u->packets + u->gone_packets;
 	const uint64_t more = there > t->kept ? there - t->kept : 0;
-	char at[TIME_SIZE], rowless[96] = "";
+	char at[TIME_SIZE], rowless[96] = "", lost[96] = "";
 
 	u->c->sum->killed++;
+	if (there < t->kept && !u->damaged)
+		snprintf(lost, sizeof(lost),
+			 "; %" PRIu64 " packets are gone since: removed, or lost with the machine",
+			 t->kept - there);
 	if (u->rowless)
 		snprintf(rowless, sizeof(rowless),
 			 "; %" PRIu64 " packets are of flows that have no row at all", u->rowless);
 	if (u->has_beat)
 		check_say(u, STORE_REMARK, 0, LOCAL_JOURNAL, -1,
 			  "killed: the last beat was at %s; %" PRIu64
-			  " packets after it are there but in no row%s; what came later is lost",
-			  time_text(t->ts, at), more, rowless);
+			  " packets after it are there but in no row%s; what came later is lost%s",
+			  time_text(t->ts, at), more, rowless, lost);
 	else
 		check_say(u, STORE_REMARK, 0, LOCAL_JOURNAL, -1,
 			  "killed: the last tick was at %s; %" PRIu64

@@ -442,6 +442,7 @@ static int tails(struct check_run *u, uint32_t next)
 			check_say(u, STORE_REMARK, f->number, LOCAL_TAIL, -1,
 				  "of no use any more: its rows are in a block");
 		}
+		u->c->sum->files++;
 		r = check_count(u->c, f->bytes);
 	}
 	return r == -ENOENT ? 0 : r;

@@ -75,7 +75,8 @@ static const char *iface(struct seg *g, const uint8_t *p, uint32_t len)
 		return "an interface that makes no sense";
 	if (d.tsresol != TSRESOL_NS || d.ts_offset)
 		return "an interface whose times are no nanoseconds";
-	if (!u->damaged && !u->running && i >= u->n_ifaces)
+	/* Of one that was killed the journal may lag. */
+	if (!u->damaged && u->has_end && i >= u->n_ifaces)
 		return "an interface that the journal does not tell";
 	if (i < u->n_ifaces && u->linktypes[i] != d.linktype)
 		return "an interface of another link type than the journal tells";
