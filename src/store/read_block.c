@@ -121,21 +121,34 @@ static int64_t walk(struct store_read *r, size_t run, uint32_t number, bool tail
 	return code == -ENODATA ? n : code < 0 ? code : n;
 }
 
+static int tail_of(const struct read_run *u, uint32_t number)
+{
+	size_t i;
+
+	for (i = 0; i < u->n_tails; i++)
+		if (u->tails[i].number == number)
+			return u->tails[i].fd;
+	return -ENOENT;
+}
+
 static int add_tail(struct store_read *r, size_t run, uint32_t number)
 {
 	struct read_run *u = &r->runs[run];
-	int fd = read_open(r, run, number, LOCAL_TAIL);
+	int fd = tail_of(u, number);
 	struct read_tail *t;
 	int64_t n;
 
-	if (fd < 0)
-		return 0;
-	t = read_append((void **)&u->tails, &u->n_tails, sizeof(*t));
-	if (!t) {
-		close(fd);
-		return -ENOMEM;
+	if (fd < 0) {
+		fd = read_open(r, run, number, LOCAL_TAIL);
+		if (fd < 0)
+			return 0;
+		t = read_append((void **)&u->tails, &u->n_tails, sizeof(*t));
+		if (!t) {
+			close(fd);
+			return -ENOMEM;
+		}
+		*t = (struct read_tail){number, fd};
 	}
-	*t = (struct read_tail){number, fd};
 	n = walk(r, run, number, true, fd);
 	return n < 0 ? (int)n : 0;
 }
@@ -349,16 +362,6 @@ int read_file_of(struct store_read *r, size_t run, uint32_t number, const char *
 		close(f->fd);
 	*f = (struct read_file){.run = run + 1, .number = number, .fd = fd};
 	return fd;
-}
-
-static int tail_of(const struct read_run *u, uint32_t number)
-{
-	size_t i;
-
-	for (i = 0; i < u->n_tails; i++)
-		if (u->tails[i].number == number)
-			return u->tails[i].fd;
-	return -ENOENT;
 }
 
 int store_read_block(struct store_read *r, size_t run, size_t block, size_t at, size_t n, void *ret)

@@ -449,17 +449,24 @@ static int read_all(struct reading *g, struct window *w)
 }
 
 /* Whether the tail that the journal makes one expect is not there since its block was made
- * a moment ago. */
+ * a moment ago.  If it is there it stays open: it may go at any time. */
 static bool has_grown(struct reading *g, int fd, uint64_t size)
 {
+	const uint32_t number = g->run->last_block + 1;
+	struct read_tail *to;
 	struct stat st;
 	int tail;
 
 	if (g->pub->state == STORE_FINISHED || !g->pub->has_versions)
 		return false;
-	tail = read_open(g->r, g->number, g->run->last_block + 1, LOCAL_TAIL);
+	tail = read_open(g->r, g->number, number, LOCAL_TAIL);
 	if (tail >= 0) {
-		close(tail);
+		to = read_append((void **)&g->run->tails, &g->run->n_tails, sizeof(*to));
+		if (to)
+			*to = (struct read_tail){number, tail};
+		else
+			close(tail);
+		g->status = to ? 0 : -ENOMEM;
 		return false;
 	}
 	return fstat(fd, &st) == 0 && (uint64_t)st.st_size > size;
@@ -488,6 +495,7 @@ int read_journal(struct store_read *r, size_t run, int fd)
 			return w.size < REC_MAGIC ? -ENODATA : -EBADMSG;
 		code = read_all(&g, &w);
 	} while (code == 0 && has_grown(&g, fd, w.size));
+	code = code == 0 ? g.status : code;
 	g.pub->ifaces = g.run->ifaces;
 	g.pub->gaps = g.run->gaps;
 	g.pub->stats = g.run->stats;

@@ -3,6 +3,7 @@
 #include "run/dir.h"
 
 #include <glob.h>
+#include <pthread.h>
 
 #include "base/bytes.h"
 #include "rows_model.h"
@@ -177,12 +178,78 @@ static void test_full_blocks(void **state)
 	model_close(m);
 }
 
+#define RACE_FLOWS  60
+#define RACE_BLOCKS 150
+
+struct race {
+	struct model *m;
+	const char *path;
+	pthread_mutex_t lock; /* of what follows */
+	uint32_t acked[RACE_FLOWS];
+	bool over;
+};
+
+static void *write_blocks(void *arg)
+{
+	struct race *r = arg;
+	int i;
+	size_t k;
+
+	for (i = 0; i < 2 * RACE_BLOCKS; i++) {
+		model_more(r->m, 20, 0);
+		/* a tail, then the block that takes its place */
+		model_tick(r->m, i % 2 ? 301 * SEC : SEC);
+		pthread_mutex_lock(&r->lock);
+		for (k = 0; k < RACE_FLOWS; k++)
+			r->acked[k] = r->m->v[k].acked;
+		r->over = i == 2 * RACE_BLOCKS - 1;
+		pthread_mutex_unlock(&r->lock);
+	}
+	return NULL;
+}
+
+/* Whenever a reader comes, it finds what was acknowledged before, be it in a tail that goes or in
+ * the block that comes. */
+static void test_race(void **state)
+{
+	struct model *seen = calloc(1, sizeof(*seen));
+	struct race r = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	char spec[128];
+	pthread_t thread;
+	bool over = false;
+	size_t i;
+
+	(void)state;
+	r.path = new_store(spec);
+	r.m = model_open(spec, &conf);
+	model_new(r.m, RACE_FLOWS, 0);
+	model_tick(r.m, SEC);
+	memcpy(seen, r.m, sizeof(*seen));
+	for (i = 0; i < RACE_FLOWS; i++)
+		r.acked[i] = 1;
+	assert_int_equal(pthread_create(&thread, NULL, write_blocks, &r), 0);
+	while (!over) {
+		pthread_mutex_lock(&r.lock);
+		for (i = 0; i < RACE_FLOWS; i++) {
+			seen->v[i].acked = r.acked[i];
+			seen->v[i].given = UINT32_MAX; /* there may be any by now */
+		}
+		over = r.over;
+		pthread_mutex_unlock(&r.lock);
+		model_check(seen, r.path, false);
+	}
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	model_close(r.m);
+	free(seen);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_beside_the_writer),
 		cmocka_unit_test(test_five_minutes),
 		cmocka_unit_test(test_full_blocks),
+		cmocka_unit_test(test_race),
 	};
 
 	return RUN_ALL(tests);
