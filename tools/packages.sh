@@ -2,11 +2,11 @@
 
 # What building and running needs.
 PACKAGES_RUN='gcc libc6-dev meson ninja-build pkgconf python3
-	libpcap-dev libpcre2-dev zlib1g-dev libzstd-dev liblz4-dev libssl-dev libxxhash-dev libseccomp-dev'
+	libpcap-dev libpcre2-dev zlib1g-dev libzstd-dev liblz4-dev libssl-dev libxxhash-dev libseccomp-dev libsqlite3-dev'
 
 # What the tests need on top.
 PACKAGES_CHECK='clang clang-format clang-tidy libclang-rt-dev libcmocka-dev
-	python3-pytest python3-scapy tshark tcpdump iproute2 iputils-ping iperf3 libcap2-bin'
+	python3-pytest python3-scapy tshark tcpdump iproute2 iputils-ping iperf3 libcap2-bin sqlite3'
 
 # Installs those of the named packages that are missing, and says so.
 packages_install() {

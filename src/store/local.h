@@ -7,6 +7,7 @@
 #include "fmt/fseg.h"
 #include "fmt/jrn.h"
 #include "fmt/pidx.h"
+#include "store/catalogue.h"
 #include "store/retain.h"
 #include "store/store_ops.h"
 
@@ -17,6 +18,7 @@ struct local {
 	struct store_files files;
 	int dir_fd;            /* -1: 'files' are not our own and it could not be opened */
 	struct retain *retain; /* owned; NULL: 'read_only', or the directory cannot be listed */
+	struct catalogue *catalogue; /* owned; NULL as 'retain' */
 	struct local_sealer *sealer; /* owned; NULL: 'read_only' */
 };
 

@@ -134,6 +134,7 @@ static void wait_for_job(struct local_sealer *x)
 static void see_to_limits(struct local_sealer *x)
 {
 	struct retain_time now = retain_time_now();
+	const bool idle = !x->n;
 
 	if (!x->s->retain || (x->limits && now.mono - x->limits < LIMITS_NS))
 		return;
@@ -141,6 +142,7 @@ static void see_to_limits(struct local_sealer *x)
 	pthread_mutex_unlock(&x->lock);
 	if (retain_work(x->s->retain, now))
 		x->limits = 0;
+	catalogue_work(x->s->catalogue, idle, false);
 	pthread_mutex_lock(&x->lock);
 }
 
@@ -171,6 +173,7 @@ static void *work(void *arg)
 		pthread_cond_broadcast(&x->less);
 	}
 	pthread_mutex_unlock(&x->lock);
+	catalogue_work(x->s->catalogue, true, true);
 	return NULL;
 }
 

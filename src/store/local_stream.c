@@ -42,6 +42,7 @@ struct stream {
 	struct buf head; /* what each segment starts with */
 	bool finished;
 	int64_t flushed, beat; /* clock of the last ones */
+	int64_t first, last;   /* times of what is in full segments and blocks, and of gaps */
 	struct loss limit, disk;
 	uint64_t bytes; /* of sealed segments and their indexes */
 	int failed;
@@ -91,6 +92,12 @@ static void lose(struct loss *l, int64_t ts)
 	l->to = ts > l->to ? ts : l->to;
 }
 
+static void span(struct stream *t, int64_t from, int64_t to)
+{
+	t->first = from < t->first ? from : t->first;
+	t->last = to > t->last ? to : t->last;
+}
+
 static void say_loss(struct stream *t, struct loss *l, enum store_why why)
 {
 	const struct jrn_gap g = {
@@ -101,8 +108,10 @@ static void say_loss(struct stream *t, struct loss *l, enum store_why why)
 		.count = l->n,
 	};
 
-	if (l->n)
+	if (l->n) {
 		jrn_put_gap(&t->jrn.buf, &g);
+		span(t, l->from, l->to);
+	}
 	l->n = 0;
 }
 
@@ -175,6 +184,9 @@ static int seal(struct stream *t)
 		.max = info.max,
 	};
 	jrn_put_segment(&t->jrn.buf, &rec);
+	if (rec.packets)
+		span(t, rec.min, rec.max);
+	catalogue_segment(t->s->catalogue, t->name, &rec, index);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -281,7 +293,19 @@ static int stream_iface(struct store_stream *st, const struct store_iface *i, st
 
 static int flush_rows(struct stream *t)
 {
-	return local_rows_flush(&t->rows, t->s, t->name, t->kept, &t->jrn.buf);
+	struct jrn_block told[LOCAL_PENDING];
+	const size_t n = t->rows.n_pending;
+	size_t i;
+	int r;
+
+	memcpy(told, t->rows.pending, n * sizeof(told[0]));
+	r = local_rows_flush(&t->rows, t->s, t->name, t->kept, &t->jrn.buf);
+	if (t->rows.n_pending)
+		return r;
+	for (i = 0; i < n; i++)
+		span(t, told[i].start, told[i].last);
+	catalogue_blocks(t->s->catalogue, t->name, told, n, t->rows.file.written);
+	return r;
 }
 
 static int stream_rows(struct store_stream *st, const struct batch *b, struct err *err)
@@ -319,6 +343,7 @@ static int stream_gap(struct store_stream *st, uint32_t iface, int64_t from, int
 		.iface = iface, .from = from, .to = to, .why = why, .count = count};
 
 	jrn_put_gap(&t->jrn.buf, &g);
+	span(t, from, to);
 	return buf_err(&t->jrn.buf) ? err_set(err, -ENOMEM, "out of memory") : 0;
 }
 
@@ -482,6 +507,20 @@ static int put_end(struct stream *t, const struct jrn_end *end)
 	return r;
 }
 
+static void tell_end(struct stream *t, const struct jrn_end *end)
+{
+	const struct catalogue_end e = {
+		.end = end->ts,
+		.first = t->first,
+		.last = t->last,
+		.packets = end->kept,
+		.rows = end->rows,
+		.journal = t->jrn.written,
+	};
+
+	catalogue_end(t->s->catalogue, t->name, &e);
+}
+
 /* And its lock. */
 static void end_journal(struct stream *t)
 {
@@ -531,6 +570,7 @@ static int stream_finish(struct store_stream *st, int64_t now, const struct ifac
 		return err_set(err, r, "cannot finish '%s/%s" LOCAL_JOURNAL "': %s", t->s->path,
 			       t->name, strerror(-r));
 	t->finished = true;
+	tell_end(t, &end);
 	end_journal(t);
 	return 0;
 }
@@ -570,6 +610,7 @@ static void stream_free(struct store_stream *st)
 		if (local_rows_beat(&t->rows, t->flushed) == 0)
 			flush_rows(t);
 		flush_journal(t);
+		catalogue_lost(t->s->catalogue, t->name);
 	}
 	local_sealer_wait(t->s->sealer, &t->sealed);
 	close_kept(t);
@@ -641,6 +682,8 @@ int local_stream_new(struct store *store, const char *capture, unsigned shard, i
 	t->st.ops = &stream_ops;
 	t->st.store = store;
 	t->flushed = t->beat = now;
+	t->first = INT64_MAX;
+	t->last = INT64_MIN;
 
 	r = local_run_new(t->s, capture, shard, now, t->name, &t->run, &t->jrn, &t->kept, err);
 	if (r < 0)
@@ -654,6 +697,7 @@ int local_stream_new(struct store *store, const char *capture, unsigned shard, i
 	if (r < 0)
 		return err_set(err, r, "cannot write '%s/%s" LOCAL_JOURNAL "': %s", t->s->path,
 			       t->name, strerror(-r));
+	catalogue_begin(t->s->catalogue, t->name, now);
 	*ret = &TAKE_PTR(t)->st;
 	return 0;
 }

@@ -47,6 +47,8 @@ struct store_read {
 	struct read_run *runs;
 	struct store_run *pub; /* the same, in the same order */
 	size_t n;
+	struct catalogue_index *known; /* NULL: all journals are read; owned */
+	int64_t from, to;              /* what lies outside is not asked for */
 
 	/* Files that rows were read of last: each can only be in one place. */
 	struct read_file {

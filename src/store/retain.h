@@ -156,6 +156,20 @@ void retain_gone(struct retain *r, int64_t handle);
  * -'bytes' or was removed; those that were there are listed.  As retain_reserve(). */
 int retain_other(struct retain *r, int64_t bytes);
 
+/* A file that was there before this process, as the list has it now. */
+struct retain_known {
+	const char *run; /* as in struct retain_removed */
+	enum retain_kind kind;
+	uint32_t number;      /* 0: a journal */
+	uint64_t bytes, side; /* of what lies beside it */
+	bool open;            /* another process may write it */
+};
+
+/* Tells of each of them, those of a run together and its journal last.  With the lock held: 'fn'
+ * must not call into this struct retain, nor take long. */
+void retain_each(struct retain *r, void (*fn)(void *arg, const struct retain_known *what),
+		 void *arg);
+
 /* To be called about once a second, from one thread: removes what is too old, what min_free
  * wants, and keeps some room below the quota (1/16 of it, two segments at most), so that
  * retain_reserve() need not.  True: there is more, it would like to be called again at once. */

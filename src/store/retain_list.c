@@ -352,3 +352,37 @@ int retain_list(struct retain *r, struct err *err)
 			strerror(-code));
 	return 0;
 }
+
+static void tell_queue(const struct retain *r, uint32_t n, const char *run,
+		       void (*fn)(void *arg, const struct retain_known *what), void *arg)
+{
+	for (; n; n = r->files[n].next) {
+		const struct retain_file *f = &r->files[n];
+		const struct retain_known k = {
+			.run = run,
+			.kind = f->kind,
+			.number = f->kind == RETAIN_JOURNAL ? 0 : f->number,
+			.bytes = f->bytes,
+			.side = f->side,
+			.open = f->flags & RETAIN_OPEN,
+		};
+
+		if (f->flags & RETAIN_LISTED)
+			fn(arg, &k);
+	}
+}
+
+void retain_each(struct retain *r, void (*fn)(void *arg, const struct retain_known *what),
+		 void *arg)
+{
+	char run[RETAIN_NAME_SIZE];
+	uint32_t i;
+
+	pthread_mutex_lock(&r->lock);
+	for (i = 1; i < r->n_runs; i++) {
+		retain_run_name(r, i, run);
+		tell_queue(r, r->runs[i].q[RETAIN_PACKETS].first, run, fn, arg);
+		tell_queue(r, r->runs[i].q[RETAIN_FLOWS].first, run, fn, arg);
+	}
+	pthread_mutex_unlock(&r->lock);
+}

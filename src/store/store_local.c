@@ -45,6 +45,7 @@ static void local_free(struct store *store)
 	struct local *s = (struct local *)store;
 
 	local_sealer_free(s->sealer);
+	catalogue_free(s->catalogue);
 	retain_free(s->retain);
 	if (s->dir_fd >= 0)
 		close(s->dir_fd);
@@ -100,7 +101,7 @@ static int lock(struct local *s, struct err *err)
 static int own(struct local *s, struct err *err)
 {
 	const struct store_conf *c = &s->store.conf;
-	const struct retain_conf conf = {
+	struct retain_conf conf = {
 		.dir_fd = s->dir_fd,
 		.path = s->path,
 		.files = &s->files,
@@ -112,12 +113,16 @@ static int own(struct local *s, struct err *err)
 		.segment_size = c->segment_size,
 		.writers = c->writers,
 		.clock_ok = true,
+		.removed = catalogue_removed,
 	};
 	int r;
 
 	if (s->dir_fd < 0)
 		return 0; /* others make the files, and it cannot be looked into */
 	r = lock(s, err);
+	if (r == 0 && catalogue_new(&s->catalogue, s) < 0)
+		r = err_set(err, -ENOMEM, "out of memory");
+	conf.arg = s->catalogue;
 	if (r == 0)
 		r = retain_new(&s->retain, &conf, retain_time_now(), err);
 	if (r == 0)

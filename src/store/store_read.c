@@ -118,6 +118,7 @@ void store_read_free(struct store_read *r)
 	for (i = 0; i < READ_FILES; i++)
 		if (r->files[i].run)
 			close(r->files[i].fd);
+	catalogue_index_free(r->known);
 	free(r->runs);
 	free(r->pub);
 	free(r);
@@ -262,6 +263,31 @@ static int append_run(struct store_read *r, const char *folder, uint64_t id)
 	return 0;
 }
 
+/* Whether the last run need not be looked at: it ended, outside of the times asked for, and
+ * its journal is as the catalogue says.  1, 0 or -ENOMEM. */
+static int skip(struct store_read *r, const struct stat *st)
+{
+	struct read_run *u = &r->runs[r->n - 1];
+	struct store_run *pub = &r->pub[r->n - 1];
+	const struct catalogue_ended *e = catalogue_index_find(r->known, u->folder, pub->id);
+
+	if (!e || !S_ISREG(st->st_mode) || (uint64_t)st->st_size != e->journal ||
+	    (e->first <= r->to && e->last >= r->from))
+		return 0;
+	u->capture = strdup(e->capture);
+	if (!u->capture)
+		return -ENOMEM;
+	pub->capture = u->capture;
+	pub->shard = e->shard;
+	pub->state = STORE_FINISHED;
+	pub->pid = e->pid;
+	pub->start = e->start;
+	pub->end = e->end;
+	pub->kept = e->packets;
+	pub->skipped = true;
+	return 1;
+}
+
 /* One run: its journal and segments. */
 static int add_run(struct store_read *r, const char *folder, const struct read_names *l,
 		   uint64_t id)
@@ -285,6 +311,10 @@ static int add_run(struct store_read *r, const char *folder, const struct read_n
 	/* The lock first: what is complete when it is gone stays as it is. */
 	locked = fd >= 0 && local_is_locked(fd);
 	code = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
+	if (code == 0 && r->known && !locked)
+		code = skip(r, &st);
+	if (code > 0)
+		return 0;
 	if (code == 0)
 		code = find_segments(r, pub, l, folder);
 	if (code == 0)
@@ -411,8 +441,14 @@ static int sort_runs(struct store_read *r)
 int store_read_new(struct store_read **ret, struct store *s, store_note_fn note, void *arg,
 		   struct err *err)
 {
+	return store_read_new_within(ret, s, INT64_MIN, INT64_MAX, note, arg, err);
+}
+
+int store_read_new_within(struct store_read **ret, struct store *s, int64_t from, int64_t to,
+			  store_note_fn note, void *arg, struct err *err)
+{
 	CLEANUP(store_read_freep) struct store_read *r = NULL;
-	int code;
+	int code = 0;
 
 	if (s->ops != &store_local)
 		return err_set(err, -ENOTSUP, "this store cannot be read");
@@ -422,7 +458,12 @@ int store_read_new(struct store_read **ret, struct store *s, store_note_fn note,
 	r->s = (struct local *)s;
 	r->note = note;
 	r->note_arg = arg;
-	code = add_folders(r);
+	r->from = from;
+	r->to = to;
+	if (from != INT64_MIN || to != INT64_MAX)
+		code = catalogue_index_new(&r->known, r->s->dir_fd);
+	if (code == 0)
+		code = add_folders(r);
 	if (code == 0)
 		code = sort_runs(r);
 	if (code < 0)

@@ -106,12 +106,19 @@ struct store_run {
 	struct store_gone rows_gone, packets_gone;
 	struct store_segment *segments; /* by number */
 	size_t n_segments;
+	bool skipped; /* of other times than asked for: the catalogue has told what stands above of
+			 capture, shard, id, state, pid, start, end and kept, and no more is known */
 	bool rebuilt; /* rows and indexes were made of the packets by store_read_rebuild() */
 };
 
 /* Looks through the store.  'note' is called now and later. */
 int store_read_new(struct store_read **ret, struct store *s, store_note_fn note, void *arg,
 		   struct err *err);
+
+/* The same for who asks for nothing outside of these times, ns: runs that ended, and lie outside
+ * with all that they hold, may be 'skipped'. */
+int store_read_new_within(struct store_read **ret, struct store *s, int64_t from, int64_t to,
+			  store_note_fn note, void *arg, struct err *err);
 void store_read_free(struct store_read *r); /* NULL is fine */
 static inline void store_read_freep(struct store_read **r)
 {
