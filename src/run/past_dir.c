@@ -185,16 +185,37 @@ static void assume_both(const struct batch *b)
 	}
 }
 
+/* The rows of a block that are worth a look, a bit each.  0 or as fseg_column(). */
+static int select_rows(struct plan *p, const struct prune *prune, struct fseg *f,
+		       uint64_t rows[FSEG_ROWS / 64], struct err *err)
+{
+	const struct fseg_head *head = fseg_opened(f);
+	uint32_t never;
+	int r;
+
+	memset(rows, 0xff, (head->rows + 63) / 64 * sizeof(*rows));
+	if (head->rows % 64)
+		rows[head->rows / 64] = (UINT64_C(1) << head->rows % 64) - 1;
+	r = prune_block(prune, f, rows, &never, err);
+	p->stats->flows += never;
+	p->stats->never += never;
+	return r;
+}
+
 /* Rows of one block.  -EBADMSG: it cannot be read. */
 static int take_block(struct plan *p, struct prune *prune, size_t run, size_t block, bool whole)
 {
+	uint64_t rows[FSEG_ROWS / 64];
 	struct dir_block *k;
 	struct err err = {0};
 	struct batch view;
 	size_t at = 0;
 	int r = dir_block_get(&p->blocks, run, block, 0, NULL, &k), n;
 
-	while (r == 0 && (n = fseg_batch(k->f, p->stored, NULL, &at, &err)) != 0) {
+	if (r < 0)
+		return r;
+	n = select_rows(p, prune, k->f, rows, &err);
+	while (n < 0 || (n = fseg_batch(k->f, p->stored, rows, &at, &err)) != 0) {
 		if (n < 0 && n != -ENOMEM)
 			dir_block_bad(&p->blocks, k, &err);
 		if (n < 0)
@@ -204,8 +225,10 @@ static int take_block(struct plan *p, struct prune *prune, size_t run, size_t bl
 			assume_both(p->stored);
 		flow_batch_public(p->stored, &view);
 		r = take_rows(p, prune, &view, whole);
+		if (r < 0)
+			return r;
 	}
-	return r;
+	return 0;
 }
 
 /* The last version of a flow behind those before. */

@@ -11,6 +11,7 @@
 #include "flow/flow_schema.h"
 #include "net/dec.h"
 #include "net/link.h"
+#include "run/prune_hosts.h"
 #include "run/prune_shape.h"
 
 #define CLASSES_MAX     256 /* kinds of flows told apart; others may all match */
@@ -54,6 +55,7 @@ struct prune {
 	struct link links[LINKS_MAX];
 	struct iface *ifaces; /* owned */
 	size_t n_ifaces;
+	struct prune_hosts hosts;
 	struct flow_class *classes[CLASS_SLOTS]; /* by key; owned */
 	size_t n_classes;
 	struct flow_class *last;
@@ -110,6 +112,21 @@ static int init_link(struct link *l, struct filter *f, struct err *err)
 	return code ? may_new(&l->may, code, n, err) : 0;
 }
 
+/* Unless there are frames of which all may match. */
+static int init_hosts(struct prune *p, const char *text)
+{
+	struct prune_link v[LINKS_MAX];
+	size_t i, n = 0;
+
+	for (i = 0; i < p->n_links; i++) {
+		if (p->links[i].all)
+			return 0;
+		if (p->links[i].may)
+			v[n++] = (struct prune_link){p->links[i].type, p->links[i].may};
+	}
+	return p->all ? 0 : prune_hosts_init(&p->hosts, text, v, n);
+}
+
 int prune_new(struct prune **ret, const struct prune_conf *c, struct err *err)
 {
 	CLEANUP(prune_freep) struct prune *p = calloc(1, sizeof(*p));
@@ -130,10 +147,18 @@ int prune_new(struct prune **ret, const struct prune_conf *c, struct err *err)
 	}
 	for (i = 0; i < p->n_links && r == 0; i++)
 		r = init_link(&p->links[i], c->filter, err);
+	if (r == 0 && init_hosts(p, filter_text(c->filter)) < 0)
+		r = err_set(err, -ENOMEM, "out of memory");
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(p);
 	return 0;
+}
+
+int prune_block(const struct prune *p, struct fseg *f, uint64_t *rows, uint32_t *ret_n,
+		struct err *err)
+{
+	return prune_hosts_block(&p->hosts, f, rows, ret_n, err);
 }
 
 void prune_want(struct field_set *to)

@@ -20,6 +20,7 @@
 #include "flow/flow.h"
 
 struct filter;
+struct fseg;
 struct prune;
 
 /* Where the packets of flows may come from. */
@@ -51,3 +52,10 @@ void prune_want(struct field_set *to);
  * other one is around (a tunnel's inner flows have packets that are not what their rows
  * say). */
 bool prune_maybe(struct prune *p, const struct batch *b, size_t row);
+
+/* Of the open block's rows, of columns as flow_store_schema() has them: clears the bits (one per
+ * row) of those that have no packet which passes, told by their addresses alone, at a small part
+ * of what prune_maybe() takes.  '*ret_n' is how many bits were cleared; 0, or as
+ * fseg_column(). */
+int prune_block(const struct prune *p, struct fseg *f, uint64_t *rows, uint32_t *ret_n,
+		struct err *err);

@@ -116,6 +116,10 @@ static void add_ip4(struct maker *m, struct shape s, size_t at)
 	put8(&s, at, 0x40, 0xf0);
 	put_addrs(&s, at + 12, at + 16, 4);
 	s.frame.ip = (uint16_t)at;
+	if (m->f->any_proto) {
+		add(m, &s);
+		return;
+	}
 
 	t = s;
 	put8(&t, at + 9, m->f->proto, UINT8_MAX);
@@ -140,6 +144,10 @@ static void add_ip6(struct maker *m, struct shape s, size_t at)
 
 	put8(&s, at, 0x60, 0xf0);
 	put_addrs(&s, at + 8, at + 24, 16);
+	if (m->f->any_proto) {
+		add(m, &s);
+		return;
+	}
 
 	t = s;
 	put8(&t, at + 6, m->f->proto, UINT8_MAX);

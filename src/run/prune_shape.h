@@ -12,6 +12,7 @@ struct shape_flow {
 	uint16_t linktype;
 	uint8_t kind; /* enum dec_kind */
 	uint8_t proto;
+	bool any_proto;      /* it is not known, nor are ports */
 	uint8_t n_vlan;      /* tags that name a VLAN: 0 to 2 */
 	bool macs;           /* 'mac' is true of all packets */
 	bool port[2];        /* likewise the ports that packets are sent from and to */
