@@ -249,7 +249,8 @@ static void drop_gone(struct store_read *r, size_t run, const struct read_names 
 	pub->n_blocks = n;
 }
 
-/* Rows and packets may be of a later time than the last beat: the clock was set back. */
+/* Rows and packets may be of a later time than the last beat, or the end: the clock was set
+ * back. */
 static void set_end(struct store_run *pub)
 {
 	size_t i;
@@ -343,7 +344,7 @@ int read_blocks(struct store_read *r, size_t run, const struct read_names *names
 		drop_gone(r, run, names);
 	if (code == 0 && u->pub->state != STORE_FINISHED)
 		code = add_tails(r, run, names);
-	if (code == 0 && u->pub->state != STORE_FINISHED)
+	if (code == 0)
 		set_end(u->pub);
 	return code;
 }
