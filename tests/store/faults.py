@@ -6,9 +6,13 @@ import pathlib
 import signal
 import struct
 import subprocess
+import tempfile
+
+import pytest
 
 TRAWL = os.environ["TRAWL_BIN"]
 MAKE = os.environ["TRAWL_FAULTS_MAKE"]
+SHIM = os.environ["TRAWL_FAULTS_SHIM"]
 LIMIT = 60  # seconds that anything may take
 NS = 10 ** 9
 START = 1790000000 * NS
@@ -20,15 +24,17 @@ class Made:
     """One run in a folder."""
 
     def __init__(self, folder, flows=40, packets=4000, seconds=1300, segment=100000, end="finish", quota=0,
-                 name="c", shim=None):
+                 name="c", empty=0, sets=(), shim=None):
         self.folder, self.flows, self.n, self.killed = folder, flows, packets, end == "kill"
         self.step = seconds * NS // packets
         self.of = [[] for _ in range(flows)]  # numbers of each flow's packets
         for i in range(packets):
             self.of[self.flow(i)].append(i)
-        p = subprocess.run([MAKE, folder, name, str(flows), str(packets), str(seconds), str(segment), end, str(quota)],
-                           check=False, timeout=LIMIT, capture_output=True, text=True,
-                           env={**os.environ, **(shim.env if shim else {})})
+        self.sets = dict(sets)  # {number of a packet: seconds}: how far the clock is set before it
+        args = [folder, name, flows, packets, seconds, segment, end, quota, empty, *("%d:%d" % x for x in sets)]
+        shim_env = shim.env if shim else {"LD_PRELOAD": SHIM}
+        p = subprocess.run([MAKE, *map(str, args)], check=False, timeout=LIMIT, capture_output=True, text=True,
+                           env={**os.environ, **shim_env})
         self.said, words = p.stderr, p.stdout.split()
         # What became of the packets; {}: it could not begin.
         self.report = dict(zip(words[::2], map(int, words[1::2])))
@@ -41,7 +47,7 @@ class Made:
         return i % (self.flows // 2) + (0 if i < self.n // 2 else self.flows // 2)
 
     def time(self, i):
-        return START + i * self.step
+        return START + i * self.step + sum(NS * by for at, by in self.sets.items() if at <= i)
 
     def frame(self, i):
         udp = struct.pack("!HHHH", 1000 + self.flow(i), 9, SIZE - 34, 0)
@@ -93,7 +99,7 @@ class Shim:
             f.write(bytes(4096))
         with open(path, "r+b") as f:
             self.numbers = mmap.mmap(f.fileno(), 4096)
-        self.env = {"LD_PRELOAD": os.environ["TRAWL_FAULTS_SHIM"], "FAULTS_SHIM": str(path)}
+        self.env = {"LD_PRELOAD": SHIM, "FAULTS_SHIM": str(path)}
         for name, n in numbers.items():
             self[name] = n
 
@@ -102,6 +108,16 @@ class Shim:
 
     def __setitem__(self, name, n):
         struct.pack_into("<Q", self.numbers, 8 * self.NAMES.index(name), n)
+
+
+@pytest.fixture
+def quick_folder(tmp_path):
+    """In memory where there is such a place: files that are written over and over wait for no disk."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="trawl-test-", dir="/dev/shm") as folder:
+        yield pathlib.Path(folder)
 
 
 def bytes_of(folder):
