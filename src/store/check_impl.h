@@ -47,6 +47,8 @@ struct check_run {
 	struct jrn_head head; /* without its texts */
 	struct jrn_end end;
 	struct jrn_beat beat;
+	unsigned bad_beats;
+	uint64_t bad_beat;   /* where the last one of them is */
 	uint16_t *linktypes; /* of interfaces; owned, as all below */
 	size_t n_ifaces;
 	struct jrn_segment *segments;

@@ -346,12 +346,26 @@ static void killed(struct check_run *u)
 			  time_text(t->ts, at), more);
 }
 
+/* A machine that stops may leave one half-written: the other one is good. */
+static void beats(struct check_run *u)
+{
+	const bool torn = u->bad_beats == 1 && !u->has_end;
+
+	if (u->bad_beats)
+		check_say(u, torn ? STORE_REMARK : STORE_DAMAGE, 0, LOCAL_JOURNAL,
+			  (int64_t)u->bad_beat, "%s",
+			  torn ? "a beat is damaged, as a machine that stopped while it was "
+				 "written leaves it: the one before counts"
+			       : "a beat is damaged");
+}
+
 void check_journal_end(struct check_run *u)
 {
 	if (u->running) {
 		u->c->sum->running++;
 		return;
 	}
+	beats(u);
 	if (!u->has_head)
 		return;
 	if (!u->has_end) {
