@@ -86,6 +86,7 @@ int jrn_get_head(const struct rec *r, struct jrn_head *ret)
 	version = rec_get_int(&c);
 	if (!version || version > JRN_VERSION)
 		return cur_ok(&c) ? -EPROTO : -EBADMSG;
+	ret->version = (uint32_t)version;
 	ret->run = rec_get_int(&c);
 	ret->pid = rec_get_int(&c);
 	ret->shard = get_u32(&c);

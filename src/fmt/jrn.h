@@ -42,6 +42,7 @@ struct jrn_text {
 };
 
 struct jrn_head {
+	uint32_t version; /* when read; JRN_VERSION is written */
 	uint64_t run;
 	uint64_t pid;
 	uint32_t shard;

@@ -65,12 +65,11 @@ static uint64_t next_good(struct window *w, uint64_t at)
 	return w->size;
 }
 
-/* Adds the blocks of a file from its beginning, but those that 'known' tells.  Returns how
- * many are in it. */
-static int64_t walk(struct store_read *r, size_t run, uint32_t number, bool tail, int fd)
+/* Adds the blocks of a file from the one at 'at' on.  Returns how many. */
+static int64_t walk(struct store_read *r, size_t run, uint32_t number, bool tail, int fd,
+		    uint64_t at)
 {
 	CLEANUP(window_done) struct window w = {.fd = fd};
-	uint64_t at = FSEG_MAGIC;
 	const uint8_t *p;
 	struct stat st;
 	int64_t n = 0;
@@ -149,7 +148,7 @@ static int add_tail(struct store_read *r, size_t run, uint32_t number)
 		}
 		*t = (struct read_tail){number, fd};
 	}
-	n = walk(r, run, number, true, fd);
+	n = walk(r, run, number, true, fd, FSEG_MAGIC);
 	return n < 0 ? (int)n : 0;
 }
 
@@ -187,9 +186,30 @@ static int find_blocks(struct store_read *r, size_t run, const struct read_names
 
 		number = read_number_of(names->v[i], u->pub->id, LOCAL_ROWS);
 		fd = number ? read_open(r, run, number, LOCAL_ROWS) : -1;
-		n = fd < 0 ? 0 : walk(r, run, number, false, fd);
+		n = fd < 0 ? 0 : walk(r, run, number, false, fd, FSEG_MAGIC);
 		if (n > 0 && number + (uint32_t)n - 1 > u->last_block)
 			u->last_block = number + (uint32_t)n - 1;
+	}
+	return n < 0 ? (int)n : 0;
+}
+
+/* Blocks behind the last one that the journal tells: a moment ago they were written, and it was
+ * not yet, or its last record is torn. */
+static int add_untold(struct store_read *r, size_t run)
+{
+	struct read_run *u = &r->runs[run];
+	const struct store_block *last = u->pub->n_blocks ? &u->blocks[u->pub->n_blocks - 1] : NULL;
+	const uint32_t file = last ? last->file : 0;
+	const uint64_t end = last ? last->at + last->size : 0;
+	int64_t n = 0;
+	int k;
+
+	for (k = 0; k < 2 && n >= 0; k++) {
+		const uint32_t number = k ? u->last_block + 1 : file;
+		CLEANUP(closep) int fd = number ? read_open(r, run, number, LOCAL_ROWS) : -1;
+
+		n = fd < 0 ? 0 : walk(r, run, number, false, fd, k ? FSEG_MAGIC : end);
+		u->last_block += n > 0 ? (uint32_t)n : 0;
 	}
 	return n < 0 ? (int)n : 0;
 }
@@ -342,6 +362,8 @@ int read_blocks(struct store_read *r, size_t run, const struct read_names *names
 		code = find_blocks(r, run, names);
 	else
 		drop_gone(r, run, names);
+	if (code == 0 && u->pub->state != STORE_FINISHED && !u->damaged)
+		code = add_untold(r, run);
 	if (code == 0 && u->pub->state != STORE_FINISHED)
 		code = add_tails(r, run, names);
 	if (code == 0)

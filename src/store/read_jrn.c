@@ -20,7 +20,7 @@ struct reading {
 	size_t number;
 	struct read_run *run;
 	struct store_run *pub;
-	bool has_head;
+	bool has_head, has_beat;
 	uint64_t at; /* of the next record */
 	int status;
 };
@@ -62,6 +62,7 @@ static int head(struct reading *g, const struct rec *rec)
 	if (g->has_head || !h.capture.p || !h.capture.len)
 		return -EBADMSG;
 	g->has_head = true;
+	g->pub->has_versions = h.version > 1;
 	g->run->capture = text(g, h.capture);
 	g->pub->capture = g->run->capture;
 	g->pub->shard = h.shard;
@@ -184,7 +185,7 @@ static int beat(struct reading *g, const struct rec *rec)
 
 	if (jrn_get_beat(rec, &j) < 0)
 		return -EBADMSG;
-	g->pub->has_versions = true;
+	g->has_beat = true;
 	if (!j.number || j.number < g->run->n_beat)
 		return 0;
 	g->run->n_beat = j.number;
@@ -217,7 +218,6 @@ static int block(struct reading *g, const struct rec *rec)
 		.last = j.last,
 	};
 	g->run->last_block = j.number;
-	g->pub->has_versions = true; /* also where both beats are damaged */
 	return 0;
 }
 
@@ -496,6 +496,9 @@ int read_journal(struct store_read *r, size_t run, int fd)
 		code = read_all(&g, &w);
 	} while (code == 0 && has_grown(&g, fd, w.size));
 	code = code == 0 ? g.status : code;
+	/* They stand behind the head: what there was behind them is lost, too. */
+	if (g.pub->has_versions && !g.has_beat)
+		g.run->damaged = true;
 	g.pub->ifaces = g.run->ifaces;
 	g.pub->gaps = g.run->gaps;
 	g.pub->stats = g.run->stats;

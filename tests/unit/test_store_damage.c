@@ -125,13 +125,6 @@ static void check(struct kept *k, bool silent)
 	run_dir_free(d);
 }
 
-/* How much of a journal must be there so that its flows are not worked out of packets, which
- * are none here: its head and both beats. */
-static size_t least_of(const struct file *f, const char *end)
-{
-	return strcmp(end, ".jrn") == 0 ? 8 + 12 + le32_load(f->p + 12) + 2 * 52 : 0;
-}
-
 /* Each file of a kind, cut at many places and with single bits that are not as they were. */
 static void spoil(struct kept *k, const char *end, bool cut_is_silent, bool flip_is_silent)
 {
@@ -146,7 +139,7 @@ static void spoil(struct kept *k, const char *end, bool cut_is_silent, bool flip
 
 		file_find(&f, k->path, strrchr(g.gl_pathv[i], '/') + 17);
 		step = 1 + f.n / 150;
-		for (n = least_of(&f, end); n < f.n; n += 1 + model_rnd(2 * (uint32_t)step)) {
+		for (n = 0; n < f.n; n += 1 + model_rnd(2 * (uint32_t)step)) {
 			file_write(&f, n);
 			check(k, cut_is_silent);
 		}
