@@ -238,7 +238,9 @@ int fseg_serials(struct fseg *f, const uint64_t **ret, struct err *err);
 int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at, struct err *err);
 
 /* Adds 'n' rows by their numbers, in this order, behind the rows of 'b', which has room for
- * them.  0 or as above; after a failure rows behind b->n are undefined. */
+ * them.  Of a few rows, 64 at most, columns are not decoded as a whole, unless that was done or
+ * they are asked for again and again: damage of other rows is not found then.  0 or as above; after
+ * a failure rows behind b->n are undefined. */
 int fseg_gather(struct fseg *f, struct batch *b, const uint32_t *rows, size_t n, struct err *err);
 
 /* Which rows have what: each clears the bits of all others in 'rows' (a bit per row) and returns

@@ -35,16 +35,24 @@ int fseg_column(struct fseg *f, size_t field, struct fseg_column *ret, struct er
 	return 0;
 }
 
-int fseg_serials(struct fseg *f, const uint64_t **ret, struct err *err)
+static int check_serials(const struct fseg *f, struct err *err)
 {
 	const struct fseg_entry *e;
-	int r;
 
 	if (!f->open || f->serials < 0)
 		return err_set(err, -EBADMSG, "the block has no serials");
 	e = &f->entries[f->serials];
 	if (e->map || e->type != VAL_U64)
 		return fseg_bad(f, e, -EBADMSG, "not of all rows", err);
+	return 0;
+}
+
+int fseg_serials(struct fseg *f, const uint64_t **ret, struct err *err)
+{
+	int r = check_serials(f, err);
+
+	if (r < 0)
+		return r;
 	r = fseg_decode(f, (size_t)f->serials, 0, err);
 	if (r < 0)
 		return r;
@@ -148,6 +156,59 @@ static void fill(struct col *to, size_t at, const struct fseg_column *c, const u
 	}
 }
 
+static void fill_few(struct col *to, size_t at, const struct fseg_slot *s, size_t n)
+{
+	const uint64_t *v = s->few.v;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!(s->few.has >> i & 1))
+			continue;
+		col_mark(to, at + i);
+		switch (to->type) {
+		case VAL_BOOL:
+			to->v.b[at + i] = v[i] != 0;
+			break;
+		case VAL_ADDR:
+			to->v.addr[at + i] = ((const struct addr *)s->values)[v[i]];
+			break;
+		case VAL_STR:
+			to->v.str[at + i] = ((const struct val_str *)s->values)[v[i]];
+			break;
+		case VAL_ID:
+			memcpy(to->v.id[at + i], (const uint8_t *)s->values + 16 * v[i], 16);
+			break;
+		default:
+			to->v.u64[at + i] = v[i];
+		}
+	}
+}
+
+static int gather_few(struct fseg *f, struct batch *b, const uint32_t *rows, size_t n,
+		      struct err *err)
+{
+	size_t i;
+	int r;
+
+	f->few++;
+	r = fseg_few(f, (size_t)f->serials, rows, n, 0, err);
+	if (r < 0)
+		return r;
+	memcpy(b->serial + b->n, f->slots[f->serials].few.v, n * sizeof(*b->serial));
+	for (i = 0; i < f->schema->n; i++) {
+		size_t entry = (size_t)f->entry_of[i];
+
+		if (!b->cols[i] || f->entry_of[i] < 0)
+			continue;
+		r = fseg_few(f, entry, rows, n, 0, err);
+		if (r < 0)
+			return r;
+		fill_few(b->cols[i], b->n, &f->slots[entry], n);
+	}
+	b->n += n;
+	return 0;
+}
+
 int fseg_gather(struct fseg *f, struct batch *b, const uint32_t *rows, size_t n, struct err *err)
 {
 	const uint64_t *serials;
@@ -158,6 +219,11 @@ int fseg_gather(struct fseg *f, struct batch *b, const uint32_t *rows, size_t n,
 
 	if (!n)
 		return 0;
+	r = check_serials(f, err);
+	if (r < 0)
+		return r;
+	if (n <= FSEG_FEW && n < f->head.rows)
+		return gather_few(f, b, rows, n, err);
 	r = fseg_serials(f, &serials, err);
 	if (r < 0)
 		return r;

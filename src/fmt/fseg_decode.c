@@ -238,31 +238,50 @@ static bool codes_ok(const uint32_t *codes, size_t n, uint32_t end)
 	return max < end;
 }
 
-static int get_codes(struct fseg *f, struct fseg_entry *e, struct fseg_slot *s, struct cur *c)
+int fseg_decode_values(struct fseg *f, size_t entry, struct cur *c)
 {
-	uint64_t n = e->enc == FSEG_DICT ? rec_get_int(c) : e->values;
-	size_t i;
+	struct fseg_entry *e = &f->entries[entry];
+	struct fseg_slot *s = &f->slots[entry];
+	uint64_t n;
 	int r;
 
+	if (e->valued) {
+		*c = e->codes;
+		return 0;
+	}
 	if (e->enc != FSEG_DICT && (e->enc != FSEG_PLAIN || e->type == VAL_ADDR))
 		return -EPROTO;
+	n = e->enc == FSEG_DICT ? rec_get_int(c) : e->values;
 	if (!cur_ok(c) || !n || n > e->values)
 		return -EBADMSG;
-	if (room_codes(s, f->head.rows) < 0)
-		return -ENOMEM;
 	r = get_values(f, e, s, c, n);
 	if (r < 0)
 		return r;
 	if (e->enc == FSEG_DICT && e->type != VAL_ADDR && !ascending_vals(e, s))
 		return -EBADMSG;
+	e->codes = *c;
+	e->valued = true;
+	return 0;
+}
+
+static int get_codes(struct fseg *f, struct fseg_entry *e, struct fseg_slot *s, struct cur *c)
+{
+	size_t i;
+	int r;
+
+	r = fseg_decode_values(f, (size_t)(e - f->entries), c);
+	if (r < 0)
+		return r;
+	if (room_codes(s, f->head.rows) < 0)
+		return -ENOMEM;
 	if (e->enc == FSEG_PLAIN) {
-		for (i = 0; i < n; i++)
+		for (i = 0; i < e->n; i++)
 			s->codes[i] = (uint32_t)i;
 	} else {
 		r = fseg_num_get32(&f->unnum, c, e->values, s->codes);
 		if (r < 0)
 			return r;
-		if (!codes_ok(s->codes, e->values, (uint32_t)n))
+		if (!codes_ok(s->codes, e->values, e->n))
 			return -EBADMSG;
 	}
 	if (e->map)
@@ -278,31 +297,36 @@ struct near {
 	uint64_t factor[2];
 };
 
-/* The columns that a column is near to, decoded. */
-static int get_near(struct fseg *f, struct cur *c, unsigned deep, struct near *ret, struct err *err)
+int fseg_get_near(const struct fseg *f, struct cur *c, size_t entry[2], uint64_t factor[2])
 {
 	uint64_t n = rec_get_int(c), id;
 	unsigned k;
 	size_t i;
-	int r;
 
 	if (!cur_ok(c) || n > 2)
 		return -EBADMSG;
 	for (k = 0; k < n; k++) {
 		id = rec_get_int(c);
-		ret->factor[k] = (uint64_t)rec_get_sint(c);
+		factor[k] = (uint64_t)rec_get_sint(c);
 		for (i = 0; i < f->n; i++)
 			if (f->entries[i].kind == FSEG_FIELD && f->entries[i].id == id)
 				break;
 		if (!cur_ok(c) || i == f->n || !fseg_is_number((enum val_type)f->entries[i].type))
 			return -EBADMSG;
-		r = fseg_decode(f, i, deep + 1, err);
-		if (r < 0)
-			return r;
-		ret->entry[k] = i;
+		entry[k] = i;
 	}
-	ret->n = (unsigned)n;
-	return 0;
+	return (int)n;
+}
+
+/* The columns that a column is near to, decoded. */
+static int get_near(struct fseg *f, struct cur *c, unsigned deep, struct near *ret, struct err *err)
+{
+	int n = fseg_get_near(f, c, ret->entry, ret->factor), k, r = 0;
+
+	for (k = 0; k < n && r == 0; k++)
+		r = fseg_decode(f, ret->entry[k], deep + 1, err);
+	ret->n = n < 0 ? 0 : (unsigned)n;
+	return n < 0 ? n : r;
 }
 
 static void add_near(const struct fseg *f, const struct fseg_entry *e, struct fseg_slot *s,
@@ -392,6 +416,17 @@ static int get(struct fseg *f, struct fseg_entry *e, struct fseg_slot *s, unsign
 	return r;
 }
 
+int fseg_bad_data(const struct fseg *f, const struct fseg_entry *e, int code, struct err *err)
+{
+	if (err && err->code) /* said already, of another column */
+		return code;
+	return fseg_bad(f, e, code,
+			code == -EPROTO   ? "written in a way that this program is too old for"
+			: code == -ENOMEM ? "out of memory"
+					  : DAMAGED,
+			err);
+}
+
 int fseg_decode(struct fseg *f, size_t entry, unsigned deep, struct err *err)
 {
 	struct fseg_entry *e = &f->entries[entry];
@@ -409,13 +444,7 @@ int fseg_decode(struct fseg *f, size_t entry, unsigned deep, struct err *err)
 		err->code = 0;
 	r = get(f, e, &f->slots[entry], deep, err);
 	e->state = r == 0 ? FSEG_READ : FSEG_UNREAD;
-	if (r == 0 || (err && err->code)) /* said already, of another column */
-		return r;
-	return fseg_bad(f, e, r,
-			r == -EPROTO   ? "written in a way that this program is too old for"
-			: r == -ENOMEM ? "out of memory"
-				       : DAMAGED,
-			err);
+	return r == 0 ? 0 : fseg_bad_data(f, e, r, err);
 }
 
 int fseg_decode_filter(struct fseg *f, size_t entry, struct err *err)

@@ -136,6 +136,10 @@ void fseg_unnum_done(struct fseg_unnum *d);
 int fseg_num_get(struct fseg_unnum *d, struct cur *c, size_t n, uint64_t *ret);
 int fseg_num_get32(struct fseg_unnum *d, struct cur *c, size_t n, uint32_t *ret);
 
+/* 'm' of them, those at the places 'at'; 'room' is for all. */
+int fseg_num_pick(struct fseg_unnum *d, struct cur *c, size_t n, const uint32_t *at, size_t m,
+		  uint64_t *room, uint64_t *ret);
+
 /* 'n' bytes: '*ret' points to them at 'c' or at 'room', which has as many. */
 int fseg_blob_get(struct fseg_unnum *d, struct cur *c, size_t n, uint8_t *room,
 		  const uint8_t **ret);

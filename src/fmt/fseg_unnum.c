@@ -149,6 +149,57 @@ int fseg_num_get(struct fseg_unnum *d, struct cur *c, size_t n, uint64_t *ret)
 	return 0;
 }
 
+static int pick_digits(struct fseg_unnum *d, struct cur *c, size_t n, const struct head *h,
+		       const uint32_t *at, size_t m, uint64_t *ret)
+{
+	unsigned per = h->width ? 8 / h->width : 0, mask = (1u << h->width % 32) - 1, k;
+	const uint8_t *p;
+	size_t i;
+	int r;
+
+	memset(ret, 0, m * sizeof(*ret));
+	for (k = 0; h->how & FSEG_PLANES && k < (h->width + 7) / 8; k++) {
+		r = fseg_blob_get(d, c, n, d->bytes, &p);
+		if (r < 0)
+			return r;
+		for (i = 0; i < m; i++)
+			ret[i] |= (uint64_t)p[at[i]] << 8 * k;
+	}
+	if (h->how & FSEG_PLANES || !h->width)
+		return 0;
+	r = fseg_blob_get(d, c, (n * h->width + 7) / 8, d->bytes, &p);
+	for (i = 0; r == 0 && i < m; i++)
+		ret[i] = p[at[i] / per] >> at[i] % per * h->width & mask;
+	return r;
+}
+
+int fseg_num_pick(struct fseg_unnum *d, struct cur *c, size_t n, const uint32_t *at, size_t m,
+		  uint64_t *room, uint64_t *ret)
+{
+	struct cur digits = *c;
+	struct head h;
+	size_t i;
+	int r;
+
+	r = n > FSEG_ROWS ? -EBADMSG : get_head(&digits, &h);
+	if (r < 0)
+		return r;
+	if (h.how & FSEG_DELTA) {
+		r = fseg_num_get(d, c, n, room);
+		for (i = 0; r == 0 && i < m; i++)
+			ret[i] = room[at[i]];
+		return r;
+	}
+	*c = digits;
+	r = pick_digits(d, c, n, &h, at, m, ret);
+	if (r < 0)
+		return r;
+	d->loops->scale(ret, m, h.factor, h.base);
+	if (h.how & FSEG_ZIGZAG)
+		d->loops->unzigzag(ret, m);
+	return 0;
+}
+
 int fseg_num_get32(struct fseg_unnum *d, struct cur *c, size_t n, uint32_t *ret)
 {
 	const uint8_t *p[8];

@@ -75,6 +75,53 @@ static void compare(struct fseg *first, struct fseg *again, struct batch *x)
 	batch_free(y);
 }
 
+/* Rows that are read alone are those that are read with all others. */
+static void alone(const uint8_t *p, size_t size, struct fseg *whole)
+{
+	struct batch *x = readable(whole), *y = readable(whole);
+	uint32_t rows[3], n = fseg_opened(whole)->rows;
+	struct fseg *f;
+	union val a, b;
+	size_t i, k;
+
+	rows[0] = n / 2;
+	rows[1] = n - 1;
+	rows[2] = 0;
+	CHECK(fseg_gather(whole, x, rows, 3, NULL) == 0);
+	CHECK(fseg_new(&f, &make_schema) == 0 && fseg_open(f, p, size, NULL) == 0);
+	CHECK(fseg_gather(f, y, rows, 3, NULL) == 0);
+	for (i = 0; i < 3; i++) {
+		CHECK(x->serial[i] == y->serial[i]);
+		for (k = 0; k < MAKE_N; k++) {
+			bool has = x->cols[k] && col_get(x->cols[k], i, &a);
+
+			CHECK(has == (y->cols[k] && col_get(y->cols[k], i, &b)));
+			CHECK(!has || same(make_fields[k].type, &a, &b));
+		}
+	}
+	fseg_free(f);
+	batch_free(x);
+	batch_free(y);
+}
+
+/* What is damaged is found, or not looked at. */
+static void glance(const uint8_t *p, size_t size)
+{
+	struct field_set all = {0};
+	struct batch *b;
+	struct fseg *f;
+	uint32_t row = 0;
+	size_t i;
+
+	for (i = 0; i < MAKE_N; i++)
+		field_set_add(&all, i);
+	CHECK(batch_new(&b, &make_schema, &all) == 0 && fseg_new(&f, &make_schema) == 0);
+	if (fseg_open(f, p, size, NULL) == 0)
+		fseg_gather(f, b, &row, 1, NULL);
+	fseg_free(f);
+	batch_free(b);
+}
+
 static void again(struct fseg *f)
 {
 	struct fseg_opts o = make_opts();
@@ -125,8 +172,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memset(rows, 0xff, sizeof(rows));
 		fseg_may_text(f, MAKE_HASHED, "text", 4);
 		fseg_select_text(f, MAKE_HASHED, "text", 4, rows, NULL);
-		if (fseg_serials(f, &serials, NULL) == 0)
+		glance(p, size);
+		if (fseg_serials(f, &serials, NULL) == 0) {
 			again(f);
+			alone(p, size, f);
+		}
 	}
 	fseg_free(f);
 	free(p);
