@@ -7,8 +7,9 @@
 
 #include "base/crc32c.h"
 
-#define KINDS_MAX 64 /* a type above is hardly a record's */
-#define TRIES     8  /* to read what is being written in its place */
+#define KINDS_MAX 64   /* a type above is hardly a record's */
+#define LAST_MAX  4096 /* bytes of a last record of unknown size, where more follows */
+#define TRIES     8    /* to read what is being written in its place */
 
 /* The record at 'at'; as rec_read(). */
 static int64_t rec_at(struct window *w, uint64_t at, struct rec *ret)
@@ -44,18 +45,30 @@ static uint64_t next_good(struct window *w, uint64_t at)
 	return 0;
 }
 
-/* Whether the last record is whole and only its size is another than it was. */
+/* Whether 'n' bytes at 'p' are a record if its size is what it has. */
+static bool is_whole(const uint8_t *p, size_t n)
+{
+	uint8_t head[8];
+
+	memcpy(head, p, 4);
+	le32_store(head + 4, (uint32_t)(n - REC_HEAD));
+	return le32_load(p + 8) == crc32c(crc32c(0, head, 8), p + REC_HEAD, n - REC_HEAD);
+}
+
+/* Whether the last record is whole and only its size is another than it was; behind it there
+ * may be what a killed writer left. */
 static bool has_wrong_size(struct window *w, uint64_t at)
 {
 	const uint64_t left = w->size - at;
 	const uint8_t *p = left <= REC_HEAD + REC_MAX ? window_get(w, at, (size_t)left) : NULL;
-	uint8_t head[8];
+	size_t n;
 
 	if (!p || left < REC_HEAD)
 		return false;
-	memcpy(head, p, 4);
-	le32_store(head + 4, (uint32_t)(left - REC_HEAD));
-	return le32_load(p + 8) == crc32c(crc32c(0, head, 8), p + REC_HEAD, left - REC_HEAD);
+	for (n = REC_HEAD; n < left && n <= LAST_MAX; n++)
+		if (is_whole(p, n))
+			return true;
+	return is_whole(p, (size_t)left);
 }
 
 static bool is_zero(struct window *w, uint64_t at)

@@ -377,6 +377,49 @@ def test_a_later_version(finished):
     assert p.returncode == UNSEEN and "of a later version" in p.stdout, p.stdout
 
 
+DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
+
+
+@pytest.mark.parametrize("name", ["store_1", "store_killed"])
+def test_an_older_version(tmp_path, name):
+    """Folders as they were kept when rows were in journals (tests/data/make_store.py)."""
+    shutil.copytree(DATA / name, tmp_path / "d")
+    files = contents(tmp_path / "d")
+    p = check(tmp_path / "d")
+    assert p.returncode == GOOD and ("killed: the last tick" in p.stdout) == (name == "store_killed"), p.stdout
+    for f in files:
+        for at in range(len(files[f]) if f.suffix in (".jrn", ".pidx") else 0):
+            if name == "store_killed" and at >= len(files[f]) - 7:
+                continue  # the torn end
+            data = bytearray(files[f])
+            data[at] ^= 1 << at % 8
+            f.write_bytes(data)
+            p = check(tmp_path / "d")
+            assert p.returncode == DAMAGE, (f.name, at, p.stdout)
+        f.write_bytes(files[f])
+    index = [f for f in files if f.suffix == ".pidx"]
+    for f in index:
+        f.unlink()
+    p = trawl("store", "rebuild", tmp_path / "d")
+    assert p.returncode == GOOD and p.stdout.count("made ") == len(index)
+    assert contents(tmp_path / "d") == files
+
+
+def test_stopped(finished):
+    """Ctrl-C while it says more than a pipe holds: it cannot be over."""
+    segment = sorted(finished.glob("*/*/*.pcapng"))[0]
+    for i in range(2000):
+        os.link(segment, segment.with_name(segment.name.replace("000001", "%06d" % (i + 5))))
+    p = subprocess.Popen([BIN, "store", "check", finished, "--format", "jsonl"], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    first = p.stdout.readline()
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=LIMIT)
+    lines = [json.loads(line) for line in (first + out).splitlines()]
+    assert p.returncode == DAMAGE and b"stopped" in err, (p.returncode, err)
+    assert lines[-1]["complete"] is False and 1 < len(lines) < 2000
+
+
 def crc32c(data):
     c = 0xFFFFFFFF
     for byte in data:
