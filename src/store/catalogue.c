@@ -161,6 +161,11 @@ int catalogue_new(struct catalogue **ret, struct local *s)
 	return 0;
 }
 
+uint64_t catalogue_bytes(const struct catalogue *c)
+{
+	return c ? c->bytes : 0;
+}
+
 static void close_old(struct catalogue *c)
 {
 	if (c->old_fd >= 0)

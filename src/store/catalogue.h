@@ -46,6 +46,8 @@ int catalogue_new(struct catalogue **ret, struct local *s);
 /* After the sealer's end. */
 void catalogue_free(struct catalogue *c); /* NULL is fine, as for all below */
 
+uint64_t catalogue_bytes(const struct catalogue *c); /* of the one that is there */
+
 /* 'run' as in struct retain_removed.  Any thread. */
 void catalogue_begin(struct catalogue *c, const char *run, int64_t start);
 void catalogue_segment(struct catalogue *c, const char *run, const struct jrn_segment *s,

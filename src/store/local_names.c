@@ -15,10 +15,11 @@ void local_escape(const char *capture, char ret[LOCAL_NAME_SIZE])
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789-_.";
+	const bool taken = strncmp(capture, CATALOGUE_NAME, strlen(CATALOGUE_NAME)) == 0;
 	size_t n = 0, i;
 
 	for (i = 0; capture[i] && n + 4 < LOCAL_NAME_SIZE; i++) {
-		if (strchr(plain, capture[i]) && (i || capture[i] != '.'))
+		if (strchr(plain, capture[i]) && (i || (capture[i] != '.' && !taken)))
 			ret[n++] = capture[i];
 		else
 			n += (size_t)snprintf(ret + n, 4, "%%%02X", (uint8_t)capture[i]);

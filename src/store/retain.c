@@ -78,6 +78,8 @@ static int check_room(struct retain *r, struct err *err)
 	char q[300];
 	int code;
 
+	fixed -= r->conf.catalogue < fixed ? r->conf.catalogue : fixed;
+
 	code = retain_segment_size(quota, wanted, writers, &r->segment, err);
 	if (code < 0 || !quota)
 		return code;

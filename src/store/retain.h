@@ -90,9 +90,11 @@ struct retain_conf {
 	uint64_t min_free;                /* bytes */
 	unsigned min_free_percent;        /* of the file system; the larger of both counts */
 	uint64_t segment_size;            /* wanted, see retain_segment_size() */
-	unsigned writers;                 /* streams that write at once; 0: one */
-	bool clock_ok; /* the clock is synchronised (base/clock.h), see "Age" above */
-	void *arg;     /* of the functions below */
+	uint64_t catalogue; /* bytes of it: they count, but no quota is too small for what the store
+			     * itself made */
+	unsigned writers;   /* streams that write at once; 0: one */
+	bool clock_ok;      /* the clock is synchronised (base/clock.h), see "Age" above */
+	void *arg;          /* of the functions below */
 
 	/* Each removal, also during retain_new(), and when somebody else was there before; from
 	 * whichever thread made it, with no lock held.  Must not call into this struct retain.

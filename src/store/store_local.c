@@ -123,6 +123,7 @@ static int own(struct local *s, struct err *err)
 	if (r == 0 && catalogue_new(&s->catalogue, s) < 0)
 		r = err_set(err, -ENOMEM, "out of memory");
 	conf.arg = s->catalogue;
+	conf.catalogue = catalogue_bytes(s->catalogue);
 	if (r == 0)
 		r = retain_new(&s->retain, &conf, retain_time_now(), err);
 	if (r == 0)
