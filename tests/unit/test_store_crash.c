@@ -168,16 +168,18 @@ static void lay(struct crash *c, const struct snap *s)
 			assert_int_equal(unlink(file), 0);
 	}
 	for (i = 0; i < s->n; i++) {
-		FILE *f;
+		int fd;
 
 		k = snap_find(&c->left, s->v[i].name);
 		if (k < c->left.n && c->left.v[k].n == s->v[i].n &&
 		    memcmp(c->left.v[k].p, s->v[i].p, s->v[i].n) == 0)
 			continue;
 		snprintf(file, sizeof(file), "%s/%s", folder, s->v[i].name);
-		f = fopen(file, "wb");
-		assert_int_equal(fwrite(s->v[i].p, 1, s->v[i].n, f), s->v[i].n);
-		fclose(f);
+		/* not cut to nothing first: some file systems then wait for the disk */
+		fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_int_equal(pwrite(fd, s->v[i].p, s->v[i].n, 0), s->v[i].n);
+		assert_int_equal(ftruncate(fd, (off_t)s->v[i].n), 0);
+		close(fd);
 	}
 	snap_done(&c->left);
 	for (i = 0; i < s->n; i++) {
