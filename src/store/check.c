@@ -101,6 +101,14 @@ int check_open(struct check_run *u, uint32_t number, const char *end, uint64_t *
 	return r;
 }
 
+bool check_is_there(const struct check_run *u, uint32_t number, const char *end)
+{
+	char name[NAME_SIZE];
+
+	name_of(u, number, end, name);
+	return faccessat(u->c->s->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 bool check_has(const struct check_run *u, enum store_file_kind kind, uint32_t number)
 {
 	size_t i;

@@ -89,6 +89,10 @@ int check_count(struct check *c, uint64_t bytes);
  * said. */
 int check_open(struct check_run *u, uint32_t number, const char *end, uint64_t *ret_size);
 
+/* Whether it is there now: whoever writes to the directory may remove the first files of any
+ * run. */
+bool check_is_there(const struct check_run *u, uint32_t number, const char *end);
+
 /* Whether the listing had a file of a kind and number. */
 bool check_has(const struct check_run *u, enum store_file_kind kind, uint32_t number);
 

@@ -244,7 +244,7 @@ static int without_index(struct check_index *x, int refs, uint64_t size, bool fu
 	x->whole = false;
 	if (r == 0)
 		x->end = LOCAL_REFS;
-	if (r < 0 || !full || x->u->running)
+	if (r < 0 || !full || x->u->running || !check_is_there(x->u, x->number, LOCAL_SEGMENT))
 		return r < 0 ? r : 0;
 	if (r == 0)
 		check_remedy(x->u->c, STORE_MAKE_INDEX);

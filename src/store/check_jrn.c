@@ -277,6 +277,18 @@ static int read_all(struct check_run *u, struct check_recs *r)
 	return code;
 }
 
+/* It goes last when a run is removed. */
+static void no_journal(struct check_run *u)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < u->n_files; i++)
+		n += check_is_there(u, u->files[i].number, store_file_end(u->files[i].kind));
+	if (n)
+		check_say(u, STORE_DAMAGE, 0, LOCAL_JOURNAL, -1,
+			  "missing: %zu files of this run cannot be used", n);
+}
+
 int check_journal(struct check_run *u)
 {
 	struct check_recs r = {.u = u, .end = LOCAL_JOURNAL, .at = REC_MAGIC};
@@ -285,8 +297,7 @@ int check_journal(struct check_run *u)
 	int code = 0;
 
 	if (fd == -ENOENT)
-		check_say(u, STORE_DAMAGE, 0, LOCAL_JOURNAL, -1,
-			  "missing: %zu files of this run cannot be used", u->n_files);
+		no_journal(u);
 	if (fd < 0)
 		return 0;
 	/* The lock first: what is complete when it is gone stays as it is. */

@@ -356,8 +356,9 @@ static size_t of_file(const struct check_run *u, size_t i)
 	return n;
 }
 
-/* A file that is not there: the first ones were removed. */
-static void gone(struct check_run *u, size_t i, size_t n, bool any)
+/* A file that is not there: the first ones were removed, now or before.  'first' is the first
+ * that was there; 0: none. */
+static void gone(struct check_run *u, size_t i, size_t n, uint32_t first)
 {
 	size_t k;
 
@@ -365,23 +366,24 @@ static void gone(struct check_run *u, size_t i, size_t n, bool any)
 		u->told_rows += u->blocks[k].rows;
 		u->gone_rows += u->blocks[k].rows;
 	}
-	if (any)
+	if (first && check_is_there(u, first, LOCAL_ROWS))
 		check_say(u, STORE_DAMAGE, u->blocks[i].file, LOCAL_ROWS, -1,
 			  "missing, with %zu blocks, and those before it are there", n);
 }
 
 static int told_files(struct check_run *u)
 {
-	bool any = false;
+	uint32_t first = 0;
 	size_t i, n;
 	int r = 0;
 
 	for (i = 0; i < u->n_blocks && r == 0; i += n) {
 		n = of_file(u, i);
 		r = check_file(u, u->blocks[i].file, LOCAL_ROWS, &u->blocks[i], n, !u->damaged);
-		any |= r == 0;
+		if (r == 0 && !first)
+			first = u->blocks[i].file;
 		if (r == -ENOENT) {
-			gone(u, i, n, any);
+			gone(u, i, n, first);
 			r = 0;
 		}
 	}

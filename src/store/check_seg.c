@@ -279,11 +279,12 @@ static const struct jrn_segment *find(const struct check_run *u, uint32_t number
 	return NULL;
 }
 
-/* One that is not there: the first ones were removed. */
-static void gone(struct check_run *u, const struct jrn_segment *told, bool any)
+/* One that is not there: the first ones were removed, now or before.  'first' is the first that
+ * was there; 0: none. */
+static void gone(struct check_run *u, const struct jrn_segment *told, uint32_t first)
 {
 	u->gone_packets += told->packets;
-	if (any && told->packets)
+	if (first && told->packets && check_is_there(u, first, LOCAL_SEGMENT))
 		check_say(u, STORE_DAMAGE, told->number, LOCAL_SEGMENT, -1,
 			  "missing, with %" PRIu64 " packets, and those before it are there",
 			  told->packets);
@@ -295,15 +296,16 @@ static void gone(struct check_run *u, const struct jrn_segment *told, bool any)
 
 static int told_segments(struct check_run *u)
 {
-	bool any = false;
+	uint32_t first = 0;
 	size_t i;
 	int r = 0;
 
 	for (i = 0; i < u->n_segments && r == 0; i++) {
 		r = check_segment(u, u->segments[i].number, &u->segments[i]);
-		any |= r == 0;
+		if (r == 0 && !first)
+			first = u->segments[i].number;
 		if (r == -ENOENT) {
-			gone(u, &u->segments[i], any);
+			gone(u, &u->segments[i], first);
 			r = 0;
 		}
 	}

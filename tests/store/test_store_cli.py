@@ -487,6 +487,24 @@ def test_beside_a_capture(net, tmp_path):
 
 
 @as_root
+def test_while_the_oldest_is_removed(net, tmp_path):
+    folder = tmp_path / "d"
+    t = Trawl(net, BIN, "-i", "va", "--dir", folder, "--update", "1s", "--quota", "16M")
+    first = None
+    for number in range(60):
+        for _ in range(10):
+            send(net, 500)
+        p = check(folder)
+        assert p.returncode == GOOD and "1 running" in p.stdout, p.stdout + p.stderr
+        first = first or next(folder.glob("*/*/*-000001.pcapng"))
+        if not first.exists() and number > 20:
+            break
+    assert not first.exists()
+    assert t.stop() == 0, t.said
+    assert check(folder).returncode == GOOD, check(folder).stdout
+
+
+@as_root
 def test_behind_kill(net, tmp_path):
     for number in range(5):
         folder = tmp_path / str(number)
