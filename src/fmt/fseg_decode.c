@@ -249,7 +249,8 @@ int fseg_decode_values(struct fseg *f, size_t entry, struct cur *c)
 		*c = e->codes;
 		return 0;
 	}
-	if (e->enc != FSEG_DICT && (e->enc != FSEG_PLAIN || e->type == VAL_ADDR))
+	if (fseg_is_words((enum val_type)e->type) ||
+	    (e->enc != FSEG_DICT && (e->enc != FSEG_PLAIN || e->type == VAL_ADDR)))
 		return -EPROTO;
 	n = e->enc == FSEG_DICT ? rec_get_int(c) : e->values;
 	if (!cur_ok(c) || !n || n > e->values)
@@ -262,6 +263,20 @@ int fseg_decode_values(struct fseg *f, size_t entry, struct cur *c)
 	e->codes = *c;
 	e->valued = true;
 	return 0;
+}
+
+int fseg_values(struct fseg *f, size_t entry, struct err *err)
+{
+	struct fseg_entry *e = &f->entries[entry];
+	struct cur c = cur_at(e->p, e->size);
+	int r = fseg_entry_check(f, e, err);
+
+	if (r < 0)
+		return r;
+	if (err)
+		err->code = 0;
+	r = fseg_decode_values(f, entry, &c);
+	return r < 0 ? fseg_bad_data(f, e, r, err) : 0;
 }
 
 static int get_codes(struct fseg *f, struct fseg_entry *e, struct fseg_slot *s, struct cur *c)

@@ -83,6 +83,9 @@ int fseg_decode(struct fseg *f, size_t entry, unsigned deep, struct err *err);
 /* The values of a dictionary, or of a plain column: 'n', slots[].values, 'codes'. */
 int fseg_decode_values(struct fseg *f, size_t entry, struct cur *c);
 
+/* The same of an entry that was not looked at. */
+int fseg_values(struct fseg *f, size_t entry, struct err *err);
+
 /* What a column is near to, from its beginning on: entries and factors; how many are them, or
  * -EBADMSG. */
 int fseg_get_near(const struct fseg *f, struct cur *c, size_t entry[2], uint64_t factor[2]);

@@ -92,15 +92,29 @@ static int64_t select_plain(const struct fseg_column *c, const union val *min, c
 	return n;
 }
 
-static int64_t select_codes(const struct fseg_column *c, const union val *min, const union val *max,
-			    uint64_t *rows)
+/* Where no value of the dictionary is asked for, codes need not be known. */
+static int64_t select_codes(struct fseg *f, size_t entry, const union val *min,
+			    const union val *max, uint64_t *rows, struct err *err)
 {
-	uint32_t low = min ? place(c, min, false) : 0;
-	uint32_t end = max ? place(c, max, true) : (uint32_t)c->n;
+	struct fseg_column c;
+	uint32_t low, end;
 	int64_t n = 0;
+	int r = fseg_values(f, entry, err);
 
-	end = end < low ? low : end;
-	SELECT(rows, c, n, c->codes[i] - low < end - low);
+	if (r < 0)
+		return r;
+	fseg_column_of(f, entry, &c);
+	low = min ? place(&c, min, false) : 0;
+	end = max ? place(&c, max, true) : (uint32_t)c.n;
+	if (end <= low) {
+		memset(rows, 0, (f->head.rows + 63) / 64 * sizeof(*rows));
+		return 0;
+	}
+	r = fseg_decode(f, entry, 0, err);
+	if (r < 0)
+		return r;
+	fseg_column_of(f, entry, &c);
+	SELECT(rows, &c, n, c.codes[i] - low < end - low);
 	return n;
 }
 
@@ -112,20 +126,20 @@ static bool empty_range(enum val_type type, const union val *min, const union va
 int64_t fseg_select_range(struct fseg *f, size_t field, const union val *min, const union val *max,
 			  uint64_t *rows, struct err *err)
 {
+	int entry = f->open ? f->entry_of[field] : -1, r;
 	struct fseg_column c;
-	int r = fseg_column(f, field, &c, err);
 
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (r == -ENOENT || empty_range(c.type, min, max)) {
+	if (entry < 0 || empty_range((enum val_type)f->entries[entry].type, min, max)) {
 		memset(rows, 0, (f->head.rows + 63) / 64 * sizeof(*rows));
 		return 0;
 	}
-	if (fseg_is_words(c.type))
-		return select_words(&c, min, max, rows);
-	if (f->entries[f->entry_of[field]].enc == FSEG_PLAIN)
-		return select_plain(&c, min, max, rows);
-	return select_codes(&c, min, max, rows);
+	if (f->entries[entry].enc == FSEG_DICT)
+		return select_codes(f, (size_t)entry, min, max, rows, err);
+	r = fseg_column(f, field, &c, err);
+	if (r < 0)
+		return r;
+	return fseg_is_words(c.type) ? select_words(&c, min, max, rows)
+				     : select_plain(&c, min, max, rows);
 }
 
 int64_t fseg_select_addr(struct fseg *f, size_t field, const struct addr *a, unsigned bits,

@@ -415,6 +415,7 @@ static void test_later(void **state)
 	struct fseg_column c;
 	struct fseg_head h;
 	struct fseg_info info;
+	uint64_t rows = UINT64_MAX;
 	struct world w;
 	struct err err;
 	uint8_t *p, *enc;
@@ -443,6 +444,10 @@ static void test_later(void **state)
 	assert_non_null(strstr(err.text, "column of field 20"));
 	assert_int_equal(fseg_column(w.r, MAKE_BYTES, &c, &err), 0);
 	assert_true(fseg_field(w.r, MAKE_START, &info));
+	enc[4] = 3; /* of values, which numbers are not */
+	make_mend(p, w.out.len);
+	assert_int_equal(fseg_open(w.r, p, w.out.len, &err), 0);
+	assert_int_equal(fseg_select_range(w.r, MAKE_START, NULL, NULL, &rows, &err), -EPROTO);
 	enc[1] = 9; /* a kind of entry */
 	make_mend(p, w.out.len);
 	assert_int_equal(fseg_open(w.r, p, w.out.len, &err), 0);
