@@ -27,6 +27,13 @@ struct priv_files {
 	size_t n_dirs;
 };
 
+/* That the opener has ended is no pipe's end: nobody asked for it, as one does who closes a
+ * pipe that we write to. */
+static int told(int r)
+{
+	return r == -EPIPE ? -ESRCH : r;
+}
+
 static int known(const struct priv_files *f, const char *path, size_t len)
 {
 	size_t i;
@@ -73,7 +80,7 @@ static int dir_at(struct priv_files *f, const char *path, size_t len)
 		return -ENAMETOOLONG;
 	memcpy(name, path + up, len - up);
 	name[len - up] = '\0';
-	r = priv_mkdir(f->priv, parent, name, DIR_MODE, &number, NULL);
+	r = told(priv_mkdir(f->priv, parent, name, DIR_MODE, &number, NULL));
 	return r < 0 ? r : remember(f, path, len, number);
 }
 
@@ -98,7 +105,7 @@ static int file_create(void *arg, const char *path)
 
 	if (dir < 0)
 		return dir;
-	r = priv_create(f->priv, dir, name, O_RDWR | O_CREAT | O_EXCL, FILE_MODE, &fd, NULL);
+	r = told(priv_create(f->priv, dir, name, O_RDWR | O_CREAT | O_EXCL, FILE_MODE, &fd, NULL));
 	return r < 0 ? r : fd;
 }
 
@@ -110,7 +117,7 @@ static int file_rename(void *arg, const char *from, const char *to)
 
 	if (x < 0 || y < 0)
 		return x < 0 ? x : y;
-	return x == y ? priv_rename(f->priv, x, a, b, NULL) : -EXDEV;
+	return x == y ? told(priv_rename(f->priv, x, a, b, NULL)) : -EXDEV;
 }
 
 static int file_unlink(void *arg, const char *path)
@@ -119,7 +126,7 @@ static int file_unlink(void *arg, const char *path)
 	const char *name;
 	int dir = split(f, path, &name);
 
-	return dir < 0 ? dir : priv_unlink(f->priv, dir, name, NULL);
+	return dir < 0 ? dir : told(priv_unlink(f->priv, dir, name, NULL));
 }
 
 static int file_mkdir(void *arg, const char *path)
@@ -136,7 +143,7 @@ static int file_mkdir(void *arg, const char *path)
 static int file_dir(void *arg)
 {
 	struct priv_files *f = arg;
-	int fd, r = priv_dir_fd(f->priv, f->root, &fd, NULL);
+	int fd, r = told(priv_dir_fd(f->priv, f->root, &fd, NULL));
 
 	return r < 0 ? r : fd;
 }
