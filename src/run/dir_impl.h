@@ -70,6 +70,11 @@ int dir_rebuild(struct run_dir *d, size_t run, struct err *err);
 /* A query begins: what the last one found is forgotten. */
 void dir_begin(struct run_dir *d, int64_t from, int64_t to);
 
+/* Times, both ends included. */
+struct dir_times {
+	int64_t from, to;
+};
+
 /* Packets of one run. */
 struct dir_choice {
 	size_t run;
@@ -77,6 +82,8 @@ struct dir_choice {
 	const uint64_t *serials; /* else of these, as the run's rows have them; sorted */
 	size_t n;
 	uint64_t above; /* and of all flows with larger serials than this; 0: of no others */
+	const struct dir_times *times; /* all packets of 'serials' are in these, which ascend */
+	size_t n_times;                /* 0: that is not known */
 };
 
 /* What is asked of packets, and who takes them. */

@@ -35,6 +35,8 @@ struct pick {
 	const uint64_t *serials; /* borrowed; sorted */
 	size_t n;
 	uint64_t above;
+	const struct dir_times *times; /* borrowed */
+	size_t n_times;
 	uint64_t *made; /* as translated indexes have them; NULL: not needed yet; owned */
 	size_t n_made;
 
@@ -210,6 +212,27 @@ static bool is_new(const struct pick *p)
 			    u->segments[i].max >= u->end - NEW_NS);
 }
 
+/* Whether there may be packets of interest in a part of segment 'p->number' that is of these
+ * times. */
+static bool meets(const struct picks *k, const struct pick *p, int64_t min, int64_t max)
+{
+	size_t lo = 0, hi = p->n_times;
+
+	min = min > k->a->from ? min : k->a->from;
+	max = max < k->a->to ? max : k->a->to;
+	if (!p->n_times || is_new(p)) /* there may be flows of which no times are known */
+		return min <= max;
+	while (lo < hi) { /* the first that ends at 'min' or later */
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (p->times[mid].to < min)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return min <= max && lo < p->n_times && p->times[lo].from <= max;
+}
+
 /* Finds all packets from where reading the segment goes on. */
 static int look_on(struct picks *k, struct pick *p)
 {
@@ -376,7 +399,7 @@ static int next_segment(struct picks *k, struct pick *p)
 
 	p->number = p->next++;
 	k->stats->segments++;
-	if (s->known && (s->max < k->a->from || s->min > k->a->to)) {
+	if (s->known && !meets(k, p, s->min, s->max)) {
 		k->stats->outside++;
 		return 0;
 	}
@@ -435,7 +458,7 @@ static int next_span(struct picks *k, struct pick *p)
 	static const struct pidx_span none; /* of an index that tells no times */
 	const struct pidx_span *s = p->n_spans ? &p->spans[p->span++] : &none;
 	bool last = p->span == p->n_spans;
-	bool out = s->packets && (s->max < k->a->from || s->min > k->a->to);
+	bool out = s->packets && !meets(k, p, s->min, s->max);
 	int r = 0;
 
 	k->stats->spans++;
@@ -517,6 +540,8 @@ static int add_pick(struct picks *k, const struct dir_choice *c)
 		.serials = c->serials,
 		.n = c->n,
 		.above = c->above,
+		.times = c->times,
+		.n_times = c->n_times,
 	};
 	if (p->u->state != STORE_FINISHED && !p->u->has_versions && !k->a->decides) {
 		r = dir_rebuild(k->d, c->run, k->err);

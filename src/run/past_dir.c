@@ -14,6 +14,8 @@
 struct some {
 	uint64_t serial;
 	uint64_t packets, missing; /* of these, not kept */
+	struct dir_times times;
+	bool goes_on; /* it may not be the last one */
 };
 
 /* Flows that may match, run by run. */
@@ -29,7 +31,8 @@ struct plan {
 	struct dir_blocks blocks;
 	struct dir_choice *choices; /* room for all runs */
 	size_t n;
-	uint64_t **serials; /* [choice] */
+	uint64_t **serials;       /* [choice] */
+	struct dir_times **times; /* [choice] */
 
 	struct some *some; /* of the run that is looked at */
 	size_t n_some, size_some;
@@ -39,9 +42,12 @@ static void plan_done(struct plan *p)
 {
 	size_t i;
 
-	for (i = 0; p->serials && i < p->n; i++)
+	for (i = 0; p->serials && p->times && i <= p->n; i++) {
 		free(p->serials[i]);
+		free(p->times[i]);
+	}
 	free(p->serials);
+	free(p->times);
 	free(p->choices);
 	free(p->some);
 	batch_free(p->batch);
@@ -64,7 +70,9 @@ static int plan_init(struct plan *p, size_t runs)
 	p->blocks.alone = true;
 	p->choices = calloc(runs + 1, sizeof(*p->choices));
 	p->serials = calloc(runs + 1, sizeof(*p->serials));
-	r = p->choices && p->serials ? batch_new(&p->batch, flow_schema(), &p->want) : -ENOMEM;
+	p->times = calloc(runs + 1, sizeof(*p->times));
+	r = p->choices && p->serials && p->times ? batch_new(&p->batch, flow_schema(), &p->want)
+						 : -ENOMEM;
 	if (r < 0)
 		return r;
 	flow_derive_needs(&p->want, &needs);
@@ -89,6 +97,17 @@ static bool in_time(const struct plan *p, const struct batch *b, size_t row, boo
 	       (goes_on || !(col_has(last, row) && last->v.i64[row] < p->from));
 }
 
+/* Of all its packets.  Those that come after the row was written may also be earlier: clocks are
+ * set. */
+static struct dir_times times_of(const struct batch *b, size_t row, bool goes_on)
+{
+	const struct col *start = b->cols[FLOW_start], *last = b->cols[FLOW_last];
+
+	if (goes_on || !col_has(start, row) || !col_has(last, row))
+		return (struct dir_times){INT64_MIN, INT64_MAX};
+	return (struct dir_times){start->v.i64[row], last->v.i64[row]};
+}
+
 /* Each frame is in the index of one flow that no other is around; those inside it need not
  * be looked at. */
 static int take_rows(struct plan *p, struct prune *prune, const struct batch *b, bool whole)
@@ -97,6 +116,7 @@ static int take_rows(struct plan *p, struct prune *prune, const struct batch *b,
 
 	for (i = 0; i < b->n; i++) {
 		uint64_t all, raw;
+		bool goes_on;
 
 		if (b->serial[i] & DIR_LEVEL_MASK || !in_time(p, b, i, !whole))
 			continue;
@@ -105,6 +125,7 @@ static int take_rows(struct plan *p, struct prune *prune, const struct batch *b,
 			p->stats->never++;
 			continue;
 		}
+		goes_on = !whole && !col_has(p->stored->cols[FLOW_ended], i);
 		all = number(b, FLOW_ab_packets, i) + number(b, FLOW_ba_packets, i);
 		raw = number(b, FLOW_raw_packets, i);
 		if (p->n_some == p->size_some) {
@@ -116,7 +137,8 @@ static int take_rows(struct plan *p, struct prune *prune, const struct batch *b,
 			p->some = v;
 			p->size_some = size;
 		}
-		p->some[p->n_some++] = (struct some){b->serial[i], all, all > raw ? all - raw : 0};
+		p->some[p->n_some++] = (struct some){b->serial[i], all, all > raw ? all - raw : 0,
+						     times_of(b, i, goes_on), goes_on};
 	}
 	return 0;
 }
@@ -238,7 +260,47 @@ static int by_serial(const void *a, const void *b)
 
 	if (x->serial != y->serial)
 		return x->serial < y->serial ? -1 : 1;
+	if (x->goes_on != y->goes_on)
+		return x->goes_on ? -1 : 1;
 	return (x->packets > y->packets) - (x->packets < y->packets);
+}
+
+/* Of one flow's. */
+static bool is_last(const struct plan *p, size_t i)
+{
+	return i + 1 == p->n_some || p->some[i + 1].serial != p->some[i].serial;
+}
+
+static int by_from(const void *a, const void *b)
+{
+	const struct dir_times *x = a, *y = b;
+
+	return (x->from > y->from) - (x->from < y->from);
+}
+
+/* When there were packets of these flows. */
+static int set_times(struct plan *p, struct dir_choice *c)
+{
+	struct dir_times *v = reallocarray(NULL, p->n_some + 1, sizeof(*v));
+	size_t i, m = 0, n = 0;
+
+	p->times[p->n] = v;
+	if (!v)
+		return -ENOMEM;
+	for (i = 0; i < p->n_some; i++)
+		if (is_last(p, i))
+			v[m++] = p->some[i].times;
+	if (m)
+		qsort(v, m, sizeof(*v), by_from);
+	for (i = 0; i < m; i++) {
+		if (!n || v[i].from > v[n - 1].to)
+			v[n++] = v[i];
+		else if (v[i].to > v[n - 1].to)
+			v[n - 1].to = v[i].to;
+	}
+	c->times = v;
+	c->n_times = n;
+	return 0;
 }
 
 static int add_choice(struct plan *p, size_t run, bool all, uint64_t above)
@@ -254,7 +316,7 @@ static int add_choice(struct plan *p, size_t run, bool all, uint64_t above)
 		if (p->n_some)
 			qsort(p->some, p->n_some, sizeof(*p->some), by_serial);
 		for (i = 0; i < p->n_some; i++) {
-			if (i + 1 < p->n_some && p->some[i + 1].serial == p->some[i].serial)
+			if (!is_last(p, i))
 				continue;
 			own[c.n++] = p->some[i].serial;
 			p->d->n_missed += p->some[i].missing;
@@ -262,6 +324,8 @@ static int add_choice(struct plan *p, size_t run, bool all, uint64_t above)
 		c.serials = own;
 	}
 	p->serials[p->n] = own;
+	if (!all && set_times(p, &c) < 0)
+		return -ENOMEM;
 	p->choices[p->n++] = c;
 	return 0;
 }
