@@ -128,7 +128,8 @@ ROW_FIELDS = "uuid,start,last,transport_a,ab_packets,ab_bytes"
 
 
 def run(*args):
-    p = subprocess.run([TRAWL, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT, check=False)
+    p = subprocess.run([TRAWL, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT,
+                       check=False)
     assert p.returncode in (OK, INCOMPLETE), (args, p.returncode, p.stderr.decode(errors="replace"))
     return p
 

@@ -23,9 +23,10 @@ KINDS = [("finish", k) for k in ("jrn", "pcapng", "pidx", "fseg")] + \
 def answers(folder, wrong, made):
     """{question: (answer, what was said, status)}"""
     some = ["udp", "src", "port", str(1000 + FLOW)]
+    flow = f"G.Flows().Has('Transport.A', {1000 + FLOW}).RawPackets()"
     out = {}
     for name, p in (("packets", faults.past(folder)), ("packets of one", faults.past(folder, *some)),
-                    ("packets of a flow", faults.query(folder, f"G.Flows().Has('Transport.A', {1000 + FLOW}).RawPackets()"))):
+                    ("packets of a flow", faults.query(folder, flow))):
         out[name] = (made.packets(p.stdout, wrong) if p.stdout else [], p.stderr.decode(), p.returncode)
         assert name == "packets" or all(made.flow(i) == FLOW for i in out[name][0])
     p = faults.rows(folder)
@@ -89,7 +90,8 @@ def spoil_some(made, good, end, kind, folder, seed):
         try:
             wrong = wrong if kind == "pcapng" else 0
             # A writer that is killed leaves files cut; that of rows may not have been begun.
-            as_killed = end == "kill" and f == files[-1] and (how in ("cut", "empty") or (how, kind) == ("gone", "rows"))
+            killed = how in ("cut", "empty") or (how, kind) == ("gone", "rows")
+            as_killed = end == "kill" and f == files[-1] and killed
             missing += compare(good, answers(folder, wrong, made), wrong, as_killed)
         except AssertionError as e:
             keep = os.environ.get("TRAWL_KEEP")

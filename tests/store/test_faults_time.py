@@ -82,7 +82,8 @@ def test_clock_is_set(quick_folder, name, end):
 @pytest.mark.parametrize("end", ["finish", "kill"])
 def test_a_year_of_nothing(quick_folder, end):
     """It takes no room, and is known to have been."""
-    short, long = (Made(quick_folder / str(empty), flows=4, packets=20, seconds=10, empty=empty, end=end) for empty in (2 * HOUR, YEAR))
+    short, long = (Made(quick_folder / str(empty), flows=4, packets=20, seconds=10, empty=empty, end=end)
+                   for empty in (2 * HOUR, YEAR))
     assert bytes_of(long.folder) <= bytes_of(short.folder) + 200
     assert len(list(long.folder.rglob("*"))) <= len(list(short.folder.rglob("*")))
     p = faults.run("query", "--dir", long.folder, "G.Flows().Count()", "--format", "json")
@@ -107,7 +108,8 @@ def test_a_million_flows_in_a_second(quick_folder):
     words = (quick_folder / "said").read_text().split()
     report = dict(zip(words[::2], words[1::2]))
     assert status == 0
-    assert report == {"kept": str(n), "limit": "0", "disk": "0", "rows": report["rows"], "rows_dropped": "0", "failed": "0", "ends": "0"}
+    assert int(report["kept"]) == n
+    assert not any(int(report[x]) for x in ("limit", "disk", "rows_dropped", "failed", "ends")), report
     # store_make.h gives flows 64 MiB; a segment's index and the buffers are the rest.
     assert used.ru_maxrss < 400 << 10
     p = faults.run("query", "--dir", quick_folder / "d", "G.Flows().Count()", "--format", "json")
@@ -117,4 +119,5 @@ def test_a_million_flows_in_a_second(quick_folder):
     seen = set(rows.stdout)
     rows.stdout.close()
     assert rows.wait(faults.LIMIT) == OK
-    assert len(seen) == n + 1 and all(line.endswith(b",1\n") for line in itertools.islice(seen, 1000) if b"ab" not in line)
+    assert len(seen) == n + 1
+    assert sum(line.endswith(b",1\n") for line in seen) == n
