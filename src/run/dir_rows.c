@@ -424,10 +424,9 @@ static int list_run(struct merge *m, uint32_t run, struct err *err)
 	bool bad = false;
 	int r = 0;
 
-	if (u->start > m->to && u->state != STORE_FINISHED)
-		return 0;
 	if (u->state != STORE_FINISHED && !u->has_versions) {
-		if (u->state == STORE_KILLED && u->end < m->from && !u->n_segments)
+		if (u->start > m->to ||
+		    (u->state == STORE_KILLED && u->end < m->from && !u->n_segments))
 			return 0;
 		r = dir_rebuild(m->d, run, err);
 		if (r < 0)

@@ -256,8 +256,10 @@ static void drop_gone(struct store_read *r, size_t run, const struct read_names 
 
 		if (b->file != file)
 			here = has_rows(r, run, names, b->file);
-		if (!here && n && b->file != file)
+		if (!here && n && b->file != file) {
+			pub->damaged = true; /* rows do not tell of all flows */
 			read_note(r, run, "flow segment %06" PRIu32 " is missing", b->file);
+		}
 		file = b->file;
 		if (here) {
 			u->blocks[n++] = *b;

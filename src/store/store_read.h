@@ -99,7 +99,8 @@ struct store_run {
 	size_t n_groups;
 	const struct store_block *blocks; /* in the order in which they were written */
 	size_t n_blocks;
-	bool damaged;      /* the journal is: blocks were looked for in the files */
+	bool damaged;      /* rows are missing, or the journal was damaged: blocks were looked for
+			      in the files */
 	bool has_versions; /* rows are of running flows too: a run that was not finished lacks
 			      only those of flows above 'serial' */
 	uint64_t serial;
