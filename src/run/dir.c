@@ -150,7 +150,8 @@ static int open_all(struct run_dir *d, struct err *err)
 	}
 	r = store_open(&d->store, spec, &conf, err);
 	if (r == 0)
-		r = store_read_new(&d->read, d->store, store_note, d, err);
+		r = store_read_new_within(&d->read, d->store, d->in.from, d->in.to, store_note, d,
+					  err);
 	if (r < 0)
 		return r;
 	runs = store_read_runs(d->read, &n);
@@ -173,8 +174,8 @@ int run_dir_new(struct run_dir **ret, const struct run_dir_input *in, struct err
 	d->ql.schema = flow_schema();
 	d->ql.by_start = d->ql.by_serial = true;
 	d->in = *in;
-	d->from = in->from;
-	d->to = in->to;
+	d->from = d->first = in->from;
+	d->to = d->last = in->to;
 	d->stats.notes = d->notes;
 	d->path = strdup(in->path);
 	if (!d->path)
@@ -209,8 +210,8 @@ void run_dir_free(struct run_dir *d)
 
 void run_dir_range(struct run_dir *d, int64_t from, int64_t to)
 {
-	d->in.from = d->from = from;
-	d->in.to = d->to = to;
+	d->in.from = d->from = from > d->first ? from : d->first;
+	d->in.to = d->to = to < d->last ? to : d->last;
 }
 
 bool run_dir_span(const struct run_dir *d, int64_t *ret_first, int64_t *ret_last)

@@ -18,7 +18,8 @@ struct run_dir;
 
 struct run_dir_input {
 	const char *path;
-	int64_t from, to;    /* rows and packets of other times are left out, ns; INT64_MIN/MAX */
+	int64_t from, to;    /* rows and packets of other times are left out, ns; INT64_MIN/MAX:
+			      * none, else captures of other times may not even be looked at */
 	uint64_t max_memory; /* for flows that are worked out again */
 	run_progress_fn progress; /* NULL: none; as in struct run_input, true ends with
 				     -ECANCELED */
@@ -34,7 +35,7 @@ static inline void run_dir_freep(struct run_dir **d)
 	run_dir_free(*d);
 }
 
-/* Sets another time range, for the queries that follow. */
+/* Sets another time range, for the queries that follow; within that of run_dir_new(). */
 void run_dir_range(struct run_dir *d, int64_t from, int64_t to);
 
 /* Start of the first capture and end of the last; false: there is none. */

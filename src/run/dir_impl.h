@@ -31,6 +31,7 @@ struct run_dir {
 	char *path; /* owned */
 	struct store *store;
 	struct store_read *read;
+	int64_t first, last; /* 'read' may know of captures of other times only that they are */
 	struct ifmap ifmap;
 	uint32_t **ifaces; /* [run][its interface]: number in 'ifmap'; owned */
 

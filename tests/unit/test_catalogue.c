@@ -1,99 +1,10 @@
 /* The catalogue of a folder: SQLite itself reads it, and what it says is compared with the files
- * and with what the reader of journals finds; and whatever lies in its place, answers stay. */
+ * and with what the reader of journals finds. */
 #include "store/catalogue.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <sqlite3.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
-#include "rnd.h"
-#include "run_make.h"
-#include "store/store_read.h"
-#include "store_make.h"
-
-#define SEC INT64_C(1000000000)
-
-static char dir[64];
-
-static const char *new_store(char spec[128])
-{
-	static int n;
-
-	snprintf(spec, 128, "local:%s/%d", dir, ++n);
-	return spec + strlen("local:");
-}
-
-/* 'n' packets of as many flows, one each second from 'from' on. */
-static void write_udp(const char *path, int64_t from, int n)
-{
-	uint8_t f[FRAME_SIZE];
-	FILE *to = cap_open(path);
-	int i;
-
-	for (i = 0; i < n; i++) {
-		frame_make(f, 1, (uint16_t)(1000 + i), 2, 53);
-		cap_add(to, from + i * SEC, f);
-	}
-	fclose(to);
-}
-
-/* One run of 10 packets from 'from' on. */
-static void add_run(const char *spec, const char *capture, int64_t from)
-{
-	char path[160];
-	struct make o = {.spec = spec,
-			 .path = path,
-			 .capture = capture,
-			 .raw_limit = UINT64_MAX,
-			 .start = from};
-	struct maker m;
-
-	snprintf(path, sizeof(path), "%s/udp.pcap", dir);
-	write_udp(path, from, 10);
-	make_store(&m, &o, NULL);
-}
-
-static sqlite3 *open_sqlite(const char *store)
-{
-	char path[300];
-	sqlite3 *db;
-
-	snprintf(path, sizeof(path), "%s/" CATALOGUE_NAME, store);
-	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-	return db;
-}
-
-/* The only number, or -1: NULL. */
-static int64_t ask(const char *store, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int64_t ask(const char *store, const char *fmt, ...)
-{
-	sqlite3 *db = open_sqlite(store);
-	sqlite3_stmt *s;
-	char sql[600];
-	va_list ap;
-	int64_t n;
-
-	va_start(ap, fmt);
-	vsnprintf(sql, sizeof(sql), fmt, ap);
-	va_end(ap);
-	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-	n = sqlite3_column_type(s, 0) == SQLITE_NULL ? -1 : sqlite3_column_int64(s, 0);
-	sqlite3_finalize(s);
-	sqlite3_close(db);
-	return n;
-}
+#include "catalogue_check.h"
 
 /* RFC 3720 B.4, bit by bit. */
 static uint32_t crc_add(uint32_t crc, const void *p, size_t n)
@@ -166,19 +77,6 @@ static int64_t size_at(const char *store, const char *capture, const struct stor
 	snprintf(path, sizeof(path), "%s/%s/%u/%016llx%s%s", store, capture, u->shard,
 		 (unsigned long long)u->id, part, end);
 	return stat(path, &st) == 0 ? st.st_size : -1;
-}
-
-static struct store_read *open_read(const char *spec, struct store **ret, int64_t from, int64_t to,
-				    bool write)
-{
-	const struct store_conf conf = {.read_only = !write};
-	struct err err = {0};
-	struct store_read *r = NULL;
-
-	if (store_open(ret, spec, &conf, &err) < 0 ||
-	    store_read_new_within(&r, *ret, from, to, NULL, NULL, &err) < 0)
-		fail_msg("%s", err.text);
-	return r;
 }
 
 /* What the catalogue says of runs that ended is what files and journals say. */
@@ -488,190 +386,6 @@ static void test_kill(void **state)
 	assert_int_equal(ask(store, "SELECT count(*) FROM runs"), 8);
 }
 
-/* Runs at 100, 200, 300 s, of 10 s each. */
-static const char *three_runs(char spec[128])
-{
-	const char *store = new_store(spec);
-	int i;
-
-	for (i = 1; i <= 3; i++)
-		add_run(spec, "c", i * 100 * SEC);
-	return store;
-}
-
-/* Asks for the second of three runs.  Returns how many were passed over. */
-static size_t look(const char *spec)
-{
-	struct store *s;
-	struct store_read *r = open_read(spec, &s, 200 * SEC, 205 * SEC, false);
-	size_t n, i, skipped = 0;
-	const struct store_run *v = store_read_runs(r, &n);
-
-	assert_int_equal(n, 3);
-	for (i = 0; i < 3; i++) {
-		assert_string_equal(v[i].capture, "c");
-		assert_int_equal(v[i].shard, 0);
-		assert_int_equal(v[i].state, STORE_FINISHED);
-		assert_int_equal(v[i].start, (int64_t)(i + 1) * 100 * SEC);
-		assert_int_equal(v[i].end, ((int64_t)(i + 1) * 100 + 9) * SEC);
-		assert_int_equal(v[i].id, v[i].start);
-		assert_int_equal(v[i].kept, 10);
-		assert_int_equal(v[i].n_segments, v[i].skipped ? 0 : 1);
-		assert_int_equal(v[i].n_blocks, v[i].skipped ? 0 : 1);
-		skipped += v[i].skipped;
-	}
-	assert_false(v[1].skipped);
-	store_read_free(r);
-	store_close(s);
-	return skipped;
-}
-
-static void put(const char *store, const void *p, size_t n)
-{
-	char path[300];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/" CATALOGUE_NAME, store);
-	f = fopen(path, "wb");
-	assert_non_null(f);
-	assert_int_equal(fwrite(p, 1, n, f), n);
-	fclose(f);
-}
-
-static uint8_t *get(const char *store, size_t *ret_n)
-{
-	char path[300];
-	uint8_t *p;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/" CATALOGUE_NAME, store);
-	f = fopen(path, "rb");
-	assert_non_null(f);
-	p = malloc(1 << 20);
-	*ret_n = fread(p, 1, 1 << 20, f);
-	fclose(f);
-	return p;
-}
-
-static void test_skip(void **state)
-{
-	char spec[128], path[300];
-	const char *store = three_runs(spec);
-	struct store_read *r;
-	struct err err = {0};
-	struct store *s;
-	FILE *f;
-
-	(void)state;
-	assert_int_equal(look(spec), 2);
-	/* What was not read cannot be told anew. */
-	r = open_read(spec, &s, 200 * SEC, 205 * SEC, true);
-	assert_int_equal(store_catalogue_rebuild(r, &err), -EINVAL);
-	store_read_free(r);
-	store_close(s);
-	/* A journal that is not as it was is read. */
-	snprintf(path, sizeof(path), "%s/c/0/%016llx.jrn", store, (unsigned long long)(100 * SEC));
-	f = fopen(path, "ab");
-	fputc(0, f);
-	fclose(f);
-	assert_int_equal(look(spec), 1);
-}
-
-/* Cut, with bits changed, of random bytes, too large: the same runs, and a writer goes on. */
-static void test_damage(void **state)
-{
-	char spec[128], path[300];
-	const char *store = three_runs(spec);
-	CLEANUP(freep) uint8_t *p = NULL, *q = NULL;
-	size_t n, i;
-
-	(void)state;
-	p = get(store, &n);
-	q = malloc(n);
-	for (i = 0; i < n; i += i < 200 ? 1 : 509) {
-		put(store, p, i);
-		look(spec);
-	}
-	for (i = 0; i < 1500; i++) {
-		size_t at = rnd((uint32_t)(i % 3 ? n : 8192)), k;
-
-		memcpy(q, p, n);
-		q[at] ^= (uint8_t)(1u << rnd(8));
-		for (k = 0; i % 5 == 4 && k < 50; k++)
-			q[rnd((uint32_t)n)] = (uint8_t)rnd(256);
-		put(store, q, n);
-		look(spec);
-	}
-	for (i = 0; i < n; i++)
-		q[i] = (uint8_t)rnd(256);
-	put(store, q, n);
-	assert_int_equal(look(spec), 0);
-	memcpy(q, p, 100);
-	put(store, q, n);
-	assert_int_equal(look(spec), 0);
-	snprintf(path, sizeof(path), "%s/" CATALOGUE_NAME, store);
-	put(store, p, n);
-	assert_int_equal(truncate(path, INT64_C(1) << 40), 0);
-	assert_int_equal(look(spec), 0);
-
-	put(store, q, n);
-	add_run(spec, "d", 400 * SEC);
-	assert_int_equal(ask(store, "SELECT count(*) FROM runs WHERE state='unknown'"), 3);
-	assert_int_equal(ask(store, "SELECT count(*) FROM runs WHERE state='finished'"), 1);
-	assert_int_equal(unlink(path), 0);
-	assert_int_equal(mkdir(path, 0700), 0); /* nor can it be made */
-	add_run(spec, "d", 500 * SEC);
-}
-
-/* Databases of others: each is a change of a good one.  None is believed. */
-static void test_hostile(void **state)
-{
-	static const char *const changes[] = {
-		"CREATE TABLE more(x)",
-		"CREATE VIEW v AS SELECT 1",
-		"CREATE INDEX i ON runs(pid)",
-		"CREATE TRIGGER t AFTER INSERT ON about BEGIN DELETE FROM runs; END",
-		"DROP TABLE removed",
-		"DROP TABLE about",
-		"UPDATE about SET format=2",
-		"ALTER TABLE runs ADD COLUMN x DEFAULT 'x'",
-		"ALTER TABLE runs RENAME TO other; CREATE VIEW runs AS WITH RECURSIVE n(i) AS "
-		"(SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i FROM n",
-		"DROP TABLE runs; CREATE VIRTUAL TABLE runs USING fts5(capture, shard, run)",
-		"UPDATE runs SET first_ns=1000000000000, last_ns=2000000000000, "
-		"start_ns=1000000000000, end_ns=2000000000000",
-		"UPDATE runs SET capture=x'ff00ff'",
-		"UPDATE runs SET check_crc=check_crc+4294967296",
-		"UPDATE runs SET check_crc=CAST(check_crc AS TEXT)||'x'",
-		"UPDATE runs SET run=upper(run)||'0'",
-		"UPDATE runs SET journal_bytes=journal_bytes+0.5",
-		"PRAGMA writable_schema=1; UPDATE sqlite_schema SET sql=sql||' '",
-		"PRAGMA writable_schema=1; UPDATE sqlite_schema SET rootpage=1",
-	};
-	char spec[128], path[300];
-	const char *store = three_runs(spec);
-	CLEANUP(freep) uint8_t *p = NULL;
-	size_t n, i;
-
-	(void)state;
-	p = get(store, &n);
-	snprintf(path, sizeof(path), "%s/" CATALOGUE_NAME, store);
-	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-		sqlite3 *db;
-
-		put(store, p, n);
-		assert_int_equal(look(spec), 2);
-		assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-		sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
-		if (sqlite3_exec(db, changes[i], NULL, NULL, NULL) != SQLITE_OK &&
-		    !strstr(changes[i], "VIRTUAL"))
-			fail_msg("%s: %s", changes[i], sqlite3_errmsg(db));
-		sqlite3_close(db);
-		if (look(spec) != 0)
-			fail_msg("believed: %s", changes[i]);
-	}
-}
-
 /* Bytes of the files of a folder whose names end so. */
 static int64_t bytes_of(const char *folder, const char *end, int64_t *ret_n)
 {
@@ -753,53 +467,6 @@ static void test_removal(void **state)
 	assert_int_equal(ask(store, "SELECT sum(bytes) FROM removed"), bytes);
 }
 
-#define MANY 2000
-
-/* Of many runs those of another time are not read. */
-static void test_many(void **state)
-{
-	const struct store_conf conf = {.raw_limit = UINT64_MAX};
-	char spec[128];
-	const char *store = new_store(spec);
-	const struct store_run *v;
-	struct store_stream *st;
-	struct store_read *r;
-	struct err err = {0};
-	struct store *s;
-	size_t i, n, read = 0;
-
-	(void)state;
-	assert_int_equal(store_open(&s, spec, &conf, &err), 0);
-	for (i = 0; i < MANY; i++) {
-		const int64_t now = (int64_t)(1 + i) * 60 * SEC;
-
-		assert_int_equal(store_stream_new(s, "c", i % 50, now, &st, &err), 0);
-		assert_int_equal(store_tick(st, now + 30 * SEC, &err), 0);
-		assert_int_equal(store_finish(st, now + 59 * SEC, NULL, 0, &err), 0);
-		store_stream_free(st);
-	}
-	store_close(s);
-	assert_int_equal(ask(store, "SELECT count(*) FROM runs WHERE state='finished'"), MANY);
-	r = open_read(spec, &s, MANY * 60 * SEC, INT64_MAX, false);
-	v = store_read_runs(r, &n);
-	assert_int_equal(n, MANY);
-	for (i = 0; i < n; i++) {
-		assert_int_equal(v[i].start, (int64_t)(1 + i) * 60 * SEC);
-		read += !v[i].skipped;
-	}
-	assert_int_equal(read, 1);
-	store_read_free(r);
-	store_close(s);
-	/* No range, no catalogue. */
-	r = open_read(spec, &s, INT64_MIN, INT64_MAX, false);
-	v = store_read_runs(r, &n);
-	for (i = 0, read = 0; i < n; i++)
-		read += !v[i].skipped;
-	assert_int_equal(read, MANY);
-	store_read_free(r);
-	store_close(s);
-}
-
 /* A capture of its name, and one that cannot be told from its folder. */
 static void test_names(void **state)
 {
@@ -826,23 +493,18 @@ static void test_names(void **state)
 	store_close(s);
 }
 
-int main(void)
+static int tests(void)
 {
-	const struct CMUnitTest tests[] = {
+	const struct CMUnitTest all[] = {
 		cmocka_unit_test(test_model),   cmocka_unit_test(test_cli),
 		cmocka_unit_test(test_killed),  cmocka_unit_test(test_kill),
-		cmocka_unit_test(test_skip),    cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_hostile), cmocka_unit_test(test_removal),
-		cmocka_unit_test(test_many),    cmocka_unit_test(test_names),
+		cmocka_unit_test(test_removal), cmocka_unit_test(test_names),
 	};
-	char cmd[128];
-	int r;
 
-	/* Of thousands of runs each is waited for until it is on the disk. */
-	snprintf(dir, sizeof(dir), "/dev/shm/trawl-test-XXXXXX");
-	if (!mkdtemp(dir) && !dir_make(dir))
-		return 1;
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd) != 0 ? 1 : r;
+	return cmocka_run_group_tests(all, NULL, NULL);
+}
+
+int main(void)
+{
+	return in_memory(tests);
 }
