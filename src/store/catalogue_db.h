@@ -145,8 +145,6 @@ int catalogue_db_trim(struct catalogue_db *d, int max);
 int catalogue_db_bytes(struct catalogue_db *d, const char *program, int64_t now, const void **ret,
 		       size_t *ret_n);
 
-/* catalogue.c */
-
 struct catalogue_event;
 
 struct catalogue {
@@ -172,8 +170,16 @@ static inline int64_t catalogue_number(uint64_t n)
 	return n < UINT64_C(1) << 50 ? (int64_t)n : INT64_C(1) << 50;
 }
 
+/* catalogue_old.c */
+
+void catalogue_close_old(struct catalogue *c);
+
+/* Makes the database, of all that was there before this process.  0 or -errno. */
+int catalogue_take_over(struct catalogue *c);
+
 /* Adds what the old catalogue knows of removed files, and forgets the rest of it. */
 int catalogue_take_gone(struct catalogue *c, struct catalogue_db *to);
 
-/* Puts a database in the catalogue's place.  0; -EDQUOT, -ENOSPC: there is no room; -errno. */
+/* catalogue.c: puts a database in the catalogue's place.  0; -EDQUOT, -ENOSPC: there is no room;
+ * -errno. */
 int catalogue_place(struct catalogue *c, struct catalogue_db *d);
