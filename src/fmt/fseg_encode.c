@@ -1,5 +1,6 @@
 /* Flow segments, written: columns become one block here. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -228,10 +229,13 @@ static void put_plain(struct fseg_writer *w, struct fseg_wcol *c, enum fseg_kind
 
 /* ---- filters ---- */
 
-#define BLOOM_BITS  8 /* a thing */
-#define BLOOM_LEAST 4 /* with fewer a filter says yes too often to be worth its room */
-#define BLOOM_ROW   8 /* bits a row that a filter may take */
-#define BLOOM_K     4 /* hashes of a thing at most: more cost time and are right hardly more often */
+#define BLOOM_BITS  8  /* a thing */
+#define BLOOM_LEAST 4  /* with fewer a filter says yes too often to be worth its room */
+#define BLOOM_ROW   8  /* bits a row that a filter may take */
+#define MAP_LOG2    19 /* of the bits of a map that counts FSEG_ROWS things */
+#define MAP_BITS    (1u << MAP_LOG2)
+_Static_assert(MAP_BITS / 8 <= FSEG_ROWS, "fseg_num.bytes has room for it");
+#define BLOOM_K 4 /* hashes of a thing at most: more cost time and are right hardly more often */
 
 /* The most hashes that a filter of 2^log2 bits for 'n' things is good with: bits / n * ln 2. */
 static unsigned bloom_k(unsigned log2, uint64_t n)
@@ -319,10 +323,27 @@ static int put_addr_bloom(struct fseg_writer *w)
 	return 0;
 }
 
+/* About how many different ones there are: those that share a bit of a map count as one, which
+ * is made up for (linear counting, Whang et al. 1990). */
+static uint64_t count_different(const uint64_t *v, size_t n, uint8_t map[MAP_BITS / 8])
+{
+	size_t bits = 0, i;
+
+	memset(map, 0, MAP_BITS / 8);
+	for (i = 0; i < n; i++) {
+		uint32_t at = (uint32_t)(v[i] * UINT32_C(0x9e3779b1)) >> (32 - MAP_LOG2);
+
+		bits += !(map[at / 8] >> at % 8 & 1);
+		map[at / 8] |= (uint8_t)(1u << at % 8);
+	}
+	return (uint64_t)(-(double)MAP_BITS * log1p(-(double)bits / MAP_BITS)) + 1;
+}
+
 static int put_text_bloom(struct fseg_writer *w, const struct fseg_whash *h)
 {
 	const struct fseg_wcol *c = &h->col;
-	unsigned log2 = bloom_log2(c->n, BLOOM_BITS), k = bloom_k(log2, c->n);
+	uint64_t n = count_different(c->words, c->n, w->num.bytes);
+	unsigned log2 = bloom_log2(n, BLOOM_BITS), k = bloom_k(log2, n);
 	struct fseg_wentry e = {.kind = FSEG_TEXT_BLOOM,
 				.enc = FSEG_BITS,
 				.id = w->o.schema->fields[c->field].id,
