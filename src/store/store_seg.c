@@ -205,13 +205,14 @@ int store_seg_next(struct store_seg *g, struct pkt *ret)
 	return 0;
 }
 
-/* A packet may be of an interface that is described anywhere before it. */
-static void describe(struct store_seg *g, uint64_t upto)
+/* A packet may be of an interface that is described anywhere before it: most are at the start. Goes
+ * on until there are 'n', or to 'upto'. */
+static void describe(struct store_seg *g, uint64_t upto, uint64_t n)
 {
 	const uint8_t *p;
 	uint32_t len;
 
-	while (g->described < upto) {
+	while (g->described < upto && g->n_ifaces < n) {
 		len = block_at(g, g->described, &p);
 		if (!len) {
 			g->described = resync(g, g->described + 4);
@@ -226,12 +227,13 @@ static void describe(struct store_seg *g, uint64_t upto)
 int store_seg_packet(struct store_seg *g, uint64_t at, struct pkt *ret)
 {
 	const uint8_t *p;
-	uint32_t len = block_at(g, at, &p);
+	uint32_t len = block_at(g, at, &p), iface;
 
 	if (!len || le32_load(p) != PCAPNG_EPB || len < PCAPNG_EPB_MIN)
 		return -EBADMSG;
-	if (le32_load(p + 8) >= g->n_ifaces) {
-		describe(g, at);
+	iface = le32_load(p + 8);
+	if (iface >= g->n_ifaces) {
+		describe(g, at, (uint64_t)iface + 1);
 		len = block_at(g, at, &p);
 	}
 	return len && packet_of(g, p, len, at, ret) ? 0 : -EBADMSG;
@@ -240,7 +242,7 @@ int store_seg_packet(struct store_seg *g, uint64_t at, struct pkt *ret)
 void store_seg_seek(struct store_seg *g, uint64_t at)
 {
 	if (g->described < at)
-		describe(g, at);
+		describe(g, at, UINT64_MAX);
 	g->next = at;
 }
 
