@@ -41,8 +41,8 @@ struct stream {
 	struct local_sealed sealed;
 	struct buf head; /* what each segment starts with */
 	bool finished;
-	int64_t flushed, beat; /* clock of the last ones */
-	int64_t first, last;   /* times of what is in full segments and blocks, and of gaps */
+	int64_t flushed, beat;     /* clock of the last ones */
+	struct catalogue_end told; /* times of what is in full segments and blocks, and of gaps */
 	struct loss limit, disk;
 	uint64_t bytes; /* of sealed segments and their indexes */
 	int failed;
@@ -94,8 +94,8 @@ static void lose(struct loss *l, int64_t ts)
 
 static void span(struct stream *t, int64_t from, int64_t to)
 {
-	t->first = from < t->first ? from : t->first;
-	t->last = to > t->last ? to : t->last;
+	t->told.first = from < t->told.first ? from : t->told.first;
+	t->told.last = to > t->told.last ? to : t->told.last;
 }
 
 static void say_loss(struct stream *t, struct loss *l, enum store_why why)
@@ -507,20 +507,6 @@ static int put_end(struct stream *t, const struct jrn_end *end)
 	return r;
 }
 
-static void tell_end(struct stream *t, const struct jrn_end *end)
-{
-	const struct catalogue_end e = {
-		.end = end->ts,
-		.first = t->first,
-		.last = t->last,
-		.packets = end->kept,
-		.rows = end->rows,
-		.journal = t->jrn.written,
-	};
-
-	catalogue_end(t->s->catalogue, t->name, &e);
-}
-
 /* And its lock. */
 static void end_journal(struct stream *t)
 {
@@ -570,7 +556,11 @@ static int stream_finish(struct store_stream *st, int64_t now, const struct ifac
 		return err_set(err, r, "cannot finish '%s/%s" LOCAL_JOURNAL "': %s", t->s->path,
 			       t->name, strerror(-r));
 	t->finished = true;
-	tell_end(t, &end);
+	t->told.end = now;
+	t->told.packets = end.kept;
+	t->told.rows = end.rows;
+	t->told.journal = t->jrn.written;
+	catalogue_end(t->s->catalogue, t->name, &t->told);
 	end_journal(t);
 	return 0;
 }
@@ -682,8 +672,7 @@ int local_stream_new(struct store *store, const char *capture, unsigned shard, i
 	t->st.ops = &stream_ops;
 	t->st.store = store;
 	t->flushed = t->beat = now;
-	t->first = INT64_MAX;
-	t->last = INT64_MIN;
+	t->told = (struct catalogue_end){.first = INT64_MAX, .last = INT64_MIN};
 
 	r = local_run_new(t->s, capture, shard, now, t->name, &t->run, &t->jrn, &t->kept, err);
 	if (r < 0)

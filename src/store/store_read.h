@@ -108,7 +108,8 @@ struct store_run {
 	struct store_segment *segments; /* by number */
 	size_t n_segments;
 	bool skipped; /* of other times than asked for: the catalogue has told what stands above of
-			 capture, shard, id, state, pid, start, end and kept, and no more is known */
+			 capture, shard, id, state, pid, start, end and kept, and no more is known
+		       */
 	bool rebuilt; /* rows and indexes were made of the packets by store_read_rebuild() */
 };
 
