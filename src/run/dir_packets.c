@@ -322,13 +322,16 @@ static int find_min(struct picks *k, struct pick *p, size_t segment, int64_t *re
 		return 0;
 	if (r == 0)
 		r = store_seg_index(p->seg, NULL, 0, &index);
-	if (r == 0 && index && index->info.packets) {
-		*ret = index->info.min;
+	if (r == 0 && index) {
+		if (index->info.packets)
+			*ret = index->info.min;
+		store_seg_seek(p->seg, index->info.bytes);
+		r = look_on(k, p);
 	} else if (is_no_index(r)) {
 		r = look_through(k, p);
-		for (i = 0; i < p->n_spans; i++)
-			*ret = p->spans[i].min < *ret ? p->spans[i].min : *ret;
 	}
+	for (i = 0; i < p->n_spans; i++)
+		*ret = p->spans[i].min < *ret ? p->spans[i].min : *ret;
 	close_seg(p);
 	return r;
 }
