@@ -150,15 +150,17 @@ class Lane:
         """A reader of the running capture, killed somewhere; or one that is let be: its answer holds."""
         args = self.rnd.choice([["past", "-F", "pcap", "-w", "-"], ["flows", "--format", "csv"]])
         p = subprocess.Popen([TRAWL, *args, "--dir", self.folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL)
+                             stderr=subprocess.PIPE)
         if self.rnd.random() < 0.5:
             select.select([p.stdout], [], [], self.rnd.random() * 0.02)
             p.kill()
-        data = p.communicate(timeout=LIMIT)[0]
+        data, said = p.communicate(timeout=LIMIT)
         assert p.returncode in (*COMPLETE, -signal.SIGKILL), (args, p.returncode)
         if args[0] == "past" and p.returncode in COMPLETE:
+            # What is removed between two reads leaves a hole, which is said.
+            whole = p.returncode == 0 or b" is gone" not in said
             for m, numbers in enumerate(self.sorted_out(data)):
-                self.ends(numbers, self.moments[m][3] and m + 1 < len(self.moments))
+                self.ends(numbers, whole and self.moments[m][3] and m + 1 < len(self.moments))
 
     def listen(self, t, seconds):
         """What it says in that time, with readers coming and going."""

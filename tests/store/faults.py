@@ -110,6 +110,15 @@ class Shim:
         struct.pack_into("<Q", self.numbers, 8 * self.NAMES.index(name), n)
 
 
+def stamps(data):
+    """(seconds, ns) of the packets in a pcap."""
+    at = 24
+    while at < len(data):
+        sec, ns, caplen, _ = struct.unpack_from("<IIII", data, at)
+        yield sec, ns
+        at += 16 + caplen
+
+
 @pytest.fixture
 def quick_folder(tmp_path):
     """In memory where there is such a place: files that are written over and over wait for no disk."""

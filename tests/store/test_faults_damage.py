@@ -135,6 +135,21 @@ def only(journal, kinds):
     journal.write_bytes(data[:8] + b"".join(r for k, r in records(data) if k in kinds))
 
 
+@pytest.mark.parametrize("size", [None, 0, 8, 300])
+def test_order_beside_references_that_lack_some(tmp_path, size):
+    """A writer that is killed has written packets, and not yet whose they are: they have their place among
+    those of other runs."""
+    made, other = Made(tmp_path, end="kill"), Made(tmp_path, name="other", packets=1000)
+    refs = next(tmp_path.glob("c/*/*.refs"))
+    if size is None:
+        refs.unlink()
+    else:
+        refs.write_bytes(refs.read_bytes()[:size])
+    p = faults.past(tmp_path)
+    times = [sec * faults.NS + ns for sec, ns in faults.stamps(p.stdout)]
+    assert times == sorted([made.time(i) for i in range(made.n)] + [other.time(i) for i in range(other.n)])
+
+
 def test_removed_before_the_journal_told_of_it(tmp_path):
     """Segments come and go between two writes of the journal."""
     made = Made(tmp_path, seconds=100, end="kill")
