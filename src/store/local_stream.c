@@ -42,7 +42,7 @@ struct stream {
 	struct buf head; /* what each segment starts with */
 	bool finished;
 	int64_t flushed, beat;     /* clock of the last ones */
-	struct catalogue_end told; /* times of what is in full segments and blocks, and of gaps */
+	struct catalogue_end held; /* times of what is in full segments and blocks, and of gaps */
 	struct loss limit, disk;
 	uint64_t bytes; /* of sealed segments and their indexes */
 	int failed;
@@ -94,8 +94,8 @@ static void lose(struct loss *l, int64_t ts)
 
 static void span(struct stream *t, int64_t from, int64_t to)
 {
-	t->told.first = from < t->told.first ? from : t->told.first;
-	t->told.last = to > t->told.last ? to : t->told.last;
+	t->held.first = from < t->held.first ? from : t->held.first;
+	t->held.last = to > t->held.last ? to : t->held.last;
 }
 
 static void say_loss(struct stream *t, struct loss *l, enum store_why why)
@@ -556,11 +556,11 @@ static int stream_finish(struct store_stream *st, int64_t now, const struct ifac
 		return err_set(err, r, "cannot finish '%s/%s" LOCAL_JOURNAL "': %s", t->s->path,
 			       t->name, strerror(-r));
 	t->finished = true;
-	t->told.end = now;
-	t->told.packets = end.kept;
-	t->told.rows = end.rows;
-	t->told.journal = t->jrn.written;
-	catalogue_end(t->s->catalogue, t->name, &t->told);
+	t->held.end = now;
+	t->held.packets = end.kept;
+	t->held.rows = end.rows;
+	t->held.journal = t->jrn.written;
+	catalogue_end(t->s->catalogue, t->name, &t->held);
 	end_journal(t);
 	return 0;
 }
@@ -672,7 +672,7 @@ int local_stream_new(struct store *store, const char *capture, unsigned shard, i
 	t->st.ops = &stream_ops;
 	t->st.store = store;
 	t->flushed = t->beat = now;
-	t->told = (struct catalogue_end){.first = INT64_MAX, .last = INT64_MIN};
+	t->held = (struct catalogue_end){.first = INT64_MAX, .last = INT64_MIN};
 
 	r = local_run_new(t->s, capture, shard, now, t->name, &t->run, &t->jrn, &t->kept, err);
 	if (r < 0)
