@@ -116,8 +116,10 @@ void batch_free(struct batch *b)
 	if (!b)
 		return;
 	for (i = 0; b->cols && i < b->schema->n; i++) {
-		if (b->cols[i])
+		if (b->cols[i]) {
 			free(b->cols[i]->v.any);
+			free(b->cols[i]->code);
+		}
 		free(b->cols[i]);
 	}
 	free(b->cols);
@@ -129,10 +131,33 @@ void batch_clear(struct batch *b)
 {
 	size_t i;
 
-	for (i = 0; i < b->schema->n; i++)
-		if (b->cols[i])
-			memset(b->cols[i]->present, 0, sizeof(b->cols[i]->present));
+	for (i = 0; i < b->schema->n; i++) {
+		if (!b->cols[i])
+			continue;
+		memset(b->cols[i]->present, 0, sizeof(b->cols[i]->present));
+		b->cols[i]->dict.n = 0;
+	}
 	b->n = 0;
+}
+
+int batch_code(struct batch *b, size_t field)
+{
+	struct col *c = b->cols[field];
+
+	if (!c || c->code || (c->type != VAL_ADDR && c->type != VAL_STR && c->type != VAL_ID))
+		return 0;
+	c->code = calloc(BATCH_ROWS, sizeof(*c->code));
+	return c->code ? 0 : -ENOMEM;
+}
+
+void col_settle(struct col *c, size_t n)
+{
+	size_t size = val_size(c->type), i;
+
+	for (i = 0; c->dict.n && i < n; i++)
+		memcpy((char *)c->v.any + i * size,
+		       (const char *)c->dict.values + c->code[i] * size, size);
+	c->dict.n = 0;
 }
 
 void batch_move(struct batch *b, size_t to, size_t from)
@@ -149,7 +174,10 @@ void batch_move(struct batch *b, size_t to, size_t from)
 		if (!c)
 			continue;
 		size = val_size(c->type);
-		memcpy((char *)c->v.any + to * size, (char *)c->v.any + from * size, size);
+		if (c->dict.n)
+			c->code[to] = c->code[from];
+		else
+			memcpy((char *)c->v.any + to * size, (char *)c->v.any + from * size, size);
 		c->present[to / 64] &= ~(UINT64_C(1) << to % 64);
 		if (col_has(c, from))
 			col_mark(c, to);
@@ -162,6 +190,10 @@ void batch_cut(struct batch *b, size_t n)
 
 	if (n >= b->n)
 		return;
+	if (!n) {
+		batch_clear(b);
+		return;
+	}
 	for (i = 0; i < b->schema->n; i++)
 		for (k = n; b->cols[i] && k < b->n; k++)
 			b->cols[i]->present[k / 64] &= ~(UINT64_C(1) << k % 64);
@@ -188,13 +220,13 @@ bool col_get(const struct col *c, size_t row, union val *ret)
 		ret->b = c->v.b[row];
 		break;
 	case VAL_ADDR:
-		ret->addr = c->v.addr[row];
+		ret->addr = *col_addr(c, row);
 		break;
 	case VAL_STR:
-		ret->str = c->v.str[row];
+		ret->str = *col_str(c, row);
 		break;
 	case VAL_ID:
-		memcpy(ret->id, c->v.id[row], 16);
+		memcpy(ret->id, col_id(c, row), 16);
 		break;
 	}
 	return true;

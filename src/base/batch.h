@@ -93,9 +93,25 @@ static inline bool field_set_has(const struct field_set *s, size_t i)
 	return s->w[i / 64] >> i % 64 & 1;
 }
 
+/* The different values of a column, which rows then have by number. */
+struct col_dict {
+	const void *values; /* an array as 'v' of a column has it; borrowed as texts are */
+	uint32_t n;         /* values; 0: there are none */
+	uint32_t rows;      /* that share them, in all batches, about */
+	/* Tell them from others: as long as the owner lives, both are the same only of the same
+	 * values.  NULL: not known. */
+	const void *owner;
+	uint64_t number;
+};
+
 struct col {
 	enum val_type type;
 	uint64_t present[BATCH_ROWS / 64]; /* bit set: the row has a value */
+	/* Of addresses, texts and ids, for whoever asked with batch_code(): while dict.n is not 0,
+	 * row i has dict.values[code[i]] and what is in 'v' means nothing.  All code[i] of rows are
+	 * less than dict.n, absent values or not.  Equal codes are equal values. */
+	uint32_t *code; /* BATCH_ROWS entries, owned; NULL: values are in 'v' */
+	struct col_dict dict;
 	union {
 		uint64_t *u64;
 		int64_t *i64;
@@ -119,7 +135,15 @@ struct batch {
 /* A batch with the columns of 'want'.  0 or -ENOMEM. */
 int batch_new(struct batch **ret, const struct schema *schema, const struct field_set *want);
 void batch_free(struct batch *b);  /* NULL is fine */
-void batch_clear(struct batch *b); /* no rows; columns stay, all values absent */
+void batch_clear(struct batch *b); /* no rows; columns stay, all values absent and in 'v' */
+
+/* From now on whoever fills the column may give codes instead of values; all that read it use
+ * col_get(), col_addr(), col_str() or col_id().  Does nothing where values are numbers, or where
+ * there is no such column.  0 or -ENOMEM. */
+int batch_code(struct batch *b, size_t field);
+
+/* The first 'n' rows get their values instead of codes, so that others can be added. */
+void col_settle(struct col *c, size_t n);
 
 /* Copies row 'from' over row 'to' <= from; forgets the rows from 'n' on.  Together
  * they leave rows out. */
@@ -134,6 +158,23 @@ static inline bool col_has(const struct col *c, size_t row)
 static inline void col_mark(struct col *c, size_t row)
 {
 	c->present[row / 64] |= UINT64_C(1) << row % 64;
+}
+
+/* The value of a row that has one, in columns of these types. */
+static inline const struct addr *col_addr(const struct col *c, size_t row)
+{
+	return c->dict.n ? (const struct addr *)c->dict.values + c->code[row] : &c->v.addr[row];
+}
+
+static inline const struct val_str *col_str(const struct col *c, size_t row)
+{
+	return c->dict.n ? (const struct val_str *)c->dict.values + c->code[row] : &c->v.str[row];
+}
+
+static inline const uint8_t *col_id(const struct col *c, size_t row)
+{
+	return c->dict.n ? (const uint8_t *)c->dict.values + 16 * (size_t)c->code[row]
+			 : c->v.id[row];
 }
 
 /* The value of a row; false where it is absent. */

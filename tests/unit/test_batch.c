@@ -396,6 +396,66 @@ static void texts(void **state)
 	buf_done(&b);
 }
 
+/* Columns with codes: values are read, moved, left out and settled as if they were there. */
+static void codes_stand_for_values(void **state)
+{
+	static const struct addr addrs[] = {{ADDR_IP4, {10, 0, 0, 1}}, {ADDR_IP4, {10, 0, 0, 2}}};
+	static const struct val_str texts[] = {{"DNS", 3}, {"TLS", 3}};
+	static const uint8_t ids[2][16] = {{1}, {2}};
+	static const struct {
+		size_t field;
+		const void *values;
+	} cases[] = {{F_SRC, addrs}, {F_APP, texts}, {F_UUID, ids}};
+	struct field_set all;
+	struct batch *b = NULL;
+	union val v;
+	size_t i, k;
+
+	(void)state;
+	memset(&all, 0xff, sizeof(all));
+	assert_int_equal(batch_new(&b, &schema, &all), 0);
+	assert_int_equal(batch_code(b, F_BYTES), 0);
+	assert_null(b->cols[F_BYTES]->code); /* numbers have none */
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct col *c = b->cols[cases[i].field];
+		size_t size = val_size(c->type);
+
+		assert_int_equal(batch_code(b, cases[i].field), 0);
+		assert_non_null(c->code);
+		b->n = 4;
+		c->dict = (struct col_dict){cases[i].values, 2, 4, b, 1};
+		for (k = 0; k < 4; k++) {
+			c->code[k] = k % 2;
+			if (k != 2) /* 0, 1, none, 1 */
+				col_mark(c, k);
+		}
+		assert_true(col_get(c, 3, &v));
+		assert_memory_equal(&v, (const char *)cases[i].values + size, size);
+		assert_false(col_get(c, 2, &v));
+
+		batch_move(b, 0, 3); /* 1, 1, none */
+		batch_cut(b, 3);
+		assert_int_equal(c->dict.n, 2);
+		assert_true(col_get(c, 0, &v));
+		assert_memory_equal(&v, (const char *)cases[i].values + size, size);
+		assert_false(col_get(c, 2, &v));
+		assert_false(col_has(c, 3));
+
+		memset(c->v.any, 0xee, BATCH_ROWS * size);
+		col_settle(c, b->n);
+		assert_int_equal(c->dict.n, 0);
+		for (k = 0; k < 2; k++) {
+			assert_true(col_get(c, k, &v));
+			assert_memory_equal(&v, (const char *)cases[i].values + size, size);
+		}
+		c->dict.n = 2;
+		batch_cut(b, 0);
+		assert_int_equal(c->dict.n, 0);
+		assert_false(col_has(c, 0));
+	}
+	batch_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +469,7 @@ int main(void)
 		cmocka_unit_test(equal_values_hash_equal),
 		cmocka_unit_test(hashes_spread),
 		cmocka_unit_test(texts),
+		cmocka_unit_test(codes_stand_for_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
