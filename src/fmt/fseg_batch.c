@@ -123,6 +123,24 @@ static void fill_present(struct col *to, size_t to_at, const uint64_t *map, cons
 		to->present[n / 64] &= (UINT64_C(1) << n % 64) - 1;
 }
 
+/* Codes instead of values, where they will do and no rows are before them. */
+static bool fill_codes(struct col *to, size_t at, const struct fseg_column *c, const uint32_t *rows,
+		       size_t n, bool run)
+{
+	size_t i;
+
+	if (!to->code || at)
+		return false;
+	if (run)
+		memcpy(to->code, c->codes + rows[0], n * sizeof(*c->codes));
+	else
+		for (i = 0; i < n; i++)
+			to->code[i] = c->codes[rows[i]];
+	to->dict = (struct col_dict){
+		.values = c->v.addr, .n = (uint32_t)c->n, .rows = (uint32_t)c->rows};
+	return true;
+}
+
 /* Values of 'rows' to 'to' from 'at' on; 'run': they stand one behind the other. */
 static void fill(struct col *to, size_t at, const struct fseg_column *c, const uint32_t *rows,
 		 size_t n, bool run)
@@ -130,6 +148,9 @@ static void fill(struct col *to, size_t at, const struct fseg_column *c, const u
 	size_t i;
 
 	fill_present(to, at, c->present, rows, n, run);
+	if (fill_codes(to, at, c, rows, n, run))
+		return;
+	col_settle(to, at);
 	switch (c->type) {
 	case VAL_BOOL:
 		for (i = 0; i < n; i++)
@@ -198,6 +219,8 @@ static int gather_few(struct fseg *f, struct batch *b, const uint32_t *rows, siz
 	for (i = 0; i < f->schema->n; i++) {
 		size_t entry = (size_t)f->entry_of[i];
 
+		if (b->cols[i])
+			col_settle(b->cols[i], b->n);
 		if (!b->cols[i] || f->entry_of[i] < 0)
 			continue;
 		r = fseg_few(f, entry, rows, n, 0, err);
@@ -232,6 +255,8 @@ int fseg_gather(struct fseg *f, struct batch *b, const uint32_t *rows, size_t n,
 		run &= rows[i] == rows[0] + i;
 	}
 	for (i = 0; i < f->schema->n; i++) {
+		if (b->cols[i] && f->entry_of[i] < 0)
+			col_settle(b->cols[i], b->n);
 		if (!b->cols[i] || f->entry_of[i] < 0)
 			continue;
 		r = fseg_column(f, i, &c, err);
