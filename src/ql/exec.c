@@ -98,6 +98,7 @@ static int run_chain(struct ql_exec *e, const struct ql *q, struct ql_node *head
 		r = e->sink->begin(e->sink->arg, e->plan.out, &e->plan.cols);
 	if (r)
 		return r;
+	e->plan.scan.code_fn = take_batch;
 	r = e->src->ops->scan(e->src, &e->plan.scan, take_batch, head, e->err);
 	for (n = head; r >= 0 && n; n = n->next)
 		if (n->ops->finish)

@@ -174,7 +174,7 @@ static void put_addrs(struct ql_keymap *m, const struct ql_keymap_field *f, cons
 	size_t i;
 
 	for (i = 0; i < n; i++, k += m->key) {
-		const struct addr *a = &c->v.addr[idx[i]];
+		const struct addr *a = col_addr(c, idx[i]);
 		uint64_t mask = -(uint64_t)col_has(c, idx[i]), w[2];
 
 		memcpy(w, a->b, sizeof(w));
@@ -193,7 +193,7 @@ static int put_texts(struct ql_keymap *m, const struct ql_keymap_field *f, const
 
 	for (i = 0; i < n; i++, k += m->key) {
 		k[f->at] = k[f->at + 1] = 0;
-		r = col_has(c, idx[i]) ? put_text(m, &c->v.str[idx[i]], &k[f->at]) : 0;
+		r = col_has(c, idx[i]) ? put_text(m, col_str(c, idx[i]), &k[f->at]) : 0;
 		if (r < 0)
 			return r;
 		put_byte(k, f, (uint64_t)r);
@@ -213,7 +213,7 @@ static void put_others(struct ql_keymap *m, const struct ql_keymap_field *f, con
 		put_byte(k, f, has && f->type == VAL_BOOL ? 1u + c->v.b[idx[i]] : has);
 		memset(&k[f->at], 0, value_words(f->type) * sizeof(*k));
 		if (has && f->type == VAL_ID)
-			memcpy(&k[f->at], c->v.id[idx[i]], 16);
+			memcpy(&k[f->at], col_id(c, idx[i]), 16);
 	}
 }
 
@@ -285,7 +285,7 @@ static bool make_addrs(struct ql_keymap *m, const struct batch *b, const uint32_
 	if (m->n_fields != 1 || m->fields[0].type != VAL_ADDR || !c)
 		return false;
 	for (i = 0; i < n; i++, k += 3) {
-		const struct addr *a = &c->v.addr[idx[i]];
+		const struct addr *a = col_addr(c, idx[i]);
 		uint64_t there = -(uint64_t)col_has(c, idx[i]), w[2];
 
 		memcpy(w, a->b, sizeof(w));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ql/by_code.h"
 #include "ql/keymap.h"
 #include "ql/rows.h"
 #include "ql/sort.h"
@@ -21,7 +22,8 @@ enum {
 struct group {
 	struct ql_node node;
 	struct ql_keymap map;
-	struct ql_rows keys; /* the first row of each group, key columns only */
+	struct ql_rows keys;       /* the first row of each group, key columns only */
+	struct ql_by_code by_code; /* what was not yet added to the groups */
 };
 
 static int begin(struct group *g)
@@ -34,6 +36,7 @@ static int begin(struct group *g)
 	for (i = 0; i < st->n_fields; i++)
 		field_set_add(&want, st->fields[i]);
 	ql_rows_init(&g->keys, st->in, &want, mem);
+	ql_by_code_init(&g->by_code, mem, AT_SUM + st->n_sums);
 	return ql_keymap_init(&g->map, mem, st->in, st->fields, st->n_fields, AT_SUM + st->n_sums);
 }
 
@@ -97,6 +100,15 @@ static unsigned add_four(const struct summed *s, const uint32_t *idx, size_t n, 
 	return over;
 }
 
+static int too_large(const struct group *g, size_t sum)
+{
+	const struct ql_stage *st = g->node.stage;
+
+	return err_set(g->node.exec->err, -EOVERFLOW,
+		       "'Group' (column %u): a sum of '%s' does not fit 64 bits", st->step->col,
+		       st->in->fields[st->sums[sum]].json);
+}
+
 static int add_block(struct group *g, const struct summed *s, const uint32_t *idx, size_t n,
 		     uint64_t *const *to)
 {
@@ -113,11 +125,7 @@ static int add_block(struct group *g, const struct summed *s, const uint32_t *id
 			if (s->cols[k] && add_values(s->cols[k], s->all[k], idx, n, AT_SUM + k, to))
 				over |= 1u << k;
 	}
-	if (!over)
-		return 0;
-	return err_set(g->node.exec->err, -EOVERFLOW,
-		       "'Group' (column %u): a sum of '%s' does not fit 64 bits", st->step->col,
-		       st->in->fields[st->sums[__builtin_ctz(over)]].json);
+	return over ? too_large(g, (size_t)__builtin_ctz(over)) : 0;
 }
 
 static void find_columns(const struct ql_stage *st, const struct batch *b, struct summed *s)
@@ -133,38 +141,124 @@ static void find_columns(const struct ql_stage *st, const struct batch *b, struc
 	}
 }
 
-static int group_push(struct ql_node *n, const struct batch *b, const uint64_t *sel)
+/* Adds rows idx[0 .. n) to their groups: what 'fn' does for those from 'from' on. */
+static int add_rows(struct group *g, const struct batch *b, const uint32_t *idx, size_t n,
+		    int (*fn)(struct group *g, const void *arg, const uint32_t *idx, size_t from,
+			      size_t n, uint64_t *const *to),
+		    const void *arg)
 {
-	struct group *g = (struct group *)n;
-	const struct ql_stage *st = n->stage;
 	uint64_t *to[QL_KEYMAP_BLOCK], fresh[WORDS] = {0};
-	struct summed s = {{NULL}};
-	uint32_t idx[BATCH_ROWS];
-	size_t count, known, i, k;
+	size_t known = g->map.n, i, k;
 	int r;
 
-	r = g->map.mem ? 0 : begin(g);
+	r = ql_keymap_load(&g->map, b, idx, n);
 	if (r < 0)
-		return ql_node_fail(n, r);
-	find_columns(st, b, &s);
-	known = g->map.n;
-	count = ql_sel_list(sel, b->n, idx);
-	r = ql_keymap_load(&g->map, b, idx, count);
-	if (r < 0)
-		return ql_node_fail(n, r);
-	for (i = 0; i < count; i += k) {
-		k = count - i < QL_KEYMAP_BLOCK ? count - i : QL_KEYMAP_BLOCK;
+		return ql_node_fail(&g->node, r);
+	for (i = 0; i < n; i += k) {
+		k = n - i < QL_KEYMAP_BLOCK ? n - i : QL_KEYMAP_BLOCK;
 		r = ql_keymap_find(&g->map, i, k, to, fresh);
 		if (r < 0)
-			return ql_node_fail(n, r);
-		r = add_block(g, &s, idx + i, k, to);
+			return ql_node_fail(&g->node, r);
+		r = fn(g, arg, idx, i, k, to);
 		if (r < 0)
 			return r;
 	}
 	if (g->map.n == known)
 		return 0;
 	r = ql_rows_add(&g->keys, b, fresh); /* in the order of their numbers */
-	return r < 0 ? ql_node_fail(n, r) : 0;
+	return r < 0 ? ql_node_fail(&g->node, r) : 0;
+}
+
+static int add_counters(struct group *g, const void *arg, const uint32_t *idx, size_t from,
+			size_t n, uint64_t *const *to)
+{
+	return add_block(g, arg, idx + from, n, to);
+}
+
+/* Words that were added up by code; they become zero again. */
+static int add_words(struct group *g, const void *arg, const uint32_t *idx, size_t from, size_t n,
+		     uint64_t *const *to)
+{
+	uint64_t *const *words = (uint64_t *const *)arg + from;
+	unsigned over = 0;
+	size_t i, k;
+
+	(void)idx;
+	for (i = 0; i < n; i++) {
+		to[i][AT_ROWS] += words[i][AT_ROWS];
+		words[i][AT_ROWS] = 0;
+		for (k = 0; k < g->node.stage->n_sums; k++) {
+			over |= (unsigned)add(&to[i][AT_SUM + k], words[i][AT_SUM + k]) << k;
+			words[i][AT_SUM + k] = 0;
+		}
+	}
+	return over ? too_large(g, (size_t)__builtin_ctz(over)) : 0;
+}
+
+/* Adds what was added up by code to the groups. */
+static int add_codes(struct group *g)
+{
+	const struct ql_stage *st = g->node.stage;
+	uint32_t codes[BATCH_ROWS], idx[BATCH_ROWS];
+	struct col key = {.code = codes}, *cols[SCHEMA_FIELDS_MAX] = {NULL};
+	struct batch b = {.schema = st->in, .cols = cols};
+	uint64_t *words[BATCH_ROWS];
+	size_t at = 0, i;
+	int r = 0;
+
+	if (!g->by_code.dict.n)
+		return 0;
+	cols[st->fields[0]] = &key;
+	for (i = 0; i < BATCH_ROWS; i++)
+		idx[i] = (uint32_t)i;
+	while (r == 0 && (b.n = ql_by_code_next(&g->by_code, &at, &key, words)) != 0)
+		r = add_rows(g, &b, idx, b.n, add_words, words);
+	g->by_code.dict.n = 0;
+	return r;
+}
+
+/* Adds rows by the codes of their only key.  1: they have none. */
+static int push_codes(struct group *g, const struct batch *b, const struct summed *s,
+		      const uint32_t *idx, size_t n)
+{
+	const struct ql_stage *st = g->node.stage;
+	const struct col *c = b->cols[st->fields[0]];
+	uint64_t *to[QL_KEYMAP_BLOCK];
+	size_t i, k;
+	int r;
+
+	if (st->n_fields != 1 || !c || !c->dict.n)
+		return 1;
+	if (!ql_by_code_is(&g->by_code, c)) {
+		r = add_codes(g);
+		if (r < 0)
+			return r;
+		if (!ql_by_code_take(&g->by_code, c))
+			return 1;
+	}
+	for (i = 0, r = 0; i < n && r == 0; i += k) {
+		k = n - i < QL_KEYMAP_BLOCK ? n - i : QL_KEYMAP_BLOCK;
+		ql_by_code_find(&g->by_code, c, idx + i, k, to);
+		r = add_block(g, s, idx + i, k, to);
+	}
+	return r;
+}
+
+static int group_push(struct ql_node *n, const struct batch *b, const uint64_t *sel)
+{
+	struct group *g = (struct group *)n;
+	struct summed s = {{NULL}};
+	uint32_t idx[BATCH_ROWS];
+	size_t count;
+	int r;
+
+	r = g->map.mem ? 0 : begin(g);
+	if (r < 0)
+		return ql_node_fail(n, r);
+	find_columns(n->stage, b, &s);
+	count = ql_sel_list(sel, b->n, idx);
+	r = push_codes(g, b, &s, idx, count);
+	return r == 1 ? add_rows(g, b, idx, count, add_counters, &s) : r;
 }
 
 static void put(struct batch *out, int16_t at, size_t row, uint64_t v)
@@ -370,12 +464,13 @@ static int group_finish(struct ql_node *n)
 {
 	struct group *g = (struct group *)n;
 	struct ql_mem *mem = &n->exec->mem;
-	struct chosen c = {.size = g->map.n};
+	struct chosen c = {0};
 	size_t given;
-	int r;
+	int r = add_codes(g);
 
-	if (!c.size)
-		return 0;
+	c.size = g->map.n;
+	if (r < 0 || !c.size)
+		return r;
 	r = ql_mem_grow(mem, &c.numbers, 0, c.size, sizeof(*c.numbers));
 	if (r == 0)
 		r = ql_mem_grow(mem, &c.places, 0, c.size, sizeof(*c.places));
@@ -398,6 +493,7 @@ static void group_done(struct ql_node *n)
 	struct group *g = (struct group *)n;
 
 	ql_keymap_done(&g->map);
+	ql_by_code_done(&g->by_code);
 	ql_rows_done(&g->keys);
 }
 

@@ -79,3 +79,26 @@ bool ql_plan_order(struct ql_plan *plan, const struct ql_src *src)
 	}
 	return false;
 }
+
+/* Keys of the first Group or Dedup are looked up by code.  Filters before it read values; behind
+ * Group there are other rows, behind Dedup the same. */
+void ql_plan_codes(struct ql_plan *plan)
+{
+	struct field_set read = {0};
+	const struct ql_stage *s = plan->stages, *end = s + plan->n;
+	size_t i;
+
+	for (; s < end && s->op == QL_OP_FILTER; s++)
+		ql_filter_fields(&s->filter, &read);
+	if (s == end)
+		return;
+	if (s->op != QL_OP_GROUP && s->op != QL_OP_DEDUP)
+		return;
+	for (i = 0; i < s->n_fields; i++) {
+		uint16_t f = s->fields[i];
+		const struct field_set *later = s + 1 < end ? &s[1].need : &plan->cols;
+
+		if (!field_set_has(&read, f) && (s->op == QL_OP_GROUP || !field_set_has(later, f)))
+			field_set_add(&plan->scan.code, f);
+	}
+}

@@ -582,6 +582,7 @@ int ql_plan_init(struct ql_plan *plan, const struct ql *q, struct ql_src *src,
 	set_needs(plan, q->kind, cols);
 	if (ql_plan_order(plan, src))
 		set_needs(plan, q->kind, cols);
+	ql_plan_codes(plan);
 	ql_plan_late(plan, src);
 	if (ql_plan_hints(plan) < 0) {
 		ql_plan_done(plan);

@@ -12,9 +12,17 @@
 
 struct ql_src;
 
-/* What a query needs of a scan: the first two must be met, the rest may be ignored. */
+/* Takes rows; the batch is the source's and valid during the call only.
+ * Return 0 to go on, 1 for "enough", negative errno to fail. */
+typedef int (*ql_batch_fn)(void *arg, const struct batch *b);
+
+/* What a query needs of a scan: columns and times must be met, the rest may be ignored. */
 struct ql_scan {
 	struct field_set want; /* columns to fill */
+	/* Those of them that may have codes for values (batch_code()) in batches that this very
+	 * function takes: who stands between may look at the values. */
+	struct field_set code;
+	ql_batch_fn code_fn; /* NULL: none */
 	int64_t from, to; /* rows whose [start, last] meets [from, to], ns; INT64_MIN/MAX: open */
 
 	/* Rows that do not fulfil them may be left out, or given.  Borrowed for the scan. */
@@ -36,10 +44,6 @@ struct ql_scan {
 	const uint64_t *serials;
 	size_t n_serials;
 };
-
-/* Takes rows; the batch is the source's and valid during the call only.
- * Return 0 to go on, 1 for "enough", negative errno to fail. */
-typedef int (*ql_batch_fn)(void *arg, const struct batch *b);
 
 /* Takes packets in time order, borrowed during the call.  'serial' is the row
  * that the packet was selected by (the outermost, where several were). */

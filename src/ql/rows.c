@@ -97,15 +97,15 @@ static void copy_vals(struct col *to, size_t at, const struct col *from, const u
 		break;
 	case VAL_ADDR:
 		for (i = 0; i < n; i++)
-			to->v.addr[at + i] = from->v.addr[idx[i]];
+			to->v.addr[at + i] = *col_addr(from, idx[i]);
 		break;
 	case VAL_STR:
 		for (i = 0; i < n; i++)
-			to->v.str[at + i] = from->v.str[idx[i]];
+			to->v.str[at + i] = *col_str(from, idx[i]);
 		break;
 	case VAL_ID:
 		for (i = 0; i < n; i++)
-			memcpy(to->v.id[at + i], from->v.id[idx[i]], sizeof(to->v.id[0]));
+			memcpy(to->v.id[at + i], col_id(from, idx[i]), sizeof(to->v.id[0]));
 		break;
 	default:
 		for (i = 0; i < n; i++)
