@@ -237,6 +237,21 @@ static int list_groups(struct merge *m, uint32_t run)
 
 /* ---- listing: blocks ---- */
 
+/* Codes of rows of one block are the same in all of its batches. */
+static void name_codes(struct merge *m, const struct dir_block *k)
+{
+	size_t i;
+
+	for (i = 0; i < m->out->schema->n; i++) {
+		struct col *c = m->out->cols[i];
+
+		if (!c || !c->dict.n)
+			continue;
+		c->dict.owner = m;
+		c->dict.number = (uint64_t)k->run << 32 | k->block;
+	}
+}
+
 /* Gives chosen rows of a block as they stand. */
 static int give_rows(struct merge *m, struct dir_block *k, const uint64_t *rows, struct err *err)
 {
@@ -251,6 +266,7 @@ static int give_rows(struct merge *m, struct dir_block *k, const uint64_t *rows,
 			return n;
 		}
 		number_rows(m, 0, (uint32_t)k->run);
+		name_codes(m, k);
 		r = give(m);
 	}
 	return r;
@@ -575,6 +591,26 @@ static int give_keys(struct merge *m)
 	return r ? r : give(m);
 }
 
+/* Has columns take codes that will do for the query, unless others are derived from their
+ * values. */
+static int code_columns(struct merge *m)
+{
+	struct field_set derived = m->req->want, needs;
+	size_t i;
+	int r = 0;
+
+	if (m->req->code_fn != m->fn)
+		return 0;
+	for (i = 0; i < FLOW_N_ALL; i++)
+		if (flow_is_base((enum flow_field)i))
+			derived.w[i / 64] &= ~(UINT64_C(1) << i % 64);
+	flow_derive_needs(&derived, &needs);
+	for (i = 0; i < FLOW_N_FIELDS && r == 0; i++)
+		if (field_set_has(&m->req->code, i) && !field_set_has(&needs, i))
+			r = batch_code(m->out, i);
+	return r;
+}
+
 static int init(struct merge *m, const struct field_set *want)
 {
 	struct field_set times = {0}, all = *want, needs;
@@ -596,7 +632,8 @@ static int init(struct merge *m, const struct field_set *want)
 	m->blocks_since = 1;
 	return !m->slots || flow_derive_new(&m->derive) < 0 ||
 			       batch_new(&m->times, flow_schema(), &times) < 0 ||
-			       batch_new(&m->out, flow_store_schema(), &all) < 0
+			       batch_new(&m->out, flow_store_schema(), &all) < 0 ||
+			       code_columns(m) < 0
 		       ? -ENOMEM
 		       : 0;
 }
