@@ -12,50 +12,79 @@
 
 #define ALL UINT8_MAX /* a mark: the address is in all sets of its family, or of none */
 
-static bool is_in_words(const struct addr *a, const struct filter_host *h)
+/* The addresses of IPv4 in sets, as numbers: they are compared with all of a block. */
+struct number {
+	uint32_t v, mask;
+	uint8_t sets;
+};
+
+struct marks {
+	uint8_t none; /* of what is in no set */
+	struct number v[PRUNE_HOSTS_MAX];
+	size_t n;
+};
+
+static void marks_init(struct marks *m, const struct prune_hosts *h, const struct prune_sets *s)
 {
-	uint32_t mask = h->bits ? UINT32_MAX << (32 - h->bits) : 0, v = be32_load(h->addr.b);
+	size_t i, k;
 
-	/* prune_hosts.c: what a program takes for addresses of IPv4 */
-	return !((be32_load(a->b + 4) ^ v) & mask) || !((be32_load(a->b + 8) ^ v) & mask);
-}
+	m->none = (uint8_t)(ALL << s->n);
+	for (i = m->n = 0; i < h->n; i++) {
+		struct number *to = &m->v[m->n];
 
-static bool is_in(const struct prune_hosts *h, uint32_t set, const struct addr *a)
-{
-	size_t i;
-
-	for (i = 0; set; set &= set - 1) {
-		i = (size_t)__builtin_ctz(set);
-		if (h->v[i].addr.family == a->family
-			    ? addr_in(a, &h->v[i].addr, h->v[i].bits)
-			    : a->family == ADDR_IP6 && is_in_words(a, &h->v[i]))
-			return true;
+		if (h->v[i].addr.family != ADDR_IP4)
+			continue;
+		to->sets = 0;
+		for (k = 0; k < s->n; k++)
+			to->sets |= (uint8_t)((s->v[k] >> i & 1) << k);
+		to->v = be32_load(h->v[i].addr.b);
+		to->mask = h->v[i].bits ? UINT32_MAX << (32 - h->v[i].bits) : 0;
+		m->n += !!to->sets;
 	}
-	return false;
 }
 
-static uint8_t mark_of(const struct prune_hosts *h, const struct addr *a)
+static uint8_t sets_of(const struct marks *m, uint32_t v)
 {
-	const struct prune_sets *s = a->family == ADDR_IP4 ? &h->ip4 : &h->ip6;
-	uint8_t mark;
+	uint8_t sets = 0;
 	size_t i;
 
-	if (a->family != ADDR_IP4 && a->family != ADDR_IP6)
-		return ALL;
-	mark = (uint8_t)(ALL << s->n);
-	for (i = 0; i < s->n; i++)
-		mark |= (uint8_t)(is_in(h, s->v[i], a) << i);
-	return mark;
+	for (i = 0; i < m->n; i++)
+		sets |= (v ^ m->v[i].v) & m->v[i].mask ? 0 : m->v[i].sets;
+	return sets;
 }
 
-/* NULL: no memory. */
+/* Of IPv6; prune_hosts.c says what a program takes for addresses of IPv4 there. */
+static uint8_t sets_of_ip6(const struct prune_hosts *h, const struct marks *m, const struct addr *a)
+{
+	uint8_t sets = sets_of(m, be32_load(a->b + 4)) | sets_of(m, be32_load(a->b + 8));
+	size_t i, k;
+
+	for (i = 0; i < h->n; i++)
+		if (addr_in(a, &h->v[i].addr, h->v[i].bits))
+			for (k = 0; k < h->ip6.n; k++)
+				sets |= (uint8_t)((h->ip6.v[k] >> i & 1) << k);
+	return sets;
+}
+
+/* What sets each of the column's addresses is in.  NULL: no memory. */
 static uint8_t *marks_new(const struct prune_hosts *h, const struct fseg_column *c)
 {
 	uint8_t *v = malloc(c->n + 1);
+	struct marks m4, m6;
 	size_t i;
 
-	for (i = 0; v && i < c->n; i++)
-		v[i] = mark_of(h, &c->v.addr[i]);
+	marks_init(&m4, h, &h->ip4);
+	marks_init(&m6, h, &h->ip6);
+	for (i = 0; v && i < c->n; i++) {
+		const struct addr *a = &c->v.addr[i];
+
+		if (a->family == ADDR_IP4)
+			v[i] = m4.none | sets_of(&m4, be32_load(a->b));
+		else if (a->family == ADDR_IP6)
+			v[i] = m6.none | sets_of_ip6(h, &m6, a);
+		else
+			v[i] = ALL;
+	}
 	return v;
 }
 
