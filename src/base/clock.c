@@ -12,7 +12,7 @@
 #define TOGETHER INT64_C(100000) /* ns; a read that takes longer says too little */
 #define TRIES    5
 
-static int64_t now_of(clockid_t id)
+int64_t clock_ns(clockid_t id)
 {
 	struct timespec t;
 
@@ -25,7 +25,7 @@ void clock_state_read(struct clock_state *ret)
 	struct timex t = {0};
 	int r = adjtimex(&t);
 
-	*ret = (struct clock_state){.ts = now_of(CLOCK_REALTIME)};
+	*ret = (struct clock_state){.ts = clock_ns(CLOCK_REALTIME)};
 	if (r < 0)
 		return;
 	ret->sync = r == TIME_ERROR || t.status & STA_UNSYNC ? CLOCK_FREE : CLOCK_SYNCED;
@@ -52,9 +52,9 @@ int64_t clock_watch_look(struct clock_watch *w)
 	int i;
 
 	for (i = 0; i < TRIES; i++) {
-		int64_t before = now_of(CLOCK_BOOTTIME);
-		int64_t real = now_of(CLOCK_REALTIME);
-		int64_t after = now_of(CLOCK_BOOTTIME);
+		int64_t before = clock_ns(CLOCK_BOOTTIME);
+		int64_t real = clock_ns(CLOCK_REALTIME);
+		int64_t after = clock_ns(CLOCK_BOOTTIME);
 
 		if (after - before < TOGETHER)
 			return clock_watch_at(w, real, before);

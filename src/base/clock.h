@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #define CLOCK_STEP_MIN INT64_C(1000000) /* ns; less is the noise of reading two clocks */
 #define CLOCK_TEXT     128
@@ -24,6 +25,9 @@ struct clock_state {
 	int64_t est_error; /* ns; what is rather likely */
 	int64_t step;      /* ns that it was set forward by then; 0: it was not set */
 };
+
+/* clock_gettime(2) in ns. */
+int64_t clock_ns(clockid_t id);
 
 /* Asks the kernel, adjtimex(2).  CLOCK_UNKNOWN where it does not say. */
 void clock_state_read(struct clock_state *ret);

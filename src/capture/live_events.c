@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "capture/live_impl.h"
 #include "capture/netns.h"
 #include "capture/rtnl.h"
@@ -205,7 +206,7 @@ static void set_state(struct live *l, size_t i, enum live_state state)
 	struct live_order o = {.what = ORDER_STATE, .iface = i, .f.state = state};
 
 	if (state == LIVE_UP)
-		live_away_end(l->ifs[i], live_wall());
+		live_away_end(l->ifs[i], clock_ns(CLOCK_REALTIME));
 	else
 		live_away_begin(l->ifs[i], l->ifs[i]->since);
 	live_tell(l, &o);
@@ -229,10 +230,10 @@ static void changed(struct live *l, size_t i, const struct link *k)
 	}
 	if (k->up && f->state == LIVE_DOWN) {
 		src_note_add(&l->src, 0, NULL, "'%s' is up, after %.3f s", f->shown,
-			     (double)(live_wall() - f->since) / 1e9);
+			     (double)(clock_ns(CLOCK_REALTIME) - f->since) / 1e9);
 		set_state(l, i, LIVE_UP);
 	} else if (!k->up && f->state == LIVE_UP) {
-		f->since = live_wall();
+		f->since = clock_ns(CLOCK_REALTIME);
 		src_note_add(&l->src, 0, NULL, "'%s' is down since %s", f->shown,
 			     at_text(f->since, when, sizeof(when)));
 		set_state(l, i, LIVE_DOWN);
@@ -284,7 +285,7 @@ static void appeared(struct live *l, struct live_ns *ns, const struct link *k)
 		src_note_add(&l->src, 0, NULL, "'%s' has joined", l->ifs[l->n_ifs - 1]->shown);
 	else
 		src_note_add(&l->src, 0, NULL, "'%s' is back, after %.3f s", l->ifs[at]->shown,
-			     (double)(live_wall() - since) / 1e9);
+			     (double)(clock_ns(CLOCK_REALTIME) - since) / 1e9);
 }
 
 static void gone(struct live *l, size_t i, const struct link *k)
@@ -292,7 +293,7 @@ static void gone(struct live *l, size_t i, const struct link *k)
 	struct live_if *f = l->ifs[i];
 	char when[64];
 
-	f->since = live_wall();
+	f->since = clock_ns(CLOCK_REALTIME);
 	if (k) /* its last word */
 		live_wire_end(f, &k->stats);
 	else

@@ -140,8 +140,6 @@ struct live {
 	uint64_t softnet_base;
 };
 
-int64_t live_now(void);  /* monotonic, ns */
-int64_t live_wall(void); /* since the epoch, ns */
 
 /* live_join.c */
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "capture/live_impl.h"
 #include "capture/rtnl.h"
 
@@ -231,7 +232,7 @@ int live_join(struct live *l, struct live_ns *ns, const struct live_ask *ask, co
 	struct live_size size = {0};
 	int r;
 
-	like.since = k->up ? 0 : live_wall();
+	like.since = k->up ? 0 : clock_ns(CLOCK_REALTIME);
 	memcpy(like.name, k->name, sizeof(like.name));
 	snprintf(like.shown, sizeof(like.shown), "%s%s%s%s", *ns->name ? "netns:" : "", ns->name,
 		 *ns->name ? "/" : "", k->name);
@@ -335,7 +336,7 @@ static void retire(struct live *l, struct live_if *f)
 	if (f->old) /* no time for both: what nobody has read yet counts as dropped */
 		live_close(l, f, f->old);
 	f->old = TAKE_PTR(f->sock);
-	f->old_since = live_now();
+	f->old_since = clock_ns(CLOCK_MONOTONIC);
 	f->old_settled = false;
 	f->old_quiet = f->old_since;
 	f->old_packets = 0;
@@ -352,7 +353,7 @@ static void back(struct live *l, struct live_if *f, struct live_order *o)
 	f->state = o->f.state;
 	f->since = o->f.since;
 	if (f->state == LIVE_UP)
-		live_away_end(f, live_wall());
+		live_away_end(f, clock_ns(CLOCK_REALTIME));
 	f->hatype = o->f.hatype;
 	f->frame_max = o->f.frame_max;
 	f->sock = o->f.sock;
@@ -550,7 +551,7 @@ static void settle(struct live *l, struct live_if *f, int64_t now)
 
 void live_settle(struct live *l)
 {
-	int64_t now = live_now();
+	int64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	l->draining = false;
 	for (size_t i = 0; i < l->n_ifs; i++) {

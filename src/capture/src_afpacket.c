@@ -10,26 +10,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "capture/live_impl.h"
 #include "filter/filter.h"
 
 #define EVENTS_MAX 64
-
-int64_t live_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-int64_t live_wall(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static int64_t ms(int64_t n)
 {
@@ -252,15 +237,15 @@ static int wait_until(struct live *l, int64_t now, int64_t deadline)
 	for (int i = 0; i < n; i++)
 		if (ev[i].events & EPOLLERR) /* the interface went down; stays until asked for */
 			clear_error(ev[i].data.fd);
-	return n > 0 || live_now() < deadline ? 0 : -EAGAIN;
+	return n > 0 || clock_ns(CLOCK_MONOTONIC) < deadline ? 0 : -EAGAIN;
 }
 
 static int live_recv(struct src *s, struct pkt *pkts, size_t max)
 {
 	struct live *l = (struct live *)s;
-	int64_t now = live_now(), deadline = now + ms(l->hub->conf.poll_ms);
+	int64_t now = clock_ns(CLOCK_MONOTONIC), deadline = now + ms(l->hub->conf.poll_ms);
 
-	for (;; now = live_now()) {
+	for (;; now = clock_ns(CLOCK_MONOTONIC)) {
 		size_t n;
 		int r;
 
@@ -285,7 +270,7 @@ static int live_recv(struct src *s, struct pkt *pkts, size_t max)
 		r = wait_until(l, now, deadline);
 		l->ticked = 0; /* events, orders */
 		if (r < 0 && !l->ending) {
-			tick(l, live_now());
+			tick(l, clock_ns(CLOCK_MONOTONIC));
 			return r;
 		}
 	}

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "store/inventory.h"
 #include "store/store.h"
 
@@ -82,22 +83,14 @@ int cli_store_open(struct store **ret, const char *dir, bool write, struct err *
 	return 0;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * NS + ts.tv_nsec;
-}
-
 void cli_store_begin(struct cli_store_progress *p, struct cli *c)
 {
-	*p = (struct cli_store_progress){.cli = c, .began = now_ns()};
+	*p = (struct cli_store_progress){.cli = c, .began = clock_ns(CLOCK_MONOTONIC)};
 }
 
 bool cli_store_progress(struct cli_store_progress *p, uint64_t done, uint64_t total)
 {
-	const int64_t now = now_ns();
+	const int64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	if (p->cli->err_terminal && !p->cli->quiet && now - p->began > PROGRESS_AFTER &&
 	    now - p->shown > PROGRESS_EVERY) {

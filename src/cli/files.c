@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/parse.h"
 #include "cli/system.h"
 #include "filter/filter.h"
@@ -21,14 +22,6 @@
 #define PROGRESS_EVERY (NS / 5) /* between two drawings */
 #define DIR_SHOWN      128      /* bytes of a path in a message */
 
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * NS + ts.tv_nsec;
-}
-
 void cli_clear(struct cli *c)
 {
 	if (c->progress)
@@ -39,7 +32,7 @@ void cli_clear(struct cli *c)
 static bool on_progress(void *arg, uint64_t done, uint64_t total)
 {
 	struct cli_files *f = arg;
-	int64_t now = now_ns();
+	int64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	if (f->cli->err_terminal && !f->cli->quiet && now - f->began > PROGRESS_AFTER &&
 	    now - f->shown > PROGRESS_EVERY) {
@@ -164,15 +157,20 @@ static int failed(const struct cli *c, const struct err *err)
 	return err->code == -ERANGE ? cli_usage(c, err) : cli_fail(err);
 }
 
-static int find_dir_times(struct cli_files *f, const struct cli_files_opts *o, struct err *err)
+/* Whether times of a folder are told without looking into it: none counts from its start. */
+static bool are_known(const struct cli_in_opts *in)
 {
-	int64_t from = INT64_MIN, to = INT64_MAX, first = 0, last = 0, now;
-	struct ql_src *src = run_dir_ql(f->dir);
+	enum time_base to = base_of(in->to);
+
+	return base_of(in->from) != TIME_AFTER_START && (to != TIME_AFTER_START || in->from);
+}
+
+static int find_dir_times(struct cli_files *f, const struct cli_files_opts *o, int64_t now,
+			  struct err *err)
+{
+	int64_t from = INT64_MIN, to = INT64_MAX, first = 0, last = 0;
 	int r;
 
-	r = src->ops->now(src, &now, err);
-	if (r < 0)
-		return r;
 	run_dir_span(f->dir, &first, &last);
 	r = find_times(o, first, now, &from, &to, err);
 	if (r == 0)
@@ -196,7 +194,7 @@ static int check_dir(const struct cli_files *f, const char *path, struct err *er
 
 static int open_dir(struct cli_files *f, const struct cli_files_opts *o)
 {
-	const struct run_dir_input in = {
+	struct run_dir_input in = {
 		.path = o->in->dir,
 		.from = INT64_MIN,
 		.to = INT64_MAX,
@@ -204,6 +202,7 @@ static int open_dir(struct cli_files *f, const struct cli_files_opts *o)
 		.progress = on_progress,
 		.progress_arg = f,
 	};
+	const int64_t now = clock_ns(CLOCK_REALTIME);
 	struct err err = {0};
 	int r;
 
@@ -218,9 +217,12 @@ static int open_dir(struct cli_files *f, const struct cli_files_opts *o)
 	r = check_texts(f, o);
 	if (r != CLI_DONE)
 		return r;
+	/* Captures of other times are not even looked into. */
+	if (are_known(o->in) && find_times(o, 0, now, &in.from, &in.to, &err) < 0)
+		return cli_usage(f->cli, &err);
 	if (run_dir_new(&f->dir, &in, &err) < 0 || check_dir(f, in.path, &err) < 0)
 		return cli_fail(&err);
-	return find_dir_times(f, o, &err) < 0 ? cli_usage(f->cli, &err) : CLI_DONE;
+	return find_dir_times(f, o, now, &err) < 0 ? cli_usage(f->cli, &err) : CLI_DONE;
 }
 
 int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_opts *o)
@@ -230,7 +232,7 @@ int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_op
 	struct err err = {0};
 	int r;
 
-	*f = (struct cli_files){.cli = c, .began = now_ns()};
+	*f = (struct cli_files){.cli = c, .began = clock_ns(CLOCK_MONOTONIC)};
 	if (o->in->dir)
 		return open_dir(f, o);
 	if (!o->in->read.n) {

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "capture/src.h"
 #include "flow/flow_schema.h"
 
@@ -54,13 +55,11 @@ static void store_note(void *arg, const char *text)
 
 bool dir_go_on(struct run_dir *d)
 {
-	struct timespec ts;
 	int64_t at;
 
 	if (!d->in.progress)
 		return true;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	at = (int64_t)ts.tv_sec * TICKS_NS + ts.tv_nsec;
+	at = clock_ns(CLOCK_MONOTONIC_COARSE);
 	if (at - d->progress_at < PROGRESS_NS)
 		return true;
 	d->progress_at = at;
@@ -96,12 +95,8 @@ int dir_rebuild(struct run_dir *d, size_t run, struct err *err)
 
 static int now(struct ql_src *s, int64_t *ret_ts, struct err *err)
 {
-	struct timespec ts;
-
-	(void)s;
-	if (clock_gettime(CLOCK_REALTIME, &ts) < 0)
-		return err_set(err, -errno, "the clock cannot be read: %s", strerror(errno));
-	*ret_ts = (int64_t)ts.tv_sec * TICKS_NS + ts.tv_nsec;
+	(void)s, (void)err;
+	*ret_ts = clock_ns(CLOCK_REALTIME);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "filter/filter.h"
 #include "flow/flow_schema.h"
 #include "run/feed.h"
@@ -75,13 +76,11 @@ int run_feed(struct run_files *r, struct feed **ret, struct err *err)
 bool run_go_on(struct run_files *r, const struct feed *f)
 {
 	uint64_t done, total;
-	struct timespec ts;
 	int64_t at;
 
 	if (!r->in.progress)
 		return true;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	at = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	at = clock_ns(CLOCK_MONOTONIC_COARSE);
 	if (at - r->progress_at < PROGRESS_NS)
 		return true;
 	r->progress_at = at;

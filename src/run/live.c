@@ -265,7 +265,7 @@ static void answer(struct live_worker *w)
 static int tick(struct live_worker *w, struct err *err)
 {
 	struct run_live *r = w->r;
-	int64_t now = live_now();
+	int64_t now = clock_ns(CLOCK_REALTIME);
 	bool show = now / SHOW_NS != w->ticked / SHOW_NS;
 	int status = 0;
 
@@ -297,7 +297,7 @@ static int tick(struct live_worker *w, struct err *err)
 		}
 	}
 	/* Not by a clock that may be set meanwhile. */
-	if (r->conf.duration && live_clock_boot() - r->began >= r->conf.duration)
+	if (r->conf.duration && clock_ns(CLOCK_BOOTTIME) - r->began >= r->conf.duration)
 		atomic_store(&r->over, true);
 	return status;
 }
@@ -329,9 +329,9 @@ static void fill_stats(const struct run_live *r, const struct live_worker *w, si
 
 	*ret = (struct iface_stats){
 		.iface = w->to[i],
-		.ts = live_now(),
+		.ts = clock_ns(CLOCK_REALTIME),
 		.start = r->start,
-		.end = live_now(),
+		.end = clock_ns(CLOCK_REALTIME),
 		.has_recv = f->seen_known,
 		.has_ifdrop = f->wire_known,
 		.has_accept = f->seen_known,
@@ -350,7 +350,7 @@ static int finish(struct live_worker *w, struct err *err)
 {
 	struct run_live *r = w->r;
 	struct iface_stats *all = calloc(w->n_ifaces + 1, sizeof(*all));
-	int64_t now = live_now();
+	int64_t now = clock_ns(CLOCK_REALTIME);
 	int status = all ? 0 : err_set(err, -ENOMEM, "out of memory");
 	size_t i;
 

@@ -104,7 +104,7 @@ void live_count_show(struct live_worker *w)
 	w->evicted = t.evicted;
 	w->unfollowed = t.unfollowed;
 	pthread_mutex_unlock(&w->r->lock);
-	live_gaps_note(w, live_now());
+	live_gaps_note(w, clock_ns(CLOCK_REALTIME));
 }
 
 void live_count_kept(struct live_worker *w)
@@ -171,7 +171,7 @@ void live_count_sum(struct run_live *r)
 	for (i = 0; i < s->n_ifaces; i++)
 		add(&s->total, &r->ifaces[i]);
 	s->start = r->start;
-	s->now = live_now();
+	s->now = clock_ns(CLOCK_REALTIME);
 	pthread_mutex_unlock(&r->lock);
 	live_softnet(r->workers[0].src, &s->softnet);
 }

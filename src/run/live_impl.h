@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "capture/live.h"
 #include "flow/flow_rows.h"
 #include "flow/flow_table.h"
@@ -134,21 +135,3 @@ void live_own_look(struct run_live *r);    /* once a second, first worker */
 /* live_clock.c: looks at it; tells the stream where something is new, or 'record'.  0 or
  * -errno with 'err' set. */
 int live_clock_look(struct live_worker *w, bool record, struct err *err);
-
-static inline int64_t clock_of(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-static inline int64_t live_now(void)
-{
-	return clock_of(CLOCK_REALTIME);
-}
-
-static inline int64_t live_clock_boot(void)
-{
-	return clock_of(CLOCK_BOOTTIME);
-}

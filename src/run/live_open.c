@@ -147,8 +147,8 @@ int run_live_new(struct run_live **ret, struct priv *priv, const struct run_live
 	r->own = conf->own;
 	r->own_age = 1; /* that of a worker is 0: it takes them at first */
 	r->look.left = 1;
-	r->start = live_now();
-	r->began = live_clock_boot();
+	r->start = clock_ns(CLOCK_REALTIME);
+	r->began = clock_ns(CLOCK_BOOTTIME);
 	clock_source(r->clock_source);
 	r->workers = calloc(r->n_workers, sizeof(*r->workers));
 	if (r->n_workers > LIVE_THREADS_MAX || (r->n_workers > 1 && !conf->store))

@@ -8,23 +8,16 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "store/retain_impl.h"
 
 #define MIB          20
 #define SEGMENT_PART 8 /* of the quota, at most, is one segment of each writer */
 #define PARTS_OWN    ((1u << RETAIN_PARTS) - 1)
 
-static int64_t clock_of(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 struct retain_time retain_time_now(void)
 {
-	return (struct retain_time){clock_of(CLOCK_REALTIME), clock_of(CLOCK_BOOTTIME)};
+	return (struct retain_time){clock_ns(CLOCK_REALTIME), clock_ns(CLOCK_BOOTTIME)};
 }
 
 int retain_segment_size(uint64_t quota, uint64_t wanted, unsigned writers, uint64_t *ret,
