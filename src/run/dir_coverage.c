@@ -31,14 +31,10 @@ static const char *const whys[] = {
 #define N_WHYS (sizeof(whys) / sizeof(whys[0]))
 
 static const char *const why_words[] = {
-	[STORE_WHY_RING] = "ring",
-	[STORE_WHY_QUEUE] = "queue",
-	[STORE_WHY_DISK] = "disk",
-	[STORE_WHY_LIMIT] = "limit",
-	[STORE_WHY_AWAY] = "away",
-	[STORE_WHY_NIC] = "nic",
-	[STORE_WHY_REMOVED] = "removed",
-	[STORE_WHY_REMOVED_ROWS] = "removed",
+	[STORE_WHY_RING] = "ring",       [STORE_WHY_QUEUE] = "queue",
+	[STORE_WHY_DISK] = "disk",       [STORE_WHY_LIMIT] = "limit",
+	[STORE_WHY_AWAY] = "away",       [STORE_WHY_NIC] = "nic",
+	[STORE_WHY_REMOVED] = "removed", [STORE_WHY_REMOVED_ROWS] = "removed",
 };
 
 static const char *const states[] = {
