@@ -140,7 +140,6 @@ struct live {
 	uint64_t softnet_base;
 };
 
-
 /* live_join.c */
 
 /* Takes up an interface, for all threads; 'at' is its number when it is back, else SIZE_MAX.

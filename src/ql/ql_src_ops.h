@@ -68,8 +68,8 @@ struct ql_src {
 	const struct ql_src_ops *ops;
 	const struct schema *schema;
 	bool by_serial; /* few rows are found again by their serials in much less time than all are
-			 * given: then Sort with a Limit asks for the rest of the first ones only when
-			 * it knows them */
-	bool by_start; /* its own order is that of Start (rows without it first), then serial, and
-			  no serial comes twice: then Sort, too, takes rows in any order */
+			 * given: then Sort with a Limit asks for the rest of the first ones only
+			 * when it knows them */
+	bool by_start;  /* its own order is that of Start (rows without it first), then serial, and
+			   no serial comes twice: then Sort, too, takes rows in any order */
 };

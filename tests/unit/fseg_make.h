@@ -62,7 +62,8 @@ static const struct field make_fields[] = {
 static const struct schema make_schema = {.fields = make_fields, .n = MAKE_N};
 
 static const size_t make_bloom[] = {MAKE_A, MAKE_B};
-static const struct fseg_hash make_hashes[] = {{MAKE_HASHED, 32, true, NULL}, {MAKE_NAME, 12, false, NULL}};
+static const struct fseg_hash make_hashes[] = {{MAKE_HASHED, 32, true, NULL},
+					       {MAKE_NAME, 12, false, NULL}};
 static const struct fseg_near make_near[] = {
 	{MAKE_LAST, {MAKE_START}, {1}},
 	{MAKE_IP_BYTES, {MAKE_BYTES, MAKE_PACKETS}, {1, -14}},
