@@ -58,7 +58,7 @@ def test_keeps_headers_in_a_bounded_folder(run):
     status, calls, out = run()
     assert status == 0
     (call,) = captures(calls)
-    assert "--headers-only" in call and "--dir trawl-data --max-bytes 1G" in call
+    assert "--headers-only" in call and "--dir trawl-data --quota 1G" in call
     for word in ("trawl-data", "Ctrl-C", "rm -r", "headers, no payload", "1 GiB"):
         assert word in out
 

@@ -20,6 +20,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -75,10 +76,18 @@ static size_t count(const char *dir, const char *end)
 }
 
 /* All but the last segment have their index, so that files are the same each time. */
-static void wait_for_indexes(const char *dir)
+static void wait_for_indexes(const char *dir, const char *capture)
 {
+	int fd = inotify_init1(IN_CLOEXEC);
+	char folder[600], events[4096];
+
+	snprintf(folder, sizeof(folder), "%s/%s/0", dir, capture);
+	if (fd < 0 || inotify_add_watch(fd, folder, IN_MOVED_TO | IN_DELETE) < 0)
+		abort();
 	while (count(dir, ".pidx") + 1 < count(dir, ".pcapng") || count(dir, ".refs") > 1)
-		usleep(1000);
+		if (read(fd, events, sizeof(events)) < 0)
+			abort();
+	close(fd);
 }
 
 static void report(const struct maker *m, int ends)
@@ -193,7 +202,7 @@ int main(int argc, char **argv)
 	end = feed(&m, &o, &p);
 	if (strcmp(argv[7], "kill") == 0) {
 		report(&m, 0);
-		wait_for_indexes(argv[1]);
+		wait_for_indexes(argv[1], argv[2]);
 		kill(getpid(), SIGKILL);
 	}
 	finish(&m, end);
