@@ -43,11 +43,40 @@ static void test_pieces(void **state)
 			assert_int_equal(crc32c(crc32c(0, b, k), b + k, i - k), crc32c(0, b, i));
 }
 
+/* Long ones are summed up in several parts at once: a byte at a time it is the same.  And two
+ * that follow each other have the sum of both. */
+static void test_long(void **state)
+{
+	static const size_t sizes[] = {0, 1, 4095, 12287, 12288, 12289, 24576, 40000};
+	static uint8_t b[40000];
+	uint32_t slow = 0;
+	size_t i, k = 0;
+
+	(void)state;
+	for (i = 0; i < sizeof(b); i++)
+		b[i] = (uint8_t)(i * 37 ^ i >> 7);
+	for (i = 0; i <= sizeof(b); i++) {
+		if (i == sizes[k]) {
+			assert_int_equal(crc32c(0, b, i), slow);
+			assert_int_equal(crc32c(crc32c(0, b, i), b + i, sizeof(b) - i),
+					 crc32c(0, b, sizeof(b)));
+			assert_int_equal(
+				crc32c_join(slow, crc32c(0, b + i, sizeof(b) - i), sizeof(b) - i),
+				crc32c(0, b, sizeof(b)));
+			k++;
+		}
+		if (i < sizeof(b))
+			slow = crc32c(slow, b + i, 1);
+	}
+	assert_int_equal(k, sizeof(sizes) / sizeof(sizes[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rfc3720),
 		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
