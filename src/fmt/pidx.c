@@ -18,6 +18,7 @@ enum {
 	PIDX_FLOWS = 4,
 	PIDX_DIR = 5,
 	PIDX_END = 6,
+	PIDX_SUMS = 7,
 };
 
 #define HEAD_SIZE   14 /* version, run, segment */
@@ -27,6 +28,7 @@ enum {
 #define BLOCK_BYTES 4096
 #define SPAN_LEAST  5 /* bytes that one takes in its record, at least */
 #define DIR_LEAST   2
+#define SUM_SIZE    4 /* of a span */
 
 /* A record of flows: serials from 'first' to the next one's. */
 struct pidx_block {
@@ -119,6 +121,20 @@ static void put_spans(struct buf *b, const struct pidx_span *spans, size_t n)
 		from = spans[i].to;
 		min = spans[i].min;
 	}
+	rec_end(b, at);
+}
+
+/* Checksums of all spans, or nothing. */
+static void put_sums(struct buf *b, const struct pidx_span *spans, size_t n)
+{
+	size_t at, i;
+
+	for (i = 0; i < n; i++)
+		if (!spans[i].has_crc)
+			return;
+	at = rec_begin(b, PIDX_SUMS);
+	for (i = 0; i < n; i++)
+		rec_put_u32(b, spans[i].crc);
 	rec_end(b, at);
 }
 
@@ -226,6 +242,7 @@ int pidx_write(struct buf *b, const struct pidx_info *info, const struct pidx_sp
 		return r;
 	spans_at = b->len - base;
 	put_spans(b, spans, n_spans);
+	put_sums(b, spans, n_spans);
 	dir_at = put_flows(b, base, refs, n_refs);
 	put_end(b, &all, spans_at, dir_at);
 	return buf_err(b);
@@ -269,6 +286,20 @@ static int64_t read_head(const uint8_t *p, size_t size, struct pidx_info *ret)
 	return REC_MAGIC + n;
 }
 
+/* They stand behind the spans, or nowhere. */
+static void read_sums(struct pidx *x, uint64_t at)
+{
+	struct rec rec;
+	size_t i;
+
+	if (read_at(x->p, x->size, at, PIDX_SUMS, &rec) < 0 || rec.size / SUM_SIZE < x->n_spans)
+		return;
+	for (i = 0; i < x->n_spans; i++) {
+		x->spans[i].crc = le32_load(rec.p + i * SUM_SIZE);
+		x->spans[i].has_crc = 1;
+	}
+}
+
 static int read_spans(struct pidx *x, uint64_t at)
 {
 	struct rec rec = {0};
@@ -302,6 +333,7 @@ static int read_spans(struct pidx *x, uint64_t at)
 			return -EBADMSG;
 	}
 	x->n_spans = count;
+	read_sums(x, at + (uint64_t)n);
 	return 0;
 }
 

@@ -28,6 +28,8 @@ struct pidx_span {
 	uint64_t from, to; /* bytes, 'to' is behind it; multiples of PIDX_UNIT */
 	uint64_t packets;
 	int64_t min, max; /* times of its packets, ns; undefined without packets */
+	uint32_t crc;     /* CRC-32C of all bytes of it */
+	uint32_t has_crc; /* 0: that is not known */
 };
 
 /* What an index says of itself and its segment. */
@@ -45,7 +47,8 @@ struct pidx_info {
 void pidx_sort(struct pidx_ref *refs, struct pidx_ref *tmp, size_t n);
 
 /* Writes a whole index.  'refs' are sorted and each flow's places ascend; 'info' has
- * run, segment, bytes; the rest of it is worked out.  -E2BIG: too many flows. */
+ * run, segment, bytes; the rest of it is worked out.  Checksums are in it if all spans have
+ * theirs.  -E2BIG: too many flows. */
 int pidx_write(struct buf *b, const struct pidx_info *info, const struct pidx_span *spans,
 	       size_t n_spans, const struct pidx_ref *refs, size_t n_refs);
 
@@ -85,7 +88,7 @@ void pidx_refs_put(struct buf *b, const struct pidx_span *span, const struct pid
 		   size_t n);
 
 /* Reads the record at 'p': its bytes, span, and number of references, which are added to
- * 'refs' where that is not NULL and has room for as many.  0: 'size' is 0; -ENODATA: cut;
- * -EBADMSG: damaged. */
+ * 'refs' where that is not NULL and has room for as many; only then the span has its checksum.
+ * 0: 'size' is 0; -ENODATA: cut; -EBADMSG: damaged. */
 int64_t pidx_refs_get(const uint8_t *p, size_t size, struct pidx_span *ret_span,
 		      struct pidx_ref *refs, size_t *ret_n);

@@ -41,6 +41,8 @@ void pidx_refs_put(struct buf *b, const struct pidx_span *span, const struct pid
 		place = refs[i].at;
 		serial = refs[i].serial;
 	}
+	if (span->has_crc)
+		rec_put_u32(b, span->crc);
 	rec_end(b, at);
 }
 
@@ -50,7 +52,7 @@ static bool get_span(struct cur *c, struct pidx_span *ret)
 	uint64_t from = rec_get_int(c), len = rec_get_int(c);
 	uint64_t wide;
 
-	ret->packets = rec_get_int(c);
+	*ret = (struct pidx_span){.packets = rec_get_int(c)};
 	ret->min = rec_get_sint(c);
 	wide = rec_get_int(c);
 	if (!cur_ok(c) || from > UINT32_MAX || len > UINT32_MAX ||
@@ -87,6 +89,10 @@ int64_t pidx_refs_get(const uint8_t *p, size_t size, struct pidx_span *ret_span,
 		if (!cur_ok(&c) || step > UINT32_MAX || place >= ret_span->to / PIDX_UNIT)
 			return -EBADMSG;
 		refs[i] = (struct pidx_ref){.serial = serial, .at = (uint32_t)place};
+	}
+	if (refs && c.left >= sizeof(ret_span->crc)) {
+		ret_span->crc = rec_get_u32(&c);
+		ret_span->has_crc = 1;
 	}
 	*ret_n = (size_t)n;
 	return len;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/crc32c.h"
 #include "fmt/bloom.h"
 #include "fmt/pidx.h"
 #include "fmt/rec.h"
@@ -13,6 +14,7 @@
 #define INDEX_MAX (UINT64_C(1) << 30) /* bytes of one; more is none of ours */
 #define BLOOM     2                   /* type of the filter's record, docs/formats.md */
 #define LEVELS    7                   /* low bits of a serial: 0 for the outermost flow */
+#define SAID_MAX  16                  /* spans of one segment; more are counted */
 
 /* Of no use: the packets tell the same. */
 static void bad(struct check_index *x, const char *end, int64_t at, const char *text)
@@ -242,6 +244,7 @@ static int without_index(struct check_index *x, int refs, uint64_t size, bool fu
 	int r = refs >= 0 ? read_refs(x, refs, size) : 1;
 
 	x->whole = false;
+	x->sums = true;
 	if (r == 0)
 		x->end = LOCAL_REFS;
 	if (r < 0 || !full || x->u->running || !check_is_there(x->u, x->number, LOCAL_SEGMENT))
@@ -275,6 +278,7 @@ int check_index_open(struct check_index *x, struct check_run *u, uint32_t number
 		r = without_index(x, refs, refs_size, full);
 	} else {
 		r = read_index(x, fd, size);
+		x->sums = x->info.run == u->id && x->info.segment == number;
 		if (r == 0 && look_at_info(x))
 			x->end = LOCAL_INDEX;
 		if (refs >= 0 && !u->running && x->end)
@@ -331,6 +335,33 @@ void check_index_packet(struct check_index *x, uint64_t at, int64_t ts)
 	now->packets++;
 }
 
+/* Ends the span at work, of which all bytes went by. */
+static void end_sum(struct check_index *x)
+{
+	const struct pidx_span *s = &x->spans[x->sum_span++];
+
+	if (s->has_crc && s->crc != x->sum && x->changed++ < SAID_MAX)
+		check_say(x->u, STORE_DAMAGE, x->number, LOCAL_SEGMENT, (int64_t)s->from,
+			  "from here up to %" PRIu64 " are other bytes than were written", s->to);
+	x->sum = 0;
+}
+
+void check_index_bytes(struct check_index *x, uint64_t at, const uint8_t *p, size_t n)
+{
+	const uint64_t end = at + n;
+
+	while (x->sums && x->sum_span < x->n_spans && x->spans[x->sum_span].from < end) {
+		const struct pidx_span *s = &x->spans[x->sum_span];
+		const uint64_t from = s->from > at ? s->from : at, to = s->to < end ? s->to : end;
+
+		if (s->has_crc && from < to)
+			x->sum = crc32c(x->sum, p + (from - at), to - from);
+		if (s->to > end)
+			break;
+		end_sum(x);
+	}
+}
+
 /* Numbers that must agree where an index tells of a whole segment. */
 static void compare(struct check_index *x, uint64_t packets, uint64_t end, int64_t min, int64_t max)
 {
@@ -349,6 +380,10 @@ void check_index_end(struct check_index *x, uint64_t packets, uint64_t end, int6
 {
 	struct check_run *u = x->u;
 
+	if (x->changed > SAID_MAX)
+		check_say(u, STORE_DAMAGE, x->number, LOCAL_SEGMENT, -1,
+			  "%" PRIu64 " more spans of other bytes than were written",
+			  x->changed - SAID_MAX);
 	if (!x->end)
 		return;
 	if (!x->whole && !u->running && !u->has_end && x->info.bytes > size) {

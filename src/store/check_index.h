@@ -22,6 +22,12 @@ struct check_index {
 	uint64_t first_strange, first_absent;
 	uint64_t wrong, first_wrong; /* spans that tell what is not there */
 
+	/* As bytes go by. */
+	bool sums;       /* the spans are of this segment, whatever else is damaged */
+	size_t sum_span; /* at work */
+	uint32_t sum;
+	uint64_t changed; /* spans of other bytes than were written */
+
 	/* Flows. */
 	uint64_t serial;
 	size_t near;
@@ -38,6 +44,9 @@ void check_index_done(struct check_index *x);
 
 /* The next packet, in the order of the file. */
 void check_index_packet(struct check_index *x, uint64_t at, int64_t ts);
+
+/* The next bytes, in the order of the file and without gaps. */
+void check_index_bytes(struct check_index *x, uint64_t at, const uint8_t *p, size_t n);
 
 /* All packets went by: 'end' is behind the last one, 'size' that of the segment. */
 void check_index_end(struct check_index *x, uint64_t packets, uint64_t end, int64_t min,

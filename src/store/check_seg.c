@@ -13,6 +13,7 @@
 #define BLOCK_MAX  (16u << 20)
 #define SAID_MAX   16 /* places of one segment; more are counted */
 #define TSRESOL_NS 9
+#define SUM_BYTES  (64u << 10) /* at once, of those that are no block */
 
 /* A segment on its way. */
 struct seg {
@@ -196,6 +197,21 @@ static void skip(struct seg *g)
 	g->at = next;
 }
 
+/* Bytes that were passed over. */
+static void sum_up(struct seg *g, uint64_t at, uint64_t to)
+{
+	const uint8_t *p;
+	size_t n;
+
+	for (; at < to; at += n) {
+		n = to - at < SUM_BYTES ? (size_t)(to - at) : SUM_BYTES;
+		p = window_get(&g->w, at, n);
+		if (!p)
+			return;
+		check_index_bytes(&g->x, at, p, n);
+	}
+}
+
 static int walk(struct seg *g)
 {
 	const char *text;
@@ -211,9 +227,11 @@ static int walk(struct seg *g)
 			text = take(g, p, len, at);
 			if (text)
 				bad(g, at, text);
+			check_index_bytes(&g->x, at, p, len);
 			g->at += len;
 		} else {
 			skip(g);
+			sum_up(g, at, g->at);
 		}
 		r = check_count(g->u->c, g->at - at);
 	}

@@ -91,6 +91,8 @@ struct local_segment {
 	struct pidx_ref *refs;
 	size_t n_spans, size_spans, n_refs, size_refs;
 
+	uint32_t crc; /* of the bytes from the last span's first one to the end of the file */
+
 	size_t told_refs;      /* those of 'refs' in it */
 	struct pidx_span part; /* of the packets that are buffered */
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/crc32c.h"
 #include "fmt/pcapng.h"
 
 #define RESERVE        (UINT64_C(256) << 10) /* bytes at once */
@@ -131,6 +132,7 @@ int local_segment_open(struct local_segment *g, struct local *s, const char *run
 	g->number++;
 	g->head = g->n_spans = g->n_refs = 0;
 	g->packets_end = 0;
+	g->crc = 0;
 	g->part = (struct pidx_span){0};
 	g->told_refs = 0;
 	/* Without it all but the last moment of a killed run can still be worked out. */
@@ -222,6 +224,44 @@ int local_segment_add(struct local_segment *g, const struct pkt *p, const struct
 	return 0;
 }
 
+/* Checksums of the spans that have bytes in the buffer, and of the part that those are, each byte
+ * once.  Blocks may lie behind a span's last packet that are within it when the next one comes:
+ * 'crc' has them too, and becomes the segment's when the buffer is in the file. */
+static uint32_t sum_up(struct local_segment *g)
+{
+	const uint8_t *p = (const uint8_t *)g->file.buf.p;
+	const uint64_t base = g->file.written, end = base + g->file.buf.len;
+	struct pidx_span *part = &g->part;
+	uint64_t done = part->from; /* the part's bytes are summed up to here */
+	uint32_t crc = g->crc, sum;
+	size_t i;
+
+	part->crc = 0;
+	for (i = g->kept_spans ? g->kept_spans - 1 : 0; i < g->n_spans; i++) {
+		struct pidx_span *s = &g->spans[i];
+		const bool goes_on = i < g->kept_spans;
+		uint64_t at = goes_on ? base : s->from;
+
+		crc = goes_on ? crc : 0;
+		if (s->to <= at)
+			continue; /* its last packet is in the file */
+		if (at < done && done < s->to) {
+			crc = crc32c(crc, p + (at - base), done - at);
+			at = done;
+		} else if (done < at) {
+			part->crc = crc32c(part->crc, p + (done - base), at - done);
+		}
+		sum = crc32c(0, p + (at - base), s->to - at);
+		part->crc = crc32c_join(part->crc, sum, s->to - at);
+		s->crc = crc = crc32c_join(crc, sum, s->to - at);
+		s->has_crc = 1;
+		done = s->to;
+	}
+	part->has_crc = 1;
+	done = g->packets_end > base ? g->packets_end : base;
+	return g->n_spans ? crc32c(crc, p + (done - base), end - done) : 0;
+}
+
 /* Says of what has been written whose it is. */
 static void tell(struct local_segment *g, struct local *s)
 {
@@ -241,10 +281,12 @@ static void tell(struct local_segment *g, struct local *s)
 
 int local_segment_flush(struct local_segment *g, struct local *s)
 {
+	const uint32_t crc = buf_err(&g->file.buf) ? 0 : sum_up(g);
 	int r = local_file_flush(s, &g->file);
 
 	if (r < 0)
 		return r;
+	g->crc = crc;
 	tell(g, s);
 	remember(g);
 	return 0;

@@ -5,15 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/crc32c.h"
 #include "fmt/pidx.h"
 #include "store/check.h"
 #include "store/inventory.h"
 #include "store/read.h"
+#include "store/window.h"
 
 #define NAME_SIZE  (4 * 256)
+#define INDEX_MAX  (INT64_C(1) << 30)
+#define SUM_BYTES  (64u << 10)
 #define LEVEL_MASK UINT64_C(7) /* low bits of a serial: 0 for the outermost flow */
 
 /* A segment that wants an index. */
@@ -283,24 +288,81 @@ static uint64_t above(const struct read_run *u)
 	return (max | LEVEL_MASK) + 1;
 }
 
-/* Spans of an index that was made end where their last packet begins. */
+/* The checksum of a span's bytes. */
+static int sum_up(struct window *w, struct pidx_span *s)
+{
+	const uint8_t *p;
+	uint64_t at;
+	size_t n;
+
+	s->crc = 0;
+	for (at = s->from; at < s->to; at += n) {
+		n = s->to - at < SUM_BYTES ? (size_t)(s->to - at) : SUM_BYTES;
+		p = window_get(w, at, n);
+		if (!p)
+			return -EIO;
+		s->crc = crc32c(s->crc, p, n);
+	}
+	s->has_crc = 1;
+	return 0;
+}
+
+/* Checksums of an index that is no good otherwise are still those of what was written: where
+ * the segment has other bytes that is not forgotten. */
+static int keep_sums(const struct rebuild *b, const struct want *w, struct pidx *x)
+{
+	CLEANUP(closep)
+	int fd = read_open(b->read, w->run, x->info.segment, LOCAL_INDEX);
+	CLEANUP(buf_done) struct buf old = BUF_INIT;
+	CLEANUP(pidx_done) struct pidx o = {0};
+	struct stat st;
+	size_t i, k = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size > INDEX_MAX)
+		return 0;
+	if (buf_reserve(&old, (size_t)st.st_size + 1) < 0)
+		return -ENOMEM;
+	if (read_exactly(fd, old.p, (size_t)st.st_size, 0) < 0 ||
+	    pidx_open(&o, (const uint8_t *)old.p, (size_t)st.st_size) < 0 ||
+	    o.info.run != x->info.run || o.info.segment != x->info.segment)
+		return 0;
+	for (i = 0; i < x->n_spans; i++) {
+		struct pidx_span *s = &x->spans[i];
+
+		while (k < o.n_spans && o.spans[k].from < s->from)
+			k++;
+		if (k < o.n_spans && o.spans[k].from == s->from && o.spans[k].to == s->to &&
+		    o.spans[k].has_crc)
+			s->crc = o.spans[k].crc;
+	}
+	return 0;
+}
+
+/* Spans of an index that was made end where their last packet begins, and have no checksums. */
 static int mend_spans(const struct rebuild *b, const struct want *w, struct pidx *x)
 {
 	CLEANUP(closep)
 	int fd = read_open(b->read, w->run, b->read->pub[w->run].segments[w->segment].number,
 			   LOCAL_SEGMENT);
+	struct window window = {.fd = fd};
 	uint8_t len[4];
+	struct stat st;
 	size_t i;
-	int r = fd < 0 ? fd : 0;
+	int r = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
 
+	window.size = r == 0 ? (uint64_t)st.st_size : 0;
 	for (i = 0; i < x->n_spans && r == 0; i++) {
 		struct pidx_span *s = &x->spans[i];
 
 		r = read_exactly(fd, len, sizeof(len), s->to - PIDX_UNIT + 4);
-		s->to += le32_load(len) - PIDX_UNIT;
-		x->info.bytes = s->to;
+		if (r == 0) {
+			s->to += le32_load(len) - PIDX_UNIT;
+			x->info.bytes = s->to;
+			r = sum_up(&window, s);
+		}
 	}
-	return r;
+	window_done(&window);
+	return r == 0 ? keep_sums(b, w, x) : r;
 }
 
 /* An index that store_read_rebuild() made, with the serials of rows. */

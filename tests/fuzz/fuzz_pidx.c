@@ -103,7 +103,7 @@ static int compare(void *arg, const struct pidx_ref *r)
 static void write_it(const uint8_t *data, size_t size)
 {
 	static struct pidx_ref refs[REFS_MAX], tmp[REFS_MAX];
-	struct pidx_span span = {.min = -1, .max = 1};
+	struct pidx_span span = {.min = -1, .max = 1, .crc = (uint32_t)size, .has_crc = size & 1};
 	struct pidx_info info = {.run = 1, .segment = 2};
 	struct list l = {.refs = refs};
 	struct buf b = BUF_INIT;
@@ -121,6 +121,8 @@ static void write_it(const uint8_t *data, size_t size)
 	CHECK(pidx_write(&b, &info, &span, 1, refs, l.n) == 0);
 	CHECK(pidx_open(&x, (const uint8_t *)b.p, b.len) == 0);
 	CHECK(x.info.refs == l.n && x.info.packets == l.n && x.n_spans == 1);
+	CHECK(x.spans[0].has_crc == span.has_crc);
+	CHECK(!span.has_crc || x.spans[0].crc == span.crc);
 	CHECK(pidx_select(&x, NULL, 0, compare, &l) == 0 && l.at == l.n);
 	for (i = 0; i < l.n; i++)
 		CHECK(pidx_maybe((const uint8_t *)b.p, b.len, &refs[i].serial, 1, NULL));

@@ -1,8 +1,9 @@
 """'trawl store check|rebuild|export|stats' on folders whose content is known (faults_make), on such of
 frames put together at random (past_make), and beside real captures.
 
-Packets have no checksum of their own: that bytes or the time of one were changed is noticed only where a block
-makes no sense any more or journal and index say otherwise.  Everything else must be noticed."""
+Packets have no checksum of their own, but those of a span together have one in the index, or in what will be it.
+Other blocks of a segment have none: that one of those was changed is noticed only where it makes no sense any more
+or the journal says otherwise.  Everything else must be noticed."""
 import collections
 import json
 import os
@@ -16,6 +17,9 @@ import subprocess
 import sys
 
 import pytest
+
+import dir_read
+import fseg_read
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "live"))
 from net import LIMIT, Net, Trawl  # noqa: E402
@@ -102,16 +106,13 @@ def test_killed_is_said(tmp_path):
 
 
 def packet_parts(data):
-    """Places in a segment where a change can be noticed: what says where blocks begin and end and whose
-    they are, but not the captured bytes, times and lengths on the wire of packets, nor options and padding."""
+    """Places in a segment where a change can be noticed: all of packets, of other blocks what says where they
+    begin and end."""
     at, places = 0, []
     while at < len(data):
         kind, size = struct.unpack_from("<II", data, at)
-        caplen = struct.unpack_from("<I", data, at + 20)[0]
         if kind == 6:
-            places += [*range(at, at + 12), *range(at + size - 4, at + size)]
-            if caplen == size - 32:  # else a little more or less is still within the block
-                places += [at + 23]
+            places += [*range(at, at + size)]
         else:
             places += [*range(at, at + 8), *range(at + size - 4, at + size)]
         at += size
@@ -141,6 +142,122 @@ def test_each_flip_is_noticed(store, tmp_path):
         assert unused or re.search(rf"^damage \S*{name}", p.stdout, re.M), (f.name, at, p.stdout)
         f.write_bytes(files[f])
     assert check(tmp_path / "d").returncode == GOOD
+
+
+def spans(segment):
+    """(from, to, checksum) of each, as index or refs tell them."""
+    index, refs = segment.with_suffix(".pidx"), segment.with_suffix(".refs")
+    told, sums = [], []
+    for kind, c in dir_read.records(index.read_bytes(), b"trawl-px") if index.exists() else ():
+        end = 0
+        for _ in range(c.int() if kind == 3 else 0):
+            start = end + c.int()
+            end = start + c.int()
+            c.int(), c.sint(), c.int()
+            told.append((4 * start, 4 * end))
+        if kind == 7:
+            sums += [n for n, in struct.iter_unpack("<I", c.data)]
+    for _, c in dir_read.records(refs.read_bytes(), b"trawl-pr") if refs.exists() else ():
+        start, size, _, _, _, n = c.int(), c.int(), c.int(), c.sint(), c.int(), c.int()
+        for _ in range(n):
+            c.int(), c.sint()
+        told.append((4 * start, 4 * (start + size)))
+        sums.append(int.from_bytes(c.take(4), "little"))
+    assert told and len(told) == len(sums)
+    return [(a, b, crc) for (a, b), crc in zip(told, sums)]
+
+
+@pytest.fixture(scope="module", params=["finish", "kill"])
+def large(request, tmp_path_factory):
+    """One segment of several spans."""
+    folder = tmp_path_factory.mktemp("large") / "d"
+    p = subprocess.run([os.environ["TRAWL_FAULTS_MAKE"], folder, "c", "40", "20000", "1300", "100000000", request.param],
+                       check=False, timeout=LIMIT, stdout=subprocess.DEVNULL)
+    assert p.returncode in (0, -signal.SIGKILL)
+    return folder
+
+
+def test_changed_packets(large):
+    """Each bit of a span counts, and is found where it is."""
+    segment, = large.glob("*/*/*.pcapng")
+    data, told = segment.read_bytes(), spans(segment)
+    assert len(told) > 1 and check(large).returncode == GOOD
+    for a, b, crc in told:
+        assert fseg_read.crc32c(data[a:b]) == crc
+    packets, at = [], 0
+    while at < len(data):
+        kind, size = struct.unpack_from("<II", data, at)
+        if kind == 6:
+            assert any(a <= at and at + size <= b for a, b, _ in told)
+            packets.append((at, size))
+        at += size
+    rnd = random.Random(3)
+    places = [at for a, b, _ in told[:3] + told[-3:] for at in (a, b - 1)]
+    for part in (12, 16, 20, 24, 28, 40):  # time, both lengths, bytes
+        places.append(rnd.choice(packets)[0] + part)
+    for at in places:
+        now = bytearray(data)
+        now[at] ^= 1 << rnd.randrange(8)
+        segment.write_bytes(now)
+        p = check(large)
+        wrong, = [(a, b) for a, b, _ in told if a <= at < b]
+        name = segment.relative_to(large)
+        assert p.returncode == DAMAGE
+        assert re.findall(r"^damage (\S+) at (\d+): from here up to (\d+) are other", p.stdout, re.M) == \
+            [(str(name), str(wrong[0]), str(wrong[1]))], (at, p.stdout)
+    segment.write_bytes(bytearray(b ^ (i % 5000 == 200) for i, b in enumerate(data)))
+    p = check(large)
+    assert p.stdout.count("are other bytes than were written") == min(len(told), 16), p.stdout
+    assert ("more spans of other bytes" in p.stdout) == (len(told) > 16)
+    segment.write_bytes(data)
+    assert check(large).returncode == GOOD
+
+
+def change_record(path, kind, change):
+    """Another one of the same length, with a good checksum."""
+    data, at = bytearray(path.read_bytes()), 8
+    while struct.unpack_from("<I", data, at)[0] != kind:
+        at += 12 + struct.unpack_from("<I", data, at + 4)[0]
+    end = at + 12 + struct.unpack_from("<I", data, at + 4)[0]
+    change(data, at)
+    struct.pack_into("<I", data, at + 8, crc32c(data[at:at + 8] + data[at + 12:end]))
+    path.write_bytes(data)
+
+
+def test_index_of_an_earlier_version(finished):
+    """It has no checksums: record 7 becomes one that nobody knows."""
+    segment = sorted(finished.glob("*/*/*.pcapng"))[1]
+    change_record(segment.with_suffix(".pidx"), 7, lambda data, at: struct.pack_into("<I", data, at, 77))
+    assert check(finished).returncode == GOOD
+    data = bytearray(segment.read_bytes())
+    data[-10] ^= 1  # of the last packet
+    segment.write_bytes(data)
+    assert check(finished).returncode == GOOD
+    p = trawl("store", "rebuild", finished)
+    assert p.returncode == GOOD and p.stdout == ""
+
+
+@pytest.mark.parametrize("end", ["finish", "kill"])
+def test_rebuild_does_not_bless(tmp_path, end):
+    """What is made again for a segment that was changed tells so as before."""
+    make(tmp_path / "d", end)
+    segment = max((tmp_path / "d").glob("*/*/*.pcapng"))
+    index = segment.with_suffix(".pidx" if end == "finish" else ".refs")
+    data = bytearray(segment.read_bytes())
+    data[-10] ^= 1
+    segment.write_bytes(data)
+    if end == "finish":  # flows are damaged
+        broken = bytearray(index.read_bytes())
+        broken[-200] ^= 1
+        index.write_bytes(broken)
+    said = "from here up to"
+    p = check(tmp_path / "d")
+    assert p.returncode == DAMAGE and said in p.stdout
+    p = trawl("store", "rebuild", tmp_path / "d")
+    assert p.returncode == UNSEEN and ("made " in p.stdout) == (end == "finish"), p.stdout + p.stderr
+    assert "damage that cannot be mended in 1 " in p.stderr
+    p = check(tmp_path / "d")
+    assert p.returncode == DAMAGE and len(re.findall("^damage ", p.stdout, re.M)) == 1 and said in p.stdout, p.stdout
 
 
 @pytest.mark.parametrize("how", ["gone", "cut", "empty", "zeros"])
@@ -402,7 +519,16 @@ def test_an_older_version(tmp_path, name):
         f.unlink()
     p = trawl("store", "rebuild", tmp_path / "d")
     assert p.returncode == GOOD and p.stdout.count("made ") == len(index)
-    assert contents(tmp_path / "d") == files
+    again = contents(tmp_path / "d")
+    assert again.keys() == files.keys()
+    for f in files:
+        if f in index:  # it has checksums now
+            first, now = ([(k, c.data) for k, c in dir_read.records(d[f], b"trawl-px")] for d in (files, again))
+            assert [k for k, _ in now if k != 7] == [k for k, _ in first] and len(now) == len(first) + 1
+            assert [r for r in now if r[0] < 5] == [r for r in first if r[0] < 5]
+            assert now[-1][1][:56] == first[-1][1][:56]  # the last number is where its directory is
+        else:
+            assert again[f] == files[f]
 
 
 def test_stopped(finished):

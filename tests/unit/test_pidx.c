@@ -41,9 +41,9 @@ static void make(struct made *m, size_t n, unsigned flows, uint64_t base)
 					       (uint32_t)(50 + i * 9)};
 	memcpy(m->sorted, m->refs, sizeof(m->refs));
 	pidx_sort(m->sorted, m->tmp, n);
-	m->spans[0] = (struct pidx_span){200, 1000, n / 2, -5, INT64_MAX - 5};
-	m->spans[1] = (struct pidx_span){1000, 1000, 0, 3, 3};
-	m->spans[2] = (struct pidx_span){1200, 4 * (50 + N * 9), n - n / 2, -100, 7};
+	m->spans[0] = (struct pidx_span){200, 1000, n / 2, -5, INT64_MAX - 5, 0, 0};
+	m->spans[1] = (struct pidx_span){1000, 1000, 0, 3, 3, 0, 0};
+	m->spans[2] = (struct pidx_span){1200, 4 * (50 + N * 9), n - n / 2, -100, 7, 0, 0};
 	m->info = (struct pidx_info){
 		.run = 0x1122334455667788, .segment = 9, .bytes = 4 * (50 + N * 9)};
 	assert_int_equal(pidx_write(&m->buf, &m->info, m->spans, 3, m->sorted, n), 0);
@@ -242,6 +242,72 @@ static void test_damage(void **state)
 	done(&m);
 }
 
+/* The kinds of an index's records, in their order; 'at' becomes where that of the sums is. */
+static size_t kinds(const struct buf *b, uint32_t *v, size_t max, size_t *at)
+{
+	size_t pos = REC_MAGIC, n = 0;
+	struct rec rec;
+	int64_t r;
+
+	while ((r = rec_read((const uint8_t *)b->p + pos, b->len - pos, &rec)) > 0) {
+		assert_true(n < max);
+		v[n++] = rec.type;
+		*at = rec.type == 7 ? pos : *at;
+		pos += (size_t)r;
+	}
+	assert_int_equal(r, 0);
+	return n;
+}
+
+/* Checksums of spans are in a record of their own, if all have one; damaged it is as none. */
+static void test_sums(void **state)
+{
+	static const uint8_t payload[] = {0xef, 0xbe, 0xad, 0xde, 0,    0,
+					  0,    0,    0x04, 0x03, 0x02, 0x01};
+	static const uint32_t sums[] = {0xdeadbeef, 0, 0x01020304};
+	static struct made m;
+	struct buf b = BUF_INIT;
+	uint32_t found[64];
+	struct pidx x;
+	size_t i, at = 0, n;
+
+	(void)state;
+	make(&m, N, 300, 3);
+	n = kinds(&m.buf, found, 64, &at);
+	assert_int_equal(at, 0);
+	for (i = 0; i < 3; i++) {
+		m.spans[i].crc = sums[i];
+		m.spans[i].has_crc = i != 1;
+	}
+	assert_int_equal(pidx_write(&b, &m.info, m.spans, 3, m.sorted, N), 0);
+	assert_int_equal(b.len, m.buf.len);
+	assert_memory_equal(b.p, m.buf.p, b.len);
+
+	buf_clear(&b);
+	m.spans[1].has_crc = 1;
+	assert_int_equal(pidx_write(&b, &m.info, m.spans, 3, m.sorted, N), 0);
+	assert_int_equal(kinds(&b, found, 64, &at), n + 1);
+	assert_int_equal(found[2], 3); /* behind the spans */
+	assert_int_equal(found[3], 7);
+	assert_int_equal(le32_load(b.p + at + 4), sizeof(payload));
+	assert_memory_equal(b.p + at + REC_HEAD, payload, sizeof(payload));
+	assert_int_equal(pidx_open(&x, (uint8_t *)b.p, b.len), 0);
+	assert_int_equal(x.n_spans, 3);
+	assert_memory_equal(x.spans, m.spans, sizeof(m.spans));
+	pidx_done(&x);
+	for (i = at; i < at + REC_HEAD + sizeof(payload); i++) {
+		b.p[i] ^= 0x10;
+		assert_int_equal(pidx_open(&x, (uint8_t *)b.p, b.len), 0);
+		assert_int_equal(x.n_spans, 3);
+		assert_int_equal(x.spans[0].has_crc + x.spans[1].has_crc + x.spans[2].has_crc, 0);
+		assert_int_equal(x.spans[2].to, m.spans[2].to);
+		pidx_done(&x);
+		b.p[i] ^= 0x10;
+	}
+	buf_done(&b);
+	done(&m);
+}
+
 /* An index that was made without any code of ours: tests/data/make_store.py. */
 static void test_foreign(void **state)
 {
@@ -296,7 +362,7 @@ int main(void)
 		cmocka_unit_test(test_sort),    cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_select),  cmocka_unit_test(test_maybe),
 		cmocka_unit_test(test_foreign), cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_damage),  cmocka_unit_test(test_sums),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,8 @@ static void make(struct made *m)
 		do
 			p->span.max = times[rnd(5)];
 		while (p->span.max < p->span.min);
+		p->span.has_crc = i % 3 != 1;
+		p->span.crc = p->span.has_crc ? rnd(1 << 24) * 251 : 0;
 		pidx_refs_put(&m->buf, &p->span, p->refs, p->n);
 		p->end = m->buf.len;
 	}
@@ -223,6 +225,8 @@ static void test_senseless(void **state)
 	} cases[] = {
 		{1, {14, 30, 2, 10, 7, 2, 0, 16, 29, 1}, 10, true}, /* of 8 and 7 */
 		{1, {14, 30, 2, 10, 7, 0}, 6, true},
+		{1, {14, 30, 2, 10, 7, 0, 1, 2, 3}, 9, true},       /* less than a checksum */
+		{1, {14, 30, 2, 10, 7, 0, 1, 2, 3, 4}, 10, true},
 		{1, {0, 0, 0, 0, 0, 0}, 6, true},
 		{1, {max32, max32, 1, 0, 0, 1, max32 - 1, 0}, 8, true},
 		{2, {14, 30, 2, 10, 7, 0}, 6, false},                /* another kind */
@@ -261,6 +265,12 @@ static void test_senseless(void **state)
 	assert_int_equal(refs[0].serial, 8);
 	assert_int_equal(refs[1].at, 43);
 	assert_int_equal(refs[1].serial, 7);
+	assert_int_equal(span.has_crc, 0);
+	get(1, cases[2].v, cases[2].n, &span, refs);
+	assert_int_equal(span.has_crc, 0);
+	get(1, cases[3].v, cases[3].n, &span, refs);
+	assert_int_equal(span.has_crc, 1);
+	assert_int_equal(span.crc, 0x04030201); /* little-endian */
 }
 
 int main(void)
