@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "rows_model.h"
 #include "run/past.h"
+#include "store/catalogue.h"
 
 #define FILES   64
 #define PACKETS 4096
@@ -303,7 +304,8 @@ static int crash_create(void *arg, const char *name)
 	char path[300];
 	int fd;
 
-	if (c->m)
+	/* The catalogue is made by the store's own thread, and no part of what is looked at. */
+	if (c->m && strncmp(name, CATALOGUE_NAME, strlen(CATALOGUE_NAME)) != 0)
 		look(c);
 	fd = open(below(path, c, name), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	c->segments += fd >= 0 && strstr(name, ".pcapng");
@@ -400,6 +402,7 @@ static void test_crash(void **state)
 	const struct store_conf conf = {
 		.files = &files, .raw_limit = UINT64_MAX, .segment_size = 6000, .flow.update = 1};
 	char spec[128], other[128];
+	uint32_t k;
 	int i;
 
 	(void)state;
@@ -413,14 +416,15 @@ static void test_crash(void **state)
 	c->m = model_open(spec, &conf);
 	memcpy(c->then, c->m, sizeof(*c->m));
 	look(c);
-	for (i = 0; i < 54; i++) {
+	for (i = 0; i < 60; i++) {
 		model_new(c->m, model_rnd(8), 30);
 		model_flush(c->m);
 		give_packets(c, model_rnd(30));
 		model_more(c->m, model_rnd(20), 10);
 		model_tick(c->m, i % 3 == 2 ? 301 * SEC : model_rnd(2) ? SEC / 4 : SEC);
 		look(c);
-		while (model_rnd(3) && do_op(c))
+		/* as many are drawn whatever the store's thread has done by now */
+		for (k = model_rnd(3); k && do_op(c); k--)
 			;
 	}
 	model_finish(c->m);
