@@ -142,6 +142,8 @@ static int tap_scan(struct ql_src *src, const struct ql_scan *req, ql_batch_fn f
 	batch_free(t->kept); /* the columns asked for may be others now */
 	t->kept = NULL;
 
+	if (!t->where && t->uuid < 0) /* nothing to look at: what takes the rows may take codes */
+		return t->under->ops->scan(t->under, req, fn, arg, err);
 	r = t->under->ops->scan(t->under, &more, on_batch, &s, err);
 	if (t->n_ids)
 		qsort(t->ids, t->n_ids, sizeof(*t->ids), by_serial);

@@ -228,13 +228,17 @@ struct fseg_column {
  * -EPROTO: an encoding that this version does not know; -ENOMEM. */
 int fseg_column(struct fseg *f, size_t field, struct fseg_column *ret, struct err *err);
 
+/* Only which rows have a value, as fseg_column.present; the column itself may still turn out to be
+ * damaged.  As above. */
+int fseg_present(struct fseg *f, size_t field, const uint64_t **ret, struct err *err);
+
 /* Serials of all rows; valid as a column is. */
 int fseg_serials(struct fseg *f, const uint64_t **ret, struct err *err);
 
 /* Clears 'b' (of the reader's schema) and fills its columns with the next rows, at most
  * BATCH_ROWS, from row '*at' on, which moves on.  'rows' has a bit per row, set where it is
- * wanted; NULL: all are.  Texts point into the reader or the block.  Returns the number of rows,
- * 0: no more; -EBADMSG; -EPROTO; -ENOMEM. */
+ * wanted; NULL: all are.  Without b->serial none are read.  Texts point into the reader or the
+ * block.  Returns the number of rows, 0: no more; -EBADMSG; -EPROTO; -ENOMEM. */
 int fseg_batch(struct fseg *f, struct batch *b, const uint64_t *rows, size_t *at, struct err *err);
 
 /* Adds 'n' rows by their numbers, in this order, behind the rows of 'b', which has room for

@@ -60,6 +60,21 @@ int fseg_serials(struct fseg *f, const uint64_t **ret, struct err *err)
 	return 0;
 }
 
+int fseg_present(struct fseg *f, size_t field, const uint64_t **ret, struct err *err)
+{
+	const struct fseg_entry *e;
+	int r;
+
+	if (!f->open || f->entry_of[field] < 0)
+		return err_set(err, -ENOENT, "the block has no such column");
+	e = &f->entries[f->entry_of[field]];
+	r = e->map ? fseg_decode(f, e->map - 1u, 0, err) : 0;
+	if (r < 0)
+		return r;
+	*ret = e->map ? f->slots[e->map - 1].words : NULL;
+	return 0;
+}
+
 int fseg_verify(struct fseg *f, struct err *err)
 {
 	const uint64_t *v;
@@ -86,13 +101,21 @@ int fseg_verify(struct fseg *f, struct err *err)
 /* The next rows that are wanted, at most BATCH_ROWS; returns how many. */
 static size_t pick(const struct fseg *f, const uint64_t *rows, size_t *at, uint32_t *ret)
 {
-	size_t n = 0, i = *at;
+	size_t n = 0, i = *at, k;
 
 	for (; i < f->head.rows && n < BATCH_ROWS; i++) {
 		uint64_t left = rows ? rows[i / 64] >> i % 64 : 1;
 
 		if (!left) {
 			i |= 63;
+			continue;
+		}
+		if ((!rows || left == UINT64_MAX) && n + 64 <= BATCH_ROWS &&
+		    i + 64 <= f->head.rows) {
+			for (k = 0; k < 64; k++)
+				ret[n + k] = (uint32_t)(i + k);
+			n += 64;
+			i += 63;
 			continue;
 		}
 		if (left & 1)
@@ -212,10 +235,11 @@ static int gather_few(struct fseg *f, struct batch *b, const uint32_t *rows, siz
 	int r;
 
 	f->few++;
-	r = fseg_few(f, (size_t)f->serials, rows, n, 0, err);
+	r = b->serial ? fseg_few(f, (size_t)f->serials, rows, n, 0, err) : 0;
 	if (r < 0)
 		return r;
-	memcpy(b->serial + b->n, f->slots[f->serials].few.v, n * sizeof(*b->serial));
+	if (b->serial)
+		memcpy(b->serial + b->n, f->slots[f->serials].few.v, n * sizeof(*b->serial));
 	for (i = 0; i < f->schema->n; i++) {
 		size_t entry = (size_t)f->entry_of[i];
 
@@ -232,11 +256,31 @@ static int gather_few(struct fseg *f, struct batch *b, const uint32_t *rows, siz
 	return 0;
 }
 
-int fseg_gather(struct fseg *f, struct batch *b, const uint32_t *rows, size_t n, struct err *err)
+static bool is_run(const uint32_t *rows, size_t n)
+{
+	uint32_t differ = 0, i;
+
+	for (i = 0; i < n; i++)
+		differ |= rows[i] ^ (rows[0] + i);
+	return !differ;
+}
+
+static int fill_serials(struct fseg *f, uint64_t *to, const uint32_t *rows, size_t n,
+			struct err *err)
 {
 	const uint64_t *serials;
+	size_t i;
+	int r = fseg_serials(f, &serials, err);
+
+	for (i = 0; r == 0 && i < n; i++)
+		to[i] = serials[rows[i]];
+	return r;
+}
+
+int fseg_gather(struct fseg *f, struct batch *b, const uint32_t *rows, size_t n, struct err *err)
+{
 	struct fseg_column c;
-	bool run = true;
+	bool run;
 	size_t i;
 	int r;
 
@@ -247,13 +291,10 @@ int fseg_gather(struct fseg *f, struct batch *b, const uint32_t *rows, size_t n,
 		return r;
 	if (n <= FSEG_FEW && n < f->head.rows)
 		return gather_few(f, b, rows, n, err);
-	r = fseg_serials(f, &serials, err);
+	run = is_run(rows, n);
+	r = b->serial ? fill_serials(f, b->serial + b->n, rows, n, err) : 0;
 	if (r < 0)
 		return r;
-	for (i = 0; i < n; i++) {
-		b->serial[b->n + i] = serials[rows[i]];
-		run &= rows[i] == rows[0] + i;
-	}
 	for (i = 0; i < f->schema->n; i++) {
 		if (b->cols[i] && f->entry_of[i] < 0)
 			col_settle(b->cols[i], b->n);

@@ -92,6 +92,8 @@ void ql_plan_codes(struct ql_plan *plan)
 		ql_filter_fields(&s->filter, &read);
 	if (s == end)
 		return;
+	plan->scan.no_serials = s->op == QL_OP_GROUP || s->op == QL_OP_KEYS ||
+				s->op == QL_OP_COUNT || s->op == QL_OP_SUM;
 	if (s->op != QL_OP_GROUP && s->op != QL_OP_DEDUP)
 		return;
 	for (i = 0; i < s->n_fields; i++) {

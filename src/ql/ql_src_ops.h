@@ -23,6 +23,7 @@ struct ql_scan {
 	 * function takes: who stands between may look at the values. */
 	struct field_set code;
 	ql_batch_fn code_fn; /* NULL: none */
+	bool no_serials;     /* it asks for none: batches may come without */
 	int64_t from, to; /* rows whose [start, last] meets [from, to], ns; INT64_MIN/MAX: open */
 
 	/* Rows that do not fulfil them may be left out, or given.  Borrowed for the scan. */

@@ -289,14 +289,14 @@ static int64_t select_hint(struct dir_block *b, const struct hint *h, uint64_t *
 static int64_t select_which(struct fseg *f, enum dir_which which, uint64_t *rows, size_t words,
 			    struct err *err)
 {
-	struct fseg_column c;
-	int r = fseg_column(f, FLOW_ended, &c, err);
+	const uint64_t *present;
+	int r = fseg_present(f, FLOW_ended, &present, err);
 	size_t i;
 
 	if (r < 0 && r != -ENOENT)
 		return r;
 	for (i = 0; i < words; i++) {
-		uint64_t ended = r == -ENOENT ? 0 : c.present ? c.present[i] : UINT64_MAX;
+		uint64_t ended = r == -ENOENT ? 0 : present ? present[i] : UINT64_MAX;
 
 		rows[i] &= which == DIR_ENDED ? ended : ~ended;
 	}

@@ -252,24 +252,37 @@ static void name_codes(struct merge *m, const struct dir_block *k)
 	}
 }
 
+/* The next of chosen rows of a block.  As fseg_batch(). */
+static int next_rows(struct merge *m, struct dir_block *k, const uint64_t *rows, size_t *at,
+		     struct err *err)
+{
+	int n = fseg_batch(k->f, m->out, rows, at, err);
+
+	if (n < 0) {
+		batch_clear(m->out); /* of columns before the damaged one */
+		return n;
+	}
+	if (m->out->serial)
+		number_rows(m, 0, (uint32_t)k->run);
+	name_codes(m, k);
+	return n;
+}
+
 /* Gives chosen rows of a block as they stand. */
 static int give_rows(struct merge *m, struct dir_block *k, const uint64_t *rows, struct err *err)
 {
+	uint64_t *serial = m->out->serial;
 	size_t at = 0;
-	int r = out_is(m, true), n;
+	int r = out_is(m, true), n = 0;
 
 	if (r == 0 && m->out->n)
 		r = give(m);
-	while (r == 0 && (n = fseg_batch(k->f, m->out, rows, &at, err)) != 0) {
-		if (n < 0) {
-			batch_clear(m->out); /* of columns before the damaged one */
-			return n;
-		}
-		number_rows(m, 0, (uint32_t)k->run);
-		name_codes(m, k);
+	if (m->req->no_serials && m->req->code_fn == m->fn && !m->req->packets)
+		m->out->serial = NULL; /* none are read */
+	while (r == 0 && (n = next_rows(m, k, rows, &at, err)) > 0)
 		r = give(m);
-	}
-	return r;
+	m->out->serial = serial;
+	return n < 0 ? n : r;
 }
 
 /* Lists chosen rows; the serials of a block are below those of runs. */

@@ -186,8 +186,6 @@ int local_sealer_wait(struct local_sealer *x, struct local_sealed *by);
  * segment, and is there for readers when the journal says so. */
 struct local_rows {
 	struct fseg_writer *block; /* rows since the last block; NULL: none yet; owned */
-	struct fseg_writer *fresh; /* those that the tail lacks; owned */
-	bool skipped;              /* 'fresh' lacks some: the block is to be made soon */
 	bool timed;                /* 'since' is set */
 	int64_t since;             /* clock when the block had rows */
 	uint32_t number;           /* of the block that is gathered */

@@ -597,6 +597,7 @@ static void test_partly(void **state)
 {
 	struct fseg_head h;
 	struct buf out = BUF_INIT;
+	const uint64_t *present;
 	struct fseg_column c;
 	struct fseg *r;
 	struct err err;
@@ -614,6 +615,11 @@ static void test_partly(void **state)
 	p[h.dir + 20] ^= 1; /* in the data of the address: 17 to 32 */
 	assert_int_equal(fseg_new(&r, &small_schema), 0);
 	assert_int_equal(fseg_open(r, p, n, &err), 0);
+	/* rows 0 and 1 have an address, all have a time; that can be told without the values */
+	assert_int_equal(fseg_present(r, 1, &present, &err), 0);
+	assert_int_equal(present[0], 3);
+	assert_int_equal(fseg_present(r, 0, &present, &err), 0);
+	assert_null(present);
 	assert_int_equal(fseg_column(r, 0, &c, &err), 0);
 	assert_int_equal(fseg_column(r, 1, &c, &err), -EBADMSG);
 	assert_string_equal(err.text, "column of field 41: wrong checksum");
