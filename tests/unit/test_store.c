@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/crc32c.h"
 #include "flow/flow_schema.h"
 #include "fmt/fseg.h"
 #include "store/lost.h"
@@ -325,6 +326,35 @@ static void check_rows(struct store_read *r, const struct store_run *run)
 	assert_int_equal(there[114], 1);
 }
 
+/* The only segment's index has the checksums of what is in the segment. */
+static void check_sums(const char *spec)
+{
+	static const char *const ends[] = {"pcapng", "pidx"};
+	static uint8_t p[2][1 << 20];
+	size_t size[2], i;
+	char cmd[256];
+	struct pidx x;
+	FILE *in;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(cmd, sizeof(cmd), "cat %s/c/0/*.%s", spec + strlen("local:"), ends[i]);
+		in = popen(cmd, "r");
+		assert_non_null(in);
+		size[i] = fread(p[i], 1, sizeof(p[i]), in);
+		assert_int_equal(pclose(in), 0);
+	}
+	assert_int_equal(pidx_open(&x, p[1], size[1]), 0);
+	assert_int_equal(x.n_spans, 1);
+	for (i = 0; i < x.n_spans; i++) {
+		const struct pidx_span *s = &x.spans[i];
+
+		assert_true(s->to <= size[0]);
+		assert_int_equal(s->has_crc, 1);
+		assert_int_equal(s->crc, crc32c(0, p[0] + s->from, s->to - s->from));
+	}
+	pidx_done(&x);
+}
+
 /* A disk that is full for a while: no packet between is kept, all are counted, and what
  * comes behind is, in a segment that knows an interface that joined meanwhile. */
 static void test_disk_full_for_a_while(void **state)
@@ -396,6 +426,7 @@ static void test_disk_full_for_a_while(void **state)
 	store_seg_free(g);
 	store_read_free(r);
 	store_close(s);
+	check_sums(spec); /* of several writes, with what was taken back, and 'late0' between */
 	/* Another reader thinks so too: 'late0' is described before its packets. */
 	snprintf(cmd, sizeof(cmd),
 		 "test $(tcpdump -qnr %s/c/0/*.pcapng 2>/dev/null | wc -l) -eq 75",
