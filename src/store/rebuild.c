@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/crc32c.h"
 #include "fmt/pidx.h"
+#include "store/catalogue.h"
 #include "store/check.h"
 #include "store/inventory.h"
 #include "store/read.h"
@@ -480,8 +481,26 @@ static int leftovers(struct rebuild *b)
 	return 0;
 }
 
-/* In this order; a catalogue, which is made of all others, would be the last. */
-static int (*const steps[])(struct rebuild *b) = {look, indexes, leftovers};
+/* ---- the catalogue ---- */
+
+/* Made of all others; a new one says nothing that is news, unless there was none. */
+static int catalogue(struct rebuild *b)
+{
+	CLEANUP(store_read_freep) struct store_read *read = NULL;
+	const bool there = faccessat(b->l->dir_fd, CATALOGUE_NAME, F_OK, 0) == 0;
+	struct err err = {0};
+	int r = store_read_new(&read, b->s, NULL, NULL, b->err);
+
+	if (r < 0)
+		return r;
+	r = store_catalogue_rebuild(read, &err);
+	if (r < 0 || !there)
+		tell(b, r < 0 ? STORE_FAILED : STORE_MADE, CATALOGUE_NAME, r);
+	return 0;
+}
+
+/* In this order. */
+static int (*const steps[])(struct rebuild *b) = {look, indexes, leftovers, catalogue};
 
 int store_rebuild(struct store *s, const struct store_rebuild_conf *conf,
 		  struct store_rebuild_sum *ret, struct err *err)

@@ -38,6 +38,11 @@ def trawl(*args, **kw):
     return p
 
 
+def made(p):
+    """Files that a rebuild says it made, but the catalogue: folders of a killed writer have none."""
+    return re.findall(r"^made    (?!catalogue\.sqlite$)(.*)$", p.stdout, re.M)
+
+
 def check(folder, *args, **kw):
     return trawl("store", "check", folder, *args, **kw)
 
@@ -254,7 +259,7 @@ def test_rebuild_does_not_bless(tmp_path, end):
     p = check(tmp_path / "d")
     assert p.returncode == DAMAGE and said in p.stdout
     p = trawl("store", "rebuild", tmp_path / "d")
-    assert p.returncode == UNSEEN and ("made " in p.stdout) == (end == "finish"), p.stdout + p.stderr
+    assert p.returncode == UNSEEN and bool(made(p)) == (end == "finish"), p.stdout + p.stderr
     assert "damage that cannot be mended in 1 " in p.stderr
     p = check(tmp_path / "d")
     assert p.returncode == DAMAGE and len(re.findall("^damage ", p.stdout, re.M)) == 1 and said in p.stdout, p.stdout
@@ -352,7 +357,7 @@ def test_rebuild_indexes(copy, how):
             f.write_bytes(data if how == "flipped" else files[indexes[indexes.index(f) - 1]])
     assert check(copy).returncode == DAMAGE
     p = trawl("store", "rebuild", copy)
-    assert p.returncode == GOOD and p.stdout.count("made    ") == len(indexes), p.stdout + p.stderr
+    assert p.returncode == GOOD and len(made(p)) == len(indexes), p.stdout + p.stderr
     assert all(f.read_bytes() == files[f] for f in indexes)
     assert check(copy).returncode == GOOD
     assert answers(copy) == before
@@ -518,7 +523,7 @@ def test_an_older_version(tmp_path, name):
     for f in index:
         f.unlink()
     p = trawl("store", "rebuild", tmp_path / "d")
-    assert p.returncode == GOOD and p.stdout.count("made ") == len(index)
+    assert p.returncode == GOOD and len(made(p)) == len(index)
     again = contents(tmp_path / "d")
     assert again.keys() == files.keys()
     for f in files:
