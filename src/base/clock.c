@@ -47,6 +47,19 @@ int64_t clock_watch_at(struct clock_watch *w, int64_t real, int64_t boot)
 	return step;
 }
 
+void clock_steady_at(struct clock_steady *s, int64_t real, int64_t boot)
+{
+	s->stepped += clock_watch_at(&s->watch, real, boot);
+	s->now = boot + s->watch.distance - s->stepped;
+}
+
+int64_t clock_steady_look(struct clock_steady *s)
+{
+	s->stepped += clock_watch_look(&s->watch);
+	s->now = clock_ns(CLOCK_BOOTTIME) + s->watch.distance - s->stepped;
+	return s->now;
+}
+
 int64_t clock_watch_look(struct clock_watch *w)
 {
 	int i;

@@ -44,6 +44,23 @@ int64_t clock_watch_at(struct clock_watch *w, int64_t real, int64_t boot);
 /* The same, now.  0 also where the two could not be read together. */
 int64_t clock_watch_look(struct clock_watch *w);
 
+/* The time as it would be had nobody set the clock since the first look: what time-outs of
+ * packets go by that have their times from the clock.  Zero before the first look. */
+struct clock_steady {
+	struct clock_watch watch;
+	int64_t stepped; /* by what the clock was set since, in all, ns */
+	int64_t now;     /* at the last look */
+};
+
+void clock_steady_at(struct clock_steady *s, int64_t real, int64_t boot); /* both at one moment */
+int64_t clock_steady_look(struct clock_steady *s);                        /* returns 'now' */
+
+/* That of a packet's time stamp.  One of before a step back is not taken for one to come. */
+static inline int64_t clock_steady_of(const struct clock_steady *s, int64_t ts)
+{
+	return ts - s->stepped < s->now ? ts - s->stepped : s->now;
+}
+
 /* What counts time, "tsc" or the like, from below /sys; "" where it is not said. */
 void clock_source(char ret[32]);
 

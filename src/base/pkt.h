@@ -21,7 +21,8 @@ enum pkt_flags {
 /* Borrowed: 'data' is valid until the source's next release. */
 struct pkt {
 	int64_t ts;          /* ns since the epoch, UTC */
-	int64_t clock;       /* largest 'ts' so far, this one included: never goes back */
+	int64_t clock;       /* largest 'ts' so far, this one included, as if nobody had set the
+				clock: never goes back, and what time-outs go by */
 	const uint8_t *data; /* the frame, starting with its link header */
 	uint32_t caplen;     /* bytes at 'data', <= len unless the source is damaged */
 	uint32_t len;        /* bytes on the wire, without FCS */

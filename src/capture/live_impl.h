@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/stop.h"
 #include "capture/links.h"
 #include "capture/live.h"
@@ -132,6 +133,7 @@ struct live {
 	bool draining;                           /* some interface has an 'old' */
 	bool ending;                             /* stopped: the rest is given */
 	int64_t ending_since;
+	struct clock_steady steady;
 	bool begun;                       /* the interfaces of the start are there */
 	const struct live_ns *refused_ns; /* interface that could not be captured, the last one */
 	int refused;

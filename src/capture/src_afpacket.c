@@ -125,11 +125,14 @@ static int give(struct live *l, struct pkt *pkts, size_t n)
 {
 	struct src *s = &l->src;
 
+	if (n)
+		clock_steady_look(&l->steady);
 	for (size_t i = 0; i < n; i++) {
 		struct pkt *p = &pkts[i];
+		int64_t clock = clock_steady_of(&l->steady, p->ts);
 
-		if (p->ts > s->clock)
-			s->clock = p->ts;
+		if (clock > s->clock)
+			s->clock = clock;
 		p->clock = s->clock;
 		p->number = ++s->number;
 		s->ifaces[p->iface].packets++;

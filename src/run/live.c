@@ -265,7 +265,7 @@ static void answer(struct live_worker *w)
 static int tick(struct live_worker *w, struct err *err)
 {
 	struct run_live *r = w->r;
-	int64_t now = clock_ns(CLOCK_REALTIME);
+	int64_t now = clock_ns(CLOCK_REALTIME), steady;
 	bool show = now / SHOW_NS != w->ticked / SHOW_NS;
 	int status = 0;
 
@@ -273,12 +273,13 @@ static int tick(struct live_worker *w, struct err *err)
 	if (now >= w->ticked && now - w->ticked < TICK_NS)
 		return 0;
 	w->ticked = now;
-	if (w->table && flow_table_expire(w->table, now) < 0)
+	steady = clock_steady_look(&w->steady);
+	if (w->table && flow_table_expire(w->table, steady) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
 	if (w->table)
 		status = give_rows(w, err);
 	if (status == 0 && w->table)
-		status = give_versions(w, now, err);
+		status = give_versions(w, steady, err);
 	if (status == 0 && show)
 		status = live_clock_look(w, false, err);
 	if (status == 0 && w->stream)
@@ -356,7 +357,7 @@ static int finish(struct live_worker *w, struct err *err)
 
 	say_notes(w);
 	if (status == 0 && w->table) {
-		if (flow_table_finish(w->table, now) < 0)
+		if (flow_table_finish(w->table, clock_steady_look(&w->steady)) < 0)
 			status = err_set(err, -ENOMEM, "out of memory");
 		else
 			status = give_rows(w, err);

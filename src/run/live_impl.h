@@ -78,8 +78,9 @@ struct live_worker {
 	uint64_t notes;   /* of the source that were said */
 	int store_failed; /* what the store or sink last said */
 	struct live_clock clock;
-	int gap_status; /* of telling it what the rings lost */
-	int64_t ticked; /* ns */
+	struct clock_steady steady; /* what time-outs go by */
+	int gap_status;             /* of telling it what the rings lost */
+	int64_t ticked;             /* ns */
 
 	pthread_t thread;
 	bool started;

@@ -95,6 +95,7 @@ static int init_worker(struct run_live *r, unsigned i, struct src *src, struct e
 	w->number = i;
 	w->src = src;
 	w->ticked = w->looked = r->start;
+	clock_steady_look(&w->steady);
 	if (r->conf.store)
 		status = init_flows(w, err);
 	if (status == 0)

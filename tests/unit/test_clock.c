@@ -39,6 +39,28 @@ static void test_steps(void **state)
 		assert_true(clock_watch_at(&w, looks[i].real, looks[i].boot) == looks[i].step);
 }
 
+/* Time-outs go on at the pace of the boot clock, whatever is done to the other one. */
+static void test_steady(void **state)
+{
+	static const int64_t hour = 3600 * SEC;
+	struct clock_steady s = {0};
+
+	(void)state;
+	clock_steady_at(&s, 1000 * SEC, 10 * SEC);
+	assert_true(s.now == 1000 * SEC);
+	assert_true(clock_steady_of(&s, 999 * SEC) == 999 * SEC);
+	clock_steady_at(&s, 1001 * SEC + 3 * hour, 11 * SEC); /* forward */
+	assert_true(s.now == 1001 * SEC);
+	assert_true(clock_steady_of(&s, 1000 * SEC + 3 * hour) == 1000 * SEC);
+	clock_steady_at(&s, 1002 * SEC - 2 * hour, 12 * SEC); /* and back, by five hours */
+	assert_true(s.now == 1002 * SEC);
+	assert_true(clock_steady_of(&s, 1001 * SEC - 2 * hour) == 1001 * SEC);
+	/* stamped before, read after: not taken for hours to come */
+	assert_true(clock_steady_of(&s, 1001 * SEC + 3 * hour) == 1002 * SEC);
+	clock_steady_at(&s, 1003 * SEC - 2 * hour + 400000, 13 * SEC); /* noise */
+	assert_true(s.now == 1003 * SEC);
+}
+
 /* The library's other way to the same numbers. */
 static void test_state(void **state)
 {
@@ -68,6 +90,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_steady),
 		cmocka_unit_test(test_state),
 		cmocka_unit_test(test_text),
 	};
