@@ -241,6 +241,8 @@ void jrn_put_beat(struct buf *b, const struct jrn_beat *k)
 	rec_put_u64(b, k->tick.kept);
 	rec_put_u64(b, k->tick.raw_limited);
 	rec_put_u64(b, k->serial);
+	rec_put_u64(b, k->tail);
+	rec_put_u64(b, k->tail_bytes);
 	rec_end(b, at);
 }
 
@@ -253,6 +255,8 @@ int jrn_get_beat(const struct rec *r, struct jrn_beat *ret)
 	ret->tick.kept = rec_get_u64(&c);
 	ret->tick.raw_limited = rec_get_u64(&c);
 	ret->serial = rec_get_u64(&c);
+	ret->tail = rec_get_u64(&c);
+	ret->tail_bytes = rec_get_u64(&c);
 	return done(&c);
 }
 

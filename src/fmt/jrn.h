@@ -89,13 +89,15 @@ struct jrn_block {
 	int64_t start, last; /* smallest start, largest last of its rows */
 };
 
-#define JRN_BEAT_SIZE (REC_HEAD + 40) /* bytes of a beat's record */
+#define JRN_BEAT_SIZE (REC_HEAD + 56) /* bytes of a beat's record */
 #define JRN_BEATS     2               /* of a journal */
 
 struct jrn_beat {
 	uint64_t number; /* from 1: of two beats the one with the larger one counts; 0: none yet */
 	struct jrn_tick tick;
 	uint64_t serial; /* flows up to this one have rows, if any */
+	uint64_t tail;   /* number of the block that is gathered, if some of it is in a tail; 0 */
+	uint64_t tail_bytes; /* of that, at least */
 };
 
 struct jrn_end {

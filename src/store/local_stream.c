@@ -382,6 +382,8 @@ static int put_beat(struct stream *t, int64_t now, uint64_t serial)
 		.number = t->n_beats + 1,
 		.tick = {.ts = now, .kept = c.kept, .raw_limited = c.raw_limited},
 		.serial = t->s->store.conf.flow.update ? serial : 0,
+		.tail = t->rows.tail.written ? t->rows.number : 0,
+		.tail_bytes = t->rows.tail.written,
 	};
 	CLEANUP(buf_done) struct buf b = BUF_INIT;
 	ssize_t n;

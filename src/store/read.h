@@ -24,6 +24,7 @@ struct read_run {
 	struct store_block *blocks;
 	uint32_t last_block; /* number of the last that the journal tells */
 	uint64_t n_beat;     /* number of the beat that counts */
+	uint64_t tail, tail_bytes; /* that it tells of */
 	bool damaged;        /* the journal is */
 	uint32_t gone;       /* number of the last removed segment that the journal tells */
 	uint64_t missed;     /* packets of other segments that it tells and that are not there */

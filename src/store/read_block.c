@@ -352,6 +352,23 @@ int read_gone(struct store_read *r, size_t run)
 	return code;
 }
 
+/* Whether a killed run's tail is less than was acknowledged. */
+static void check_tail(struct store_read *r, size_t run)
+{
+	struct read_run *u = &r->runs[run];
+	struct stat st;
+	int fd;
+
+	if (!u->tail || u->tail <= u->last_block)
+		return; /* its rows are in a block */
+	fd = u->tail > UINT32_MAX ? -1 : tail_of(u, (uint32_t)u->tail);
+	if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size >= u->tail_bytes)
+		return;
+	u->pub->damaged = true;
+	read_note(r, run, "the tail %06" PRIu64 " %s", u->tail,
+		  fd < 0 ? "is missing, with the last rows" : "has lost its end");
+}
+
 int read_blocks(struct store_read *r, size_t run, const struct read_names *names)
 {
 	struct read_run *u = &r->runs[run];
@@ -368,6 +385,8 @@ int read_blocks(struct store_read *r, size_t run, const struct read_names *names
 		code = add_untold(r, run);
 	if (code == 0 && u->pub->state != STORE_FINISHED)
 		code = add_tails(r, run, names);
+	if (code == 0 && u->pub->state == STORE_KILLED)
+		check_tail(r, run);
 	if (code == 0)
 		set_end(u->pub);
 	return code;

@@ -193,6 +193,8 @@ static int beat(struct reading *g, const struct rec *rec)
 	g->pub->kept = j.tick.kept;
 	g->pub->raw_limited = j.tick.raw_limited;
 	g->pub->serial = j.serial;
+	g->run->tail = j.tail;
+	g->run->tail_bytes = j.tail_bytes;
 	return 0;
 }
 

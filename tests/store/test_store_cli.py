@@ -106,7 +106,7 @@ def test_killed_is_said(tmp_path):
     at = 8
     while struct.unpack_from("<I", data, at)[0] != 12:
         at += 12 + struct.unpack_from("<I", data, at + 4)[0]
-    kept = [struct.unpack_from("<Q", data, at + k * 52 + 12 + 16)[0] for k in (0, 1)]
+    kept = [struct.unpack_from("<Q", data, at + k * 68 + 12 + 16)[0] for k in (0, 1)]
     assert max(kept) == PACKETS
 
 
@@ -328,7 +328,7 @@ def test_tails_are_no_damage(tmp_path):
     make(tmp_path / "d", "kill")
     files = contents(tmp_path / "d")
     last = [max((f for f in files if f.suffix == end), default=None) for end in (".jrn", ".pcapng", ".refs", ".rows", ".fseg")]
-    beats = 8 + 12 + struct.unpack_from("<I", files[last[0]], 12)[0] + 2 * 52
+    beats = 8 + 12 + struct.unpack_from("<I", files[last[0]], 12)[0] + 2 * 68
     told = {0: beats, 4: len(files[last[4]])}  # blocks that the journal tells are there
     rnd = random.Random(5)
     for i, f in enumerate(last):

@@ -226,8 +226,11 @@ static void put_all(struct buf *out)
 				     .rows = 65536,
 				     .start = INT64_MIN,
 				     .last = INT64_MAX};
-	const struct jrn_beat be = {
-		.number = 2, .tick = {INT64_MIN, UINT64_MAX, 3}, .serial = UINT64_MAX - 7};
+	const struct jrn_beat be = {.number = 2,
+				    .tick = {INT64_MIN, UINT64_MAX, 3},
+				    .serial = UINT64_MAX - 7,
+				    .tail = 5,
+				    .tail_bytes = 1 << 20};
 
 	jrn_put_magic(out);
 	jrn_put_head(out, &h);
@@ -414,13 +417,17 @@ static void test_short_payloads(void **state)
 }
 
 /* All beats are of one length, whatever is in them, so that one can take the place of another:
- * type 12, 40 bytes, checksum, five numbers of 8 bytes. */
+ * type 12, 56 bytes, checksum, seven numbers of 8 bytes. */
 static void test_beat(void **state)
 {
 	static const struct jrn_beat v[] = {
 		{.number = 0},
-		{UINT64_MAX, {INT64_MIN, UINT64_MAX, UINT64_MAX}, UINT64_MAX},
-		{0x0102030405060708, {0x1112131415161718, 0x21, 0x31}, 0x41},
+		{UINT64_MAX,
+		 {INT64_MIN, UINT64_MAX, UINT64_MAX},
+		 UINT64_MAX,
+		 UINT64_MAX,
+		 UINT64_MAX},
+		{0x0102030405060708, {0x1112131415161718, 0x21, 0x31}, 0x41, 0x51, 0x61},
 	};
 	struct buf b = BUF_INIT;
 	size_t i;
@@ -431,10 +438,11 @@ static void test_beat(void **state)
 		jrn_put_beat(&b, &v[i]);
 		assert_int_equal(b.len, JRN_BEAT_SIZE);
 	}
-	assert_int_equal(JRN_BEAT_SIZE, 52);
-	assert_memory_equal(b.p, "\14\0\0\0\50\0\0\0", 8);
+	assert_int_equal(JRN_BEAT_SIZE, 68);
+	assert_memory_equal(b.p, "\14\0\0\0\70\0\0\0", 8);
 	assert_memory_equal(b.p + 12, "\10\7\6\5\4\3\2\1\x18\x17\x16\x15\x14\x13\x12\x11", 16);
 	assert_memory_equal(b.p + 28, "\x21\0\0\0\0\0\0\0\x31\0\0\0\0\0\0\0\x41\0\0\0\0\0\0\0", 24);
+	assert_memory_equal(b.p + 52, "\x51\0\0\0\0\0\0\0\x61\0\0\0\0\0\0\0", 16);
 	buf_done(&b);
 }
 

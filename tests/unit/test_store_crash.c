@@ -250,7 +250,7 @@ static void grow(struct crash *c, struct snap *at, size_t a, const struct snap *
 	assert_int_equal(rank_of(at->v[a].name), 5);
 	for (last = before; at->v[a].p[last - 1] == to->v[b].p[last - 1]; last--)
 		;
-	assert_true(last - first <= 52);
+	assert_true(last - first <= 68);
 	for (i = first; i < last; i++) {
 		at->v[a].p[i] = to->v[b].p[i];
 		if (i % 7 == 0)
