@@ -146,3 +146,18 @@ char *buf_take(struct buf *b)
 	*b = BUF_INIT;
 	return p;
 }
+
+void buf_addcsv(struct buf *b, const char *s)
+{
+	if (!strpbrk(s, ",\"\r\n")) {
+		buf_addstr(b, s);
+		return;
+	}
+	buf_addch(b, '"');
+	for (; *s; s++) {
+		if (*s == '"')
+			buf_addch(b, '"');
+		buf_addch(b, *s);
+	}
+	buf_addch(b, '"');
+}

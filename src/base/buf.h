@@ -28,6 +28,9 @@ void buf_addch(struct buf *b, char c);
 void buf_addstr(struct buf *b, const char *s);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A field of CSV, quoted where it must be (RFC 4180). */
+void buf_addcsv(struct buf *b, const char *s);
+
 /* Decimal, without printf's cost. */
 void buf_addu(struct buf *b, uint64_t v);
 void buf_addi(struct buf *b, int64_t v);

@@ -103,27 +103,12 @@ static struct figures figures_of(const struct store_sums *c)
 
 /* ---- csv ---- */
 
-static void csv_text(struct buf *b, const char *s)
-{
-	if (!strpbrk(s, ",\"\r\n")) {
-		buf_addstr(b, s);
-		return;
-	}
-	buf_addch(b, '"');
-	for (; *s; s++) {
-		if (*s == '"')
-			buf_addch(b, '"');
-		buf_addch(b, *s);
-	}
-	buf_addch(b, '"');
-}
-
 static void csv_sums(struct buf *b, const struct store_sums *c)
 {
 	const struct figures g = figures_of(c);
 	const struct store_count *f = c->files;
 
-	csv_text(b, c->capture ? c->capture : "");
+	buf_addcsv(b, c->capture ? c->capture : "");
 	buf_addf(b, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",", c->runs, c->running, c->killed);
 	if (c->runs)
 		buf_addns(b, c->start, 9);

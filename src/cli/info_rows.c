@@ -6,22 +6,6 @@
 
 #include "fmt/linktype.h"
 
-/* RFC 4180. */
-static void csv_text(struct buf *b, const char *s)
-{
-	if (!strpbrk(s, ",\"\r\n")) {
-		buf_addstr(b, s);
-		return;
-	}
-	buf_addch(b, '"');
-	for (; *s; s++) {
-		if (*s == '"')
-			buf_addch(b, '"');
-		buf_addch(b, *s);
-	}
-	buf_addch(b, '"');
-}
-
 static const char *const csv_columns[] = {
 	"file",    "format", "packed",    "sections", "interfaces",   "link_types",  "size",
 	"packets", "bytes",  "cap_bytes", "first",    "last",         "duration_ns", "backwards",
@@ -57,7 +41,7 @@ void info_csv(struct buf *b, const struct info_file *f)
 	src_sections(f->src, &sections);
 	src_ifaces(f->src, &ifaces);
 	src_notes(f->src, &n_notes, &notes);
-	csv_text(b, f->path);
+	buf_addcsv(b, f->path);
 	buf_addf(b, ",%s,%s", info_format(f), f->meta.packed ? f->meta.packed : "");
 	csv_u64(b, sections);
 	csv_u64(b, ifaces);

@@ -11,24 +11,6 @@
 #define LAST_MAX  4096 /* bytes of a last record of unknown size, where more follows */
 #define TRIES     8    /* to read what is being written in its place */
 
-/* The record at 'at'; as rec_read(). */
-static int64_t rec_at(struct window *w, uint64_t at, struct rec *ret)
-{
-	const uint8_t *p;
-	uint32_t len;
-
-	if (at >= w->size)
-		return 0;
-	p = window_get(w, at, REC_HEAD);
-	if (!p)
-		return -ENODATA;
-	len = le32_load(p + 4);
-	if (len > REC_MAX)
-		return -EBADMSG;
-	p = window_get(w, at, REC_HEAD + (size_t)len);
-	return p ? rec_read(p, REC_HEAD + (size_t)len, ret) : -ENODATA;
-}
-
 /* Where behind damage at 'at' the next good record is; 0: there is none. */
 static uint64_t next_good(struct window *w, uint64_t at)
 {
@@ -36,11 +18,11 @@ static uint64_t next_good(struct window *w, uint64_t at)
 	struct rec rec;
 
 	if (p && le32_load(p + 4) <= REC_MAX &&
-	    rec_at(w, at + REC_HEAD + le32_load(p + 4), &rec) > 0)
+	    window_rec(w, at + REC_HEAD + le32_load(p + 4), &rec) > 0)
 		return at + REC_HEAD + le32_load(p + 4);
 	for (at++; (p = window_get(w, at, REC_HEAD)); at++)
 		if (le32_load(p) < KINDS_MAX && le32_load(p) && le32_load(p + 4) <= w->size - at &&
-		    rec_at(w, at, &rec) > 0)
+		    window_rec(w, at, &rec) > 0)
 			return at;
 	return 0;
 }
@@ -109,13 +91,13 @@ static void end_of(struct check_recs *r, int64_t code)
 	r->at = r->w.size;
 }
 
-/* As rec_at(), once more where somebody may just be writing it. */
+/* As window_rec(), once more where somebody may just be writing it. */
 static int64_t read_rec(struct check_recs *r, struct rec *ret)
 {
 	int64_t n;
 	int i;
 
-	for (i = 0; (n = rec_at(&r->w, r->at, ret)) < 0 && r->u->running && i < TRIES; i++)
+	for (i = 0; (n = window_rec(&r->w, r->at, ret)) < 0 && r->u->running && i < TRIES; i++)
 		r->w.len = 0;
 	return n;
 }

@@ -10,7 +10,6 @@
 #include "fmt/pcapng.h"
 #include "store/check_index.h"
 
-#define BLOCK_MAX  (16u << 20)
 #define SAID_MAX   16 /* places of one segment; more are counted */
 #define TSRESOL_NS 9
 #define SUM_BYTES  (64u << 10) /* at once, of those that are no block */
@@ -36,24 +35,6 @@ static void bad(struct seg *g, uint64_t at, const char *text)
 		check_say(g->u, STORE_DAMAGE, g->number, LOCAL_SEGMENT, (int64_t)at, "%s", text);
 }
 
-/* The whole block at 'at'; its length, or 0: none. */
-static uint32_t block_at(struct seg *g, uint64_t at, const uint8_t **ret)
-{
-	const uint8_t *p = window_get(&g->w, at, PCAPNG_BLOCK_MIN);
-	uint32_t len;
-
-	if (!p)
-		return 0;
-	len = le32_load(p + 4);
-	if (len < PCAPNG_BLOCK_MIN || len > BLOCK_MAX || len % 4)
-		return 0;
-	p = window_get(&g->w, at, len);
-	if (!p || le32_load(p + len - 4) != len)
-		return 0;
-	*ret = p;
-	return len;
-}
-
 /* After damage: the next place that looks like a packet's block. */
 static uint64_t resync(struct seg *g, uint64_t at)
 {
@@ -61,7 +42,7 @@ static uint64_t resync(struct seg *g, uint64_t at)
 
 	for (; (p = window_get(&g->w, at, PCAPNG_EPB_MIN)); at += 4)
 		if (le32_load(p) == PCAPNG_EPB && le32_load(p + 4) >= PCAPNG_EPB_MIN &&
-		    block_at(g, at, &p))
+		    window_block(&g->w, at, &p))
 			return at;
 	return g->w.size;
 }
@@ -177,7 +158,7 @@ static bool is_cut(struct seg *g)
 	if (!p)
 		return true;
 	len = le32_load(p + 4);
-	return len >= PCAPNG_BLOCK_MIN && len <= BLOCK_MAX && len % 4 == 0 &&
+	return len >= PCAPNG_BLOCK_MIN && len <= WINDOW_BLOCK_MAX && len % 4 == 0 &&
 	       len > g->w.size - g->at;
 }
 
@@ -222,7 +203,7 @@ static int walk(struct seg *g)
 	while (r == 0 && g->at < g->w.size) {
 		const uint64_t at = g->at;
 
-		len = at % 4 ? 0 : block_at(g, at, &p);
+		len = at % 4 ? 0 : window_block(&g->w, at, &p);
 		if (len) {
 			text = take(g, p, len, at);
 			if (text)

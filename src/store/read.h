@@ -22,12 +22,12 @@ struct read_run {
 	char *clock_source;
 	struct store_group *groups;
 	struct store_block *blocks;
-	uint32_t last_block; /* number of the last that the journal tells */
-	uint64_t n_beat;     /* number of the beat that counts */
+	uint32_t last_block;       /* number of the last that the journal tells */
+	uint64_t n_beat;           /* number of the beat that counts */
 	uint64_t tail, tail_bytes; /* that it tells of */
-	bool damaged;        /* the journal is */
-	uint32_t gone;       /* number of the last removed segment that the journal tells */
-	uint64_t missed;     /* packets of other segments that it tells and that are not there */
+	bool damaged;              /* the journal is */
+	uint32_t gone;             /* number of the last removed segment that the journal tells */
+	uint64_t missed; /* packets of other segments that it tells and that are not there */
 	struct read_tail {
 		uint32_t number;
 		int fd; /* stays open: the file goes when its block is made; owned */

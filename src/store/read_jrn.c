@@ -25,24 +25,6 @@ struct reading {
 	int status;
 };
 
-/* The record at 'at'; as rec_read(). */
-static int64_t rec_at(struct window *w, uint64_t at, struct rec *ret)
-{
-	const uint8_t *p;
-	uint32_t len;
-
-	if (at >= w->size)
-		return 0;
-	p = window_get(w, at, REC_HEAD);
-	if (!p)
-		return -ENODATA;
-	len = le32_load(p + 4);
-	if (len > REC_MAX)
-		return -EBADMSG;
-	p = window_get(w, at, REC_HEAD + (size_t)len);
-	return p ? rec_read(p, REC_HEAD + (size_t)len, ret) : -ENODATA;
-}
-
 static char *text(struct reading *g, struct jrn_text t)
 {
 	char *p = t.p ? strndup(t.p, t.len) : NULL;
@@ -381,7 +363,7 @@ static uint64_t behind(struct window *w, uint64_t at)
 	if (!p || le32_load(p + 4) > REC_MAX)
 		return 0;
 	next = at + REC_HEAD + le32_load(p + 4);
-	return rec_at(w, next, &rec) > 0 ? next : 0;
+	return window_rec(w, next, &rec) > 0 ? next : 0;
 }
 
 /* The next good record behind 'at', where the one there seems to be cut: it is not, its
@@ -393,7 +375,7 @@ static uint64_t good_behind(struct window *w, uint64_t at)
 	struct rec rec;
 
 	for (at++; at < end && (p = window_get(w, at, REC_HEAD)); at++)
-		if (le32_load(p) && le32_load(p) <= JRN_BEAT && rec_at(w, at, &rec) > 0)
+		if (le32_load(p) && le32_load(p) <= JRN_BEAT && window_rec(w, at, &rec) > 0)
 			return at;
 	return 0;
 }
@@ -416,7 +398,7 @@ static int read_all(struct reading *g, struct window *w)
 	int64_t n;
 	int r = 0;
 
-	while (r == 0 && g->status == 0 && (n = rec_at(w, g->at, &rec)) != 0) {
+	while (r == 0 && g->status == 0 && (n = window_rec(w, g->at, &rec)) != 0) {
 		if (n < 0) {
 			uint64_t next = n == -EBADMSG ? behind_beat(w, g->at) : 0;
 

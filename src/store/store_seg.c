@@ -14,7 +14,6 @@
 #include "store/read.h"
 #include "store/window.h"
 
-#define BLOCK_MAX   (16u << 20)
 #define IFACES_MAX  STORE_IFACES_MAX
 #define REFS_MAX    ((off_t)STORE_SEGMENT_MAX) /* more is none of ours */
 #define INDEX_FIRST (64u << 10) /* bytes of an index that mostly tell whether the rest matters */
@@ -74,24 +73,6 @@ static ssize_t read_at(int fd, void *p, size_t size, uint64_t at)
 		got += (size_t)n;
 	}
 	return (ssize_t)got;
-}
-
-/* The whole block at 'at'; its length, or 0: none. */
-static uint32_t block_at(struct store_seg *g, uint64_t at, const uint8_t **ret)
-{
-	const uint8_t *p = at % 4 ? NULL : window_get(&g->window, at, PCAPNG_BLOCK_MIN);
-	uint32_t len;
-
-	if (!p)
-		return 0;
-	len = le32_load(p + 4);
-	if (len < PCAPNG_BLOCK_MIN || len > BLOCK_MAX || len % 4)
-		return 0;
-	p = window_get(&g->window, at, len);
-	if (!p || le32_load(p + len - 4) != len)
-		return 0;
-	*ret = p;
-	return len;
 }
 
 static int add_iface(struct store_seg *g, const uint8_t *p, uint32_t len)
@@ -155,7 +136,7 @@ static uint64_t resync(struct store_seg *g, uint64_t at)
 	for (at = (at + 3) & ~UINT64_C(3); (p = window_get(&g->window, at, PCAPNG_EPB_MIN));
 	     at += 4)
 		if (le32_load(p) == PCAPNG_EPB && le32_load(p + 4) >= PCAPNG_EPB_MIN &&
-		    block_at(g, at, &p))
+		    window_block(&g->window, at, &p))
 			return at;
 	return g->size;
 }
@@ -169,7 +150,8 @@ static bool is_cut(struct store_seg *g, uint64_t at)
 	if (!p)
 		return true;
 	len = le32_load(p + 4);
-	return len >= PCAPNG_BLOCK_MIN && len <= BLOCK_MAX && len % 4 == 0 && len > g->size - at;
+	return len >= PCAPNG_BLOCK_MIN && len <= WINDOW_BLOCK_MAX && len % 4 == 0 &&
+	       len > g->size - at;
 }
 
 int store_seg_next(struct store_seg *g, struct pkt *ret)
@@ -180,7 +162,7 @@ int store_seg_next(struct store_seg *g, struct pkt *ret)
 	while (g->next < g->size) {
 		uint64_t at = g->next;
 
-		len = block_at(g, at, &p);
+		len = window_block(&g->window, at, &p);
 		if (!len && is_cut(g, at) && resync(g, at + 4) == g->size) {
 			g->tail = g->size - at;
 			g->next = g->size;
@@ -213,7 +195,7 @@ static void describe(struct store_seg *g, uint64_t upto, uint64_t n)
 	uint32_t len;
 
 	while (g->described < upto && g->n_ifaces < n) {
-		len = block_at(g, g->described, &p);
+		len = window_block(&g->window, g->described, &p);
 		if (!len) {
 			g->described = resync(g, g->described + 4);
 			continue;
@@ -227,14 +209,14 @@ static void describe(struct store_seg *g, uint64_t upto, uint64_t n)
 int store_seg_packet(struct store_seg *g, uint64_t at, struct pkt *ret)
 {
 	const uint8_t *p;
-	uint32_t len = block_at(g, at, &p), iface;
+	uint32_t len = window_block(&g->window, at, &p), iface;
 
 	if (!len || le32_load(p) != PCAPNG_EPB || len < PCAPNG_EPB_MIN)
 		return -EBADMSG;
 	iface = le32_load(p + 8);
 	if (iface >= g->n_ifaces) {
 		describe(g, at, (uint64_t)iface + 1);
-		len = block_at(g, at, &p);
+		len = window_block(&g->window, at, &p);
 	}
 	return len && packet_of(g, p, len, at, ret) ? 0 : -EBADMSG;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fmt/pcapng.h"
+
 #define FAR  (8u << 10)   /* bytes read at a place that was jumped to */
 #define NEAR (256u << 10) /* and where reading goes on */
 
@@ -53,4 +55,38 @@ const uint8_t *window_get(struct window *w, uint64_t at, size_t n)
 	w->at = at;
 	w->len = read_at(w->fd, w->p, want, at);
 	return w->len >= n ? w->p : NULL;
+}
+
+int64_t window_rec(struct window *w, uint64_t at, struct rec *ret)
+{
+	const uint8_t *p;
+	uint32_t len;
+
+	if (at >= w->size)
+		return 0;
+	p = window_get(w, at, REC_HEAD);
+	if (!p)
+		return -ENODATA;
+	len = le32_load(p + 4);
+	if (len > REC_MAX)
+		return -EBADMSG;
+	p = window_get(w, at, REC_HEAD + (size_t)len);
+	return p ? rec_read(p, REC_HEAD + (size_t)len, ret) : -ENODATA;
+}
+
+uint32_t window_block(struct window *w, uint64_t at, const uint8_t **ret)
+{
+	const uint8_t *p = at % 4 ? NULL : window_get(w, at, PCAPNG_BLOCK_MIN);
+	uint32_t len;
+
+	if (!p)
+		return 0;
+	len = le32_load(p + 4);
+	if (len < PCAPNG_BLOCK_MIN || len > WINDOW_BLOCK_MAX || len % 4)
+		return 0;
+	p = window_get(w, at, len);
+	if (!p || le32_load(p + len - 4) != len)
+		return 0;
+	*ret = p;
+	return len;
 }
