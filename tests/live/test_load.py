@@ -36,14 +36,17 @@ def numbers(said):
 
 
 def test_every_packet_of_a_burst_is_accounted_for(net, tmp_path):
+    came = [net.counters(net.a, "va")[0]]
     t = Trawl(net, TRAWL, "-i", "va", "-Q", "in", "--dir", tmp_path / "d", "--buffer-total", "1M")
-    before = net.counters(net.a, "va")[0]
+    came.append(net.counters(net.a, "va")[0])
     send(net, count=300000)
-    came = net.counters(net.a, "va")[0] - before
+    came.append(net.counters(net.a, "va")[0])
     status = t.stop()
+    came.append(net.counters(net.a, "va")[0])
     n = numbers(t.said)
     assert n["seen"] == n["kept"] + n["dropped"]
-    assert n["seen"] == came >= 300000
+    # the kernel itself sends some, also while the capture begins and ends
+    assert 300000 <= came[2] - came[1] <= n["seen"] <= came[3] - came[0]
     assert status == (3 if n["dropped"] else 0)
     p = subprocess.run([TRAWL, "query", "--dir", tmp_path / "d", "G.Flows().RawPackets()", "--format", "pcap"],
                        capture_output=True, timeout=LIMIT)
