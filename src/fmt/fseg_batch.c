@@ -152,7 +152,7 @@ static bool fill_codes(struct col *to, size_t at, const struct fseg_column *c, c
 {
 	size_t i;
 
-	if (!to->code || at)
+	if (!to->code || at || !c->codes)
 		return false;
 	if (run)
 		memcpy(to->code, c->codes + rows[0], n * sizeof(*c->codes));

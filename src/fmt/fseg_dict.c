@@ -435,10 +435,12 @@ int fseg_dict_sort(struct fseg_dict *d)
 {
 	uint32_t i;
 
-	d->order = d->rank ? d->rank + d->room : NULL;
+	if (!d->rank || !d->n)
+		return 0;
+	d->order = d->rank + d->room;
 	for (i = 0; i < d->n; i++)
 		d->order[i] = i;
-	return d->n ? sort_order(d, d->n) : 0;
+	return sort_order(d, d->n);
 }
 
 int64_t fseg_dict_sort_some(struct fseg_dict *d, const uint32_t *codes, size_t n)
@@ -447,7 +449,9 @@ int64_t fseg_dict_sort_some(struct fseg_dict *d, const uint32_t *codes, size_t n
 	size_t i;
 	int r;
 
-	d->order = d->rank ? d->rank + d->room : NULL;
+	if (!d->rank)
+		return 0; /* there are no values yet */
+	d->order = d->rank + d->room;
 	for (i = 0; i < n; i++) {
 		k = codes[i];
 		/* It is there already if the place that it claims is its own. */

@@ -193,7 +193,7 @@ int prune_hosts_block(const struct prune_hosts *h, struct fseg *f, uint64_t *row
 		r = fseg_column(f, FLOW_network_a, &a, err);
 	if (r == 0)
 		r = fseg_column(f, FLOW_network_b, &b, err);
-	if (r < 0)
+	if (r)
 		return r == -ENOENT ? 0 : r;
 	of_a = marks_new(h, &a);
 	of_b = marks_new(h, &b);
