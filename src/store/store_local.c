@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "store/local.h"
 
 static int own_create(void *arg, const char *name)
@@ -112,11 +113,13 @@ static int own(struct local *s, struct err *err)
 		.min_free_percent = c->min_free_percent,
 		.segment_size = c->segment_size,
 		.writers = c->writers,
-		.clock_ok = true,
 		.removed = catalogue_removed,
 	};
+	struct clock_state clock;
 	int r;
 
+	clock_state_read(&clock);
+	conf.clock_ok = clock.sync == CLOCK_SYNCED;
 	if (s->dir_fd < 0)
 		return 0; /* others make the files, and it cannot be looked into */
 	r = lock(s, err);
