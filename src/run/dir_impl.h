@@ -68,6 +68,10 @@ bool dir_go_on(struct run_dir *d);
 /* Makes sure a run has rows.  0 or -errno with 'err' set. */
 int dir_rebuild(struct run_dir *d, size_t run, struct err *err);
 
+/* Makes room for one more in '*v', an array of 'n' things of 'one' bytes each and room for '*size'.
+ * 0 or -ENOMEM. */
+int dir_more(void *v, size_t n, size_t *size, size_t one);
+
 /* A query begins: what the last one found is forgotten. */
 void dir_begin(struct run_dir *d, int64_t from, int64_t to);
 

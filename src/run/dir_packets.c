@@ -124,27 +124,11 @@ static int set_later_span(struct pick *p)
 	return 0;
 }
 
-/* Makes room for one more. */
-static int more(void *v, size_t n, size_t *size, size_t one)
-{
-	size_t to = *size ? 2 * *size : 64;
-	void *p;
-
-	if (n < *size)
-		return 0;
-	p = reallocarray(*(void **)v, to, one);
-	if (!p)
-		return -ENOMEM;
-	*(void **)v = p;
-	*size = to;
-	return 0;
-}
-
 static int add_place(void *arg, const struct pidx_ref *ref)
 {
 	struct pick *p = arg;
 
-	if (more(&p->places, p->n_places, &p->size_places, sizeof(*p->places)) < 0)
+	if (dir_more(&p->places, p->n_places, &p->size_places, sizeof(*p->places)) < 0)
 		return -ENOMEM;
 	p->places[p->n_places++] = (struct place){ref->at, ref->serial};
 	return 0;
@@ -245,7 +229,7 @@ static int look_on(struct picks *k, struct pick *p)
 
 		k->d->stats.bytes_read += pkt.caplen;
 		if (!s || pkt.off >= s->from + PIDX_SPAN) {
-			r = more(&p->spans, p->n_spans, &p->size_spans, sizeof(*p->spans));
+			r = dir_more(&p->spans, p->n_spans, &p->size_spans, sizeof(*p->spans));
 			if (r < 0)
 				return r;
 			s = &p->spans[p->n_spans++];
@@ -282,7 +266,7 @@ static int look_up(struct picks *k, struct pick *p)
 	if (r == 0 && index && new &&serials)
 		r = pidx_select(index, NULL, 0, add_place_above, p);
 	for (i = 0; r == 0 && index && i < index->n_spans; i++) {
-		r = more(&p->spans, p->n_spans, &p->size_spans, sizeof(*p->spans));
+		r = dir_more(&p->spans, p->n_spans, &p->size_spans, sizeof(*p->spans));
 		if (r == 0)
 			p->spans[p->n_spans++] = index->spans[i];
 	}

@@ -80,24 +80,9 @@ static void merge_done(struct merge *m)
 	flow_derive_free(m->derive);
 }
 
-static int more(void *v, size_t n, size_t *size, size_t one)
-{
-	size_t to = *size ? 2 * *size : 4 * BATCH_ROWS;
-	void *p;
-
-	if (n < *size)
-		return 0;
-	p = reallocarray(*(void **)v, to, one);
-	if (!p)
-		return -ENOMEM;
-	*(void **)v = p;
-	*size = to;
-	return 0;
-}
-
 static int add_key(struct merge *m, const struct row_key *k)
 {
-	if (more(&m->keys, m->n, &m->size, sizeof(*m->keys)) < 0)
+	if (dir_more(&m->keys, m->n, &m->size, sizeof(*m->keys)) < 0)
 		return -ENOMEM;
 	m->keys[m->n++] = *k;
 	return 0;
@@ -318,7 +303,7 @@ static int list_rows(struct merge *m, struct dir_block *k, const uint64_t *rows,
 				r = add_key(m, &key);
 				continue;
 			}
-			r = more(&m->open, m->n_open, &m->size_open, sizeof(*m->open));
+			r = dir_more(&m->open, m->n_open, &m->size_open, sizeof(*m->open));
 			if (r == 0)
 				m->open[m->n_open++] =
 					(struct open_row){v == 0 ? version.words[row] : 0, key};

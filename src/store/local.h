@@ -201,7 +201,6 @@ struct local_rows {
 		int64_t handle;
 	} tails[LOCAL_TAILS]; /* that are there */
 	size_t n_tails;
-	uint64_t rows;  /* in blocks */
 	uint64_t bytes; /* of full segments */
 };
 

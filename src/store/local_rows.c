@@ -78,7 +78,6 @@ int local_rows_cut(struct local_rows *w)
 		.start = h.start,
 		.last = h.last,
 	};
-	w->rows += h.rows;
 	w->timed = false;
 	close_tail(w);
 	return 0;
