@@ -308,7 +308,8 @@ static int crash_create(void *arg, const char *name)
 	if (c->m && strncmp(name, CATALOGUE_NAME, strlen(CATALOGUE_NAME)) != 0)
 		look(c);
 	fd = open(below(path, c, name), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	c->segments += fd >= 0 && strstr(name, ".pcapng");
+	if (fd >= 0 && strstr(name, ".pcapng"))
+		c->segments++; /* not the catalogue's thread: it makes none */
 	return fd < 0 ? -errno : fd;
 }
 
