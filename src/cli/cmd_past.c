@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "cli/answer_pcap.h"
+#include "cli/capture_out.h"
 #include "cli/common.h"
 #include "cli/files.h"
 #include "cli/time_range.h"
@@ -46,6 +47,8 @@ static const struct opt out_table[] = {
 	 "say at the end on stderr what was read and what could be left out"},
 	{"utc", 0, OPT_FLAG, offsetof(struct past_opts, utc), NULL, NULL,
 	 "times in UTC instead of local time: those printed, and those asked for without a zone"},
+	{"numeric", 'n', OPT_FLAG, offsetof(struct past_opts, in.numeric), NULL, NULL,
+	 "accepted because other tools want it: no name is ever resolved"},
 };
 
 static const struct opt run_table[] = {
@@ -57,7 +60,7 @@ static const struct opt run_table[] = {
 
 static const struct opt_set sets[] = {
 	{"Input", cli_in_table, CLI_IN_SOURCES, offsetof(struct past_opts, in)},
-	{"Time", cli_in_table + CLI_IN_TIMES, CLI_IN_OPTIONS - CLI_IN_TIMES, offsetof(struct past_opts, in)},
+	{"Time", cli_in_table + CLI_IN_TIMES, CLI_IN_REST - CLI_IN_TIMES, offsetof(struct past_opts, in)},
 	{"Output", OPT_TABLE(out_table), 0},
 	{"Running", OPT_TABLE(run_table), 0},
 };
@@ -243,10 +246,12 @@ static int past_run(struct cli *c, void *opts, const struct opt_list *operands)
 	c->quiet = o->quiet;
 	if (take_range(o, operands, &words, &range, &err) < 0) {
 		status = cli_usage(c, &err);
-	} else if (o->write && strcmp(o->write, "-") == 0 && c->out_terminal) {
+	} else if (o->write && capture_out_is_terminal(o->write)) {
 		err_set(&err, -EINVAL,
-			"-w -: that is a terminal, and packets are no text: write them to a file "
-			"(-w FILE) or into a pipe (-w - | ...), or have them printed, without -w");
+			"-w %.64s: that is a terminal, and packets are no text: write them to a "
+			"file (-w FILE) or into a pipe (-w - | ...), or have them printed, without "
+			"-w",
+			o->write);
 		status = cli_usage(c, &err);
 	} else {
 		status = cli_files_open(&p.files, c, &fo);

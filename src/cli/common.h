@@ -39,7 +39,8 @@ struct cli_out_opts {
 extern const struct opt cli_in_table[], cli_flow_table[], cli_run_table[];
 #define CLI_IN_OPTIONS   6
 #define CLI_IN_SOURCES   2 /* the first ones: -r and --dir */
-#define CLI_IN_TIMES     3 /* from here on: --from, --to, what is common to all */
+#define CLI_IN_TIMES     3 /* from here on: --from, --to */
+#define CLI_IN_REST      5 /* from here on: what is neither */
 #define CLI_FLOW_OPTIONS 5
 #define CLI_RUN_OPTIONS  4
 

@@ -2,6 +2,8 @@
 expression of tests/filter: another program, another interpreter, no index and no rows."""
 import os
 import pathlib
+import pty
+import re
 import struct
 import subprocess
 
@@ -123,3 +125,23 @@ def test_explain(folder):
     # of the finished capture's flows some may match (ARP with other hardware), not many
     tested = int(said.split("packets: ")[1].split()[0])
     assert 1200 <= tested < 1500, said
+
+
+@pytest.mark.parametrize("to", ["-", "/dev/stdout", "its name"])
+def test_no_packets_to_a_terminal(to):
+    """As for capture, and before anything is looked for."""
+    main, terminal = pty.openpty()
+    to = os.ttyname(terminal) if to == "its name" else to
+    p = subprocess.run([TRAWL, "past", "--dir", "missing", "-w", to], stdin=subprocess.DEVNULL, stdout=terminal,
+                       stderr=subprocess.PIPE, check=False)
+    os.close(terminal)
+    os.close(main)
+    assert p.returncode == 2 and f"-w {to}: that is a terminal".encode() in p.stderr, p.stderr
+    assert b"-w FILE" in p.stderr
+
+
+def test_help_has_options_where_they_belong():
+    text = subprocess.run([TRAWL, "past", "--help"], stdout=subprocess.PIPE, check=True).stdout.decode()
+    parts = {part.split("\n")[0]: re.findall(r"^ {2,6}(-.*?)(?: {2,}|$)", part, re.M) for part in text.split("\n\n")}
+    assert parts["Time"] == ["--from TIME", "--to TIME"]
+    assert "-n, --numeric" in parts["Output"]
