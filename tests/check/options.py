@@ -12,8 +12,10 @@ HEADING = re.compile(r"^#+\s+`?(?:trawl )?([a-z][\w ]*?)`?\s*$", re.M)
 
 
 def commands(help_text):
-    """Indented words in front of a description: '  flows   one row per flow'."""
-    return re.findall(r"^ +([a-z][a-z0-9-]*)\s{2,}\S", help_text, re.M)
+    """One or two indented words in front of a description: '  flows   one row per flow'.  Behind 'as' other
+    tools are named, whose options are theirs."""
+    found = re.findall(r"^ +([a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)?) {2,}\S", help_text, re.M)
+    return [name for name in found if not name.startswith("as ")]
 
 
 def options(help_text):
@@ -47,7 +49,8 @@ def violations(helps, text):
         for option in sorted(options(help_text) - told):
             found.append(f"docs/commands.md:1: '{name}' does not name its option {option}")
         known = options(help_text)
-        for option in sorted(set(re.findall(r"^\|\s*`(--[\w-]+)", page[name], re.M)) - known):
+        cells = re.findall(r"^\|\s*(`-[^|]*)", page[name], re.M)
+        for option in sorted(set(OPTION.findall(" ".join(cells))) - known):
             found.append(f"docs/commands.md:1: '{name}' has no option {option}")
     return found
 
@@ -57,7 +60,7 @@ def read_helps(program):
     names = commands(p.stdout)
     if p.returncode or not names:
         sys.exit(f"'{program} --help' names no commands (exit status {p.returncode})")
-    return {n: common.run([program, n, "--help"]).stdout for n in names}
+    return {n: common.run([program, *n.split(), "--help"]).stdout for n in names}
 
 
 if __name__ == "__main__":

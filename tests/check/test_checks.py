@@ -126,11 +126,33 @@ PAGE = "# Commands\n\n## trawl flows\n\n| option | what |\n|---|---|\n| `-r`, `-
     (("`--update S`", "`S`"), "does not name its option --update"),
     (("`-r`, ", ""), "does not name its option -r"),
     (("| `--update S`", "| `--upsate S`"), "has no option --upsate"),
+    (("`--read FILE`", "`--reed FILE`"), "has no option --reed"),
     (("## trawl flows", "## trawl other"), "no section 'flows'"),
 ])
 def test_options(change, said):
     assert options.violations(HELP, PAGE) == []
     assert any(said in v for v in options.violations(HELP, PAGE.replace(*change)))
+
+
+def test_options_of_commands_of_two_words(tmp_path):
+    """As the program names them; other tools' options, behind 'as', are not ours to tell."""
+    program = tmp_path / "trawl"
+    program.write_text("""#!/bin/sh
+case "$*" in
+--help) printf '  flows        rows\\n  store check  whether\\n  as other     a tool\\n  trawl flows x\\n' ;;
+"flows --help") printf '      --update S   seconds\\n' ;;
+"store check --help") printf '  -q, --quiet   less\\n' ;;
+*) exit 1 ;;
+esac
+""")
+    program.chmod(0o755)
+    helps = options.read_helps(program)
+    assert {n: options.options(h) for n, h in helps.items()} == {"flows": {"--update"}, "store check": {"-q", "--quiet"}}
+    page = "## flows\n\n| `--update S` | y |\n\n## store check\n\n| `-q`, `--quiet` | x |\n"
+    assert options.violations(helps, page) == []
+    assert options.violations(helps, page.replace("`-q`, ", "")) == \
+        ["docs/commands.md:1: 'store check' does not name its option -q"]
+    assert options.violations(helps, page.replace("## store check", "")) != []
 
 
 def test_tidy(tmp_path):
