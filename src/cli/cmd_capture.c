@@ -2,143 +2,27 @@
 #include "cli/cmds.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "analyse/an_print.h"
 #include "base/cleanup.h"
 #include "base/outlet.h"
-#include "base/parse.h"
 #include "base/utf8.h"
 #include "cli/capture_filter.h"
+#include "cli/capture_opts.h"
 #include "cli/capture_out.h"
 #include "cli/capture_show.h"
-#include "cli/common.h"
 #include "cli/default_iface.h"
-#include "cli/system.h"
 #include "filter/filter.h"
 #include "priv/priv.h"
 #include "run/live.h"
 #include "run/priv_files.h"
 #include "sink/sink.h"
 #include "store/store.h"
-
-#define CAPTURE_FLOWS_DEFAULT 500000 /* in memory at once: DESIGN's default for live captures */
-
-struct capture_opts {
-	struct opt_list ifaces;
-	bool no_promisc, headers_only;
-	int direction;
-	uint64_t snaplen, buffer_total;
-
-	const char *write;
-	int file_type;
-	const char *dir, *name;
-	const char *raw_limit; /* a number, or "all" */
-	uint64_t quota;
-	int64_t keep_packets, keep_flows;
-	const char *min_free; /* a size, or hundredths: "5%" */
-	bool utc, numeric;
-
-	uint64_t count;
-	int64_t duration;
-
-	int stats;
-	struct cli_flow_opts flow;
-	uint64_t threads, max_memory;
-	bool resources, quiet;
-};
-
-static const char *const directions[] = {
-	[LIVE_BOTH] = "inout",
-	[LIVE_IN] = "in",
-	[LIVE_OUT] = "out",
-	NULL,
-};
-static const char *const file_types[] = {
-	[SINK_BY_NAME] = "auto",
-	[SINK_PCAPNG] = "pcapng",
-	[SINK_PCAP] = "pcap",
-	NULL,
-};
-enum capture_stats { STATS_AUTO, STATS_NONE, STATS_LINE, STATS_JSONL };
-static const char *const stats_words[] = {"auto", "none", "line", "jsonl", NULL};
-
-/* clang-format off */
-static const struct opt in_table[] = {
-	{"interface", 'i', OPT_LIST, offsetof(struct capture_opts, ifaces), "IF", NULL,
-	 "interface to capture on: a name, a glob in quotes, 'any' for all, or netns:NAME/IF in a network namespace; default: that of the default route"},
-	{"no-promiscuous-mode", 'p', OPT_FLAG, offsetof(struct capture_opts, no_promisc), NULL, NULL,
-	 "leave the interface as it is: only what is meant for this host"},
-	{"direction", 'Q', OPT_ENUM, offsetof(struct capture_opts, direction), "WAY", "inout",
-	 "which packets, as the interface sees it: what it receives (in), what it sends (out) or both", .words = directions},
-	{"snapshot-length", 's', OPT_U64, offsetof(struct capture_opts, snaplen), "N", "0",
-	 "keep the first N bytes of each packet; 0: all", .max = 262144},
-	{"headers-only", 0, OPT_FLAG, offsetof(struct capture_opts, headers_only), NULL, NULL,
-	 "keep headers up to the transport's, no payload"},
-	{"buffer-total", 0, OPT_SIZE, offsetof(struct capture_opts, buffer_total), "SIZE", "256M",
-	 "memory for packets on their way, of all interfaces together", .min = 1 << 20},
-};
-
-static const struct opt out_table[] = {
-	{"write", 'w', OPT_STR, offsetof(struct capture_opts, write), "FILE", NULL,
-	 "write packets to FILE ('-': standard output) instead of printing them; pcapng, or classic pcap for names in .pcap", .conflicts = "dir"},
-	{"file-type", 'F', OPT_ENUM, offsetof(struct capture_opts, file_type), "TYPE", "auto",
-	 "of -w: pcapng or pcap; auto goes by the name", .words = file_types, .needs = "write"},
-	{"dir", 0, OPT_STR, offsetof(struct capture_opts, dir), "DIR", NULL,
-	 "keep packets with their flows in the folder DIR, for 'trawl query --dir DIR'; it is made if it is missing"},
-	{"name", 0, OPT_STR, offsetof(struct capture_opts, name), "NAME", "capture",
-	 "of --dir: the capture's name there", .needs = "dir"},
-	{"rawpacket-limit", 0, OPT_STR, offsetof(struct capture_opts, raw_limit), "N", "all",
-	 "of --dir: keep the first N packets of each flow; 0: none, only flows", .needs = "dir"},
-	{"quota", 0, OPT_SIZE, offsetof(struct capture_opts, quota), "SIZE", "0",
-	 "of --dir: the folder never has more than SIZE bytes (at least 16M): the oldest packets go, then the oldest flows; 0: no limit", .needs = "dir"},
-	{"keep-packets", 0, OPT_DUR, offsetof(struct capture_opts, keep_packets), "TIME", "0",
-	 "of --dir: remove packets when they are older than TIME, as in 24h or 7d; 0: never", .needs = "dir"},
-	{"keep-flows", 0, OPT_DUR, offsetof(struct capture_opts, keep_flows), "TIME", "0",
-	 "of --dir: remove rows of flows when they are older than TIME; 0: never", .needs = "dir"},
-	{"min-free", 0, OPT_STR, offsetof(struct capture_opts, min_free), "SIZE", "0",
-	 "of --dir: remove the oldest when less than SIZE, or PERCENT%, of the disk is free; 0: never", .needs = "dir"},
-	{"utc", 0, OPT_FLAG, offsetof(struct capture_opts, utc), NULL, NULL,
-	 "print times in UTC instead of local time"},
-	{"numeric", 'n', OPT_FLAG, offsetof(struct capture_opts, numeric), NULL, NULL,
-	 "accepted because other tools want it: no name is ever resolved"},
-};
-
-static const struct opt end_table[] = {
-	{"count", 'c', OPT_U64, offsetof(struct capture_opts, count), "N", "0",
-	 "end after N packets; 0: do not"},
-	{"duration", 0, OPT_DUR, offsetof(struct capture_opts, duration), "TIME", "0s",
-	 "end after TIME, as in 10m; 0: do not"},
-};
-
-static const struct opt run_table[] = {
-	{"stats", 0, OPT_ENUM, offsetof(struct capture_opts, stats), "HOW", "auto",
-	 "numbers once a second on stderr: a line drawn over and over, or JSON lines; auto is a line on a terminal, else none; SIGUSR1 asks for them at any time", .words = stats_words},
-	{"threads", 0, OPT_U64, offsetof(struct capture_opts, threads), "N", "1",
-	 "of --dir: threads that share the packets; both directions of a flow stay together", .min = 1, .max = LIVE_THREADS_MAX, .needs = "dir"},
-	{"max-memory", 0, OPT_SIZE, offsetof(struct capture_opts, max_memory), "SIZE", NULL,
-	 "of --dir: memory for flows; default: half of the machine's", .min = 1 << 20, .needs = "dir"},
-	{"resources", 0, OPT_FLAG, offsetof(struct capture_opts, resources), NULL, NULL,
-	 "say at the end on stderr: CPU time, peak memory"},
-	{"quiet", 'q', OPT_FLAG, offsetof(struct capture_opts, quiet), NULL, NULL,
-	 "no remarks and no numbers; packets that were dropped are still said"},
-};
-
-static const struct opt_set sets[] = {
-	{"Input", OPT_TABLE(in_table), 0},
-	{"Output", OPT_TABLE(out_table), 0},
-	{"End", OPT_TABLE(end_table), 0},
-	{"Flows of --dir", cli_flow_table, CLI_FLOW_OPTIONS, offsetof(struct capture_opts, flow), "dir"},
-	{"Running", OPT_TABLE(run_table), 0},
-};
-/* clang-format on */
 
 /* One run of the command. */
 struct capture {
@@ -217,50 +101,6 @@ static int write_lines(void *arg)
 	return r;
 }
 
-static int raw_limit(const struct capture_opts *o, uint64_t *ret, struct err *err)
-{
-	char *end, q[64];
-
-	*ret = UINT64_MAX;
-	if (strcmp(o->raw_limit, "all") == 0)
-		return 0;
-	errno = 0;
-	*ret = strtoull(o->raw_limit, &end, 10);
-	if (errno || *end || end == o->raw_limit || o->raw_limit[0] == '-')
-		return err_set(
-			err, -EINVAL, "--rawpacket-limit: '%s' is neither a number nor 'all'",
-			err_quote(q, sizeof(q), o->raw_limit, (unsigned)strlen(o->raw_limit)));
-	return 0;
-}
-
-/* What is wrong whatever there is. */
-static int check_opts(const struct capture_opts *o, struct err *err)
-{
-	uint64_t limit;
-	size_t i;
-	int r = raw_limit(o, &limit, err);
-
-	if (r < 0)
-		return r;
-	if (!*o->name || strlen(o->name) > STORE_NAME_MAX)
-		return err_set(err, -EINVAL, "--name: the name of a capture has 1 to %d bytes",
-			       STORE_NAME_MAX);
-	if (o->write && !*o->write)
-		return err_set(err, -EINVAL, "-w: a file without a name");
-	if (o->write && capture_out_is_terminal(o->write))
-		return err_set(
-			err, -EINVAL,
-			"-w %s: that is a terminal, and packets are no text: write them to a file "
-			"(-w FILE) or into a pipe (-w - | ...), or have them printed, without -w",
-			o->write);
-	for (i = 0; i < o->ifaces.n; i++) {
-		r = live_name_check(o->ifaces.v[i], err);
-		if (r < 0)
-			return err_wrap(err, r, "-i");
-	}
-	return 0;
-}
-
 static int open_sink(struct capture *c, struct err *err)
 {
 	struct sink_conf conf = {
@@ -281,35 +121,6 @@ static int open_sink(struct capture *c, struct err *err)
 	return fd < 0 ? fd : sink_file_new(&c->sink, fd, c->opts->write, &conf, err);
 }
 
-static struct flow_opts flow_opts(const struct capture_opts *o)
-{
-	return (struct flow_opts){
-		.idle = o->flow.idle,
-		.hold = o->flow.hold,
-		.key_mode = (enum flow_key_mode)o->flow.key_mode,
-		.update = o->flow.update,
-		.max_flows = o->flow.max_flows ? o->flow.max_flows : CAPTURE_FLOWS_DEFAULT,
-		.max_memory = o->max_memory ? o->max_memory : cli_half_memory(),
-	};
-}
-
-/* "5%" or "10G". */
-static int min_free(const char *text, struct store_conf *ret, struct err *err)
-{
-	size_t n = strlen(text);
-	uint64_t percent;
-	char *end;
-
-	if (!n || text[n - 1] != '%')
-		return parse_size(text, &ret->min_free, err);
-	percent = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || end != text + n - 1 || percent > 90)
-		return err_set(err, -EINVAL,
-			       "--min-free keeps 0%% to 90%% of the disk, not '%.40s'", text);
-	ret->min_free_percent = (unsigned)percent;
-	return 0;
-}
-
 static int open_store(struct capture *c, struct err *err)
 {
 	CLEANUP(buf_done) struct buf spec = BUF_INIT;
@@ -320,14 +131,14 @@ static int open_store(struct capture *c, struct err *err)
 		.keep_packets = c->opts->keep_packets,
 		.keep_flows = c->opts->keep_flows,
 		.writers = (unsigned)c->opts->threads,
-		.flow = flow_opts(c->opts),
+		.flow = capture_opts_flow(c->opts),
 	};
 	char text[sizeof(err->text)];
 	int dir, r;
 
-	r = raw_limit(c->opts, &conf.raw_limit, err);
+	r = capture_opts_raw_limit(c->opts, &conf.raw_limit, err);
 	if (r == 0)
-		r = min_free(c->opts->min_free, &conf, err);
+		r = capture_opts_min_free(c->opts, &conf, err);
 	if (r == 0)
 		r = priv_dir_grant(c->priv, c->opts->dir, true, &dir, err);
 	if (r == 0 && priv_files_new(&c->files, c->priv, dir) < 0)
@@ -398,7 +209,7 @@ static int open_live(struct capture *c, struct err *err)
 		.dir = (enum live_dir)o->direction,
 		.buffer_total = o->buffer_total,
 		.threads = (unsigned)o->threads,
-		.flow = flow_opts(o),
+		.flow = capture_opts_flow(o),
 		.max_packets = o->count,
 		.duration = o->duration,
 		.sink = c->sink,
@@ -437,16 +248,6 @@ static int open_live(struct capture *c, struct err *err)
 		return capture_filter_hint(buf_str(&c->filter), err);
 	}
 	return r;
-}
-
-static bool names_netns(const struct capture_opts *o)
-{
-	size_t i;
-
-	for (i = 0; i < o->ifaces.n; i++)
-		if (strncmp(o->ifaces.v[i], "netns:", 6) == 0)
-			return true;
-	return false;
 }
 
 static int check_filter(struct capture *c, struct err *err)
@@ -495,7 +296,7 @@ static int open_all(struct capture *c, const struct opt_list *operands, struct e
 	/* Interfaces that join later may need more of the opener; namespaces never do. */
 	if (r == 0)
 		r = priv_forgo(c->priv,
-			       PRIV_MARK | (names_netns(c->opts) ? 0 : PRIV_NETNS) |
+			       PRIV_MARK | (capture_opts_name_netns(c->opts) ? 0 : PRIV_NETNS) |
 				       (c->watch ? 0 : PRIV_READERS),
 			       err);
 	/* From here no privilege: what follows looks into packets. */
@@ -573,13 +374,13 @@ static int capture_run(struct cli *cli, void *opts, const struct opt_list *opera
 
 	/* First of all: unheard it kills. */
 	sigaction(SIGUSR1, &sa, NULL);
-	if (check_opts(o, &err) < 0)
+	if (capture_opts_check(o, &err) < 0)
 		return cli_usage(cli, &err);
 	cli->quiet = o->quiet;
-	c.show.jsonl = o->stats == STATS_JSONL;
-	c.show.line =
-		o->stats == STATS_LINE || (o->stats == STATS_AUTO && cli->err_terminal &&
-					   !o->quiet && (o->write || o->dir || !cli->out_terminal));
+	c.show.jsonl = o->stats == CAPTURE_STATS_JSONL;
+	c.show.line = o->stats == CAPTURE_STATS_LINE ||
+		      (o->stats == CAPTURE_STATS_AUTO && cli->err_terminal && !o->quiet &&
+		       (o->write || o->dir || !cli->out_terminal));
 	r = open_all(&c, operands, &err);
 	if (r < 0)
 		status = c.wrong ? cli_point(&err, buf_str(&c.filter)) : fail(&err);
@@ -616,8 +417,8 @@ static const struct opt_cmd capture_opt = {
 		 "packet. The filter means the frame as it is on the wire, VLAN tags included. At "
 		 "the end says on stderr what became of every packet that was seen.",
 	.examples = examples,
-	.sets = sets,
-	.n_sets = sizeof(sets) / sizeof(sets[0]),
+	.sets = capture_sets,
+	.n_sets = CAPTURE_SETS,
 	.size = sizeof(struct capture_opts),
 };
 
