@@ -38,7 +38,6 @@ static int64_t *suffix_new(size_t n)
 	return v;
 }
 
-/* Nothing that this run still gives is earlier. */
 int64_t dir_pick_floor(const struct dir_pick *p)
 {
 	int64_t later = p->later[p->next], here;
