@@ -87,13 +87,8 @@ static inline struct store_read *open_read(const char *spec, struct store **ret,
 /* Of thousands of runs each is waited for until it is on the disk. */
 static inline int in_memory(int (*tests)(void))
 {
-	char cmd[128];
-	int r;
-
 	snprintf(dir, sizeof(dir), "/dev/shm/trawl-test-XXXXXX");
 	if (!mkdtemp(dir) && !dir_make(dir))
 		return 1;
-	r = tests();
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd) != 0 ? 1 : r;
+	return dir_remove(dir, tests());
 }

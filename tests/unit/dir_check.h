@@ -288,14 +288,9 @@ static inline void compare(const struct compare *c)
 
 static inline int run_all(const struct CMUnitTest *tests, size_t n)
 {
-	char cmd[128];
-	int r;
-
 	if (!dir_make(dir))
 		return 1;
-	r = _cmocka_run_group_tests("dir", tests, n, NULL, NULL);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd) != 0 ? 1 : r;
+	return dir_remove(dir, _cmocka_run_group_tests("dir", tests, n, NULL, NULL));
 }
 
 #define RUN_ALL(tests) run_all(tests, sizeof(tests) / sizeof((tests)[0]))

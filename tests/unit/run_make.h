@@ -8,15 +8,9 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "tmp_dir.h"
 
 #define FRAME_SIZE 60
-
-/* A folder for the files of one test program; removed by dir_done(). */
-static inline const char *dir_make(char path[64])
-{
-	snprintf(path, 64, "/tmp/trawl-test-XXXXXX");
-	return mkdtemp(path);
-}
 
 /* Ethernet, IPv4, UDP from 10.0.0.A to 10.0.0.B, 18 bytes of payload. */
 static inline void frame_make(uint8_t f[FRAME_SIZE], uint8_t a, uint16_t sport, uint8_t b,

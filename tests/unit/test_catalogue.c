@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "catalogue_check.h"
+#include "store_files.h"
 
 /* RFC 3720 B.4, bit by bit. */
 static uint32_t crc_add(uint32_t crc, const void *p, size_t n)
@@ -290,46 +291,33 @@ static void live(struct doomed *d, const char *name, bool after)
 static int doomed_create(void *arg, const char *name)
 {
 	struct doomed *d = arg;
-	char path[300];
 	int fd;
 
 	live(d, name, false);
-	snprintf(path, sizeof(path), "%s/%s", d->path, name);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	fd = files_create(d->path, name);
 	live(d, name, true);
-	return fd < 0 ? -errno : fd;
+	return fd;
 }
 
 static int doomed_rename(void *arg, const char *from, const char *to)
 {
 	struct doomed *d = arg;
-	char a[300], b[300];
 	int r;
 
 	live(d, to, false);
-	snprintf(a, sizeof(a), "%s/%s", d->path, from);
-	snprintf(b, sizeof(b), "%s/%s", d->path, to);
-	r = rename(a, b) < 0 ? -errno : 0;
+	r = files_rename(d->path, from, to);
 	live(d, to, true);
 	return r;
 }
 
 static int doomed_unlink(void *arg, const char *name)
 {
-	struct doomed *d = arg;
-	char path[300];
-
-	snprintf(path, sizeof(path), "%s/%s", d->path, name);
-	return unlink(path) < 0 ? -errno : 0;
+	return files_unlink(((struct doomed *)arg)->path, name);
 }
 
 static int doomed_mkdir(void *arg, const char *name)
 {
-	struct doomed *d = arg;
-	char path[300];
-
-	snprintf(path, sizeof(path), "%s/%s", d->path, name);
-	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+	return files_mkdir(((struct doomed *)arg)->path, name);
 }
 
 static void doomed_capture(const char *spec, const char *store, int left, bool after)

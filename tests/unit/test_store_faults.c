@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "rows_model.h"
 #include "store/store_read.h"
+#include "store_files.h"
 
 #define STEPS 120
 
@@ -21,44 +22,29 @@ struct faulty {
 	int sync_fails;       /* so many times from now on */
 };
 
-static const char *below(char ret[300], const struct faulty *f, const char *name)
-{
-	snprintf(ret, 300, "%s/%s", f->path, name);
-	return ret;
-}
-
 static int faulty_create(void *arg, const char *name)
 {
 	struct faulty *f = arg;
 	size_t n = strlen(name), k = f->end ? strlen(f->end) : 0;
-	char path[300];
-	int fd;
 
 	if (f->end && n > k && strcmp(name + n - k, f->end) == 0)
 		return f->code;
-	fd = open(below(path, f, name), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : fd;
+	return files_create(f->path, name);
 }
 
 static int faulty_rename(void *arg, const char *from, const char *to)
 {
-	char a[300], b[300];
-
-	return rename(below(a, arg, from), below(b, arg, to)) < 0 ? -errno : 0;
+	return files_rename(((struct faulty *)arg)->path, from, to);
 }
 
 static int faulty_unlink(void *arg, const char *name)
 {
-	char path[300];
-
-	return unlink(below(path, arg, name)) < 0 ? -errno : 0;
+	return files_unlink(((struct faulty *)arg)->path, name);
 }
 
 static int faulty_mkdir(void *arg, const char *name)
 {
-	char path[300];
-
-	return mkdir(below(path, arg, name), 0700) < 0 && errno != EEXIST ? -errno : 0;
+	return files_mkdir(((struct faulty *)arg)->path, name);
 }
 
 static int faulty_sync(void *arg, int fd)

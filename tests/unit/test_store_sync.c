@@ -16,6 +16,9 @@
 
 #include <cmocka.h>
 
+#include "store_files.h"
+#include "tmp_dir.h"
+
 #define SEC INT64_C(1000000000)
 
 static char dir[64];
@@ -30,32 +33,19 @@ struct asked {
 	sem_t *may; /* each sync waits for it; NULL: none does */
 };
 
-static const char *below(char ret[300], const struct asked *a, const char *name)
-{
-	snprintf(ret, 300, "%s/%s", a->path, name);
-	return ret;
-}
-
 static int asked_create(void *arg, const char *name)
 {
-	char path[300];
-	int fd = open(below(path, arg, name), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	return fd < 0 ? -errno : fd;
+	return files_create(((struct asked *)arg)->path, name);
 }
 
 static int asked_unlink(void *arg, const char *name)
 {
-	char path[300];
-
-	return unlink(below(path, arg, name)) < 0 ? -errno : 0;
+	return files_unlink(((struct asked *)arg)->path, name);
 }
 
 static int asked_mkdir(void *arg, const char *name)
 {
-	char path[300];
-
-	return mkdir(below(path, arg, name), 0700) < 0 && errno != EEXIST ? -errno : 0;
+	return files_mkdir(((struct asked *)arg)->path, name);
 }
 
 static int asked_sync(void *arg, int fd)
@@ -74,10 +64,9 @@ static int asked_sync(void *arg, int fd)
 static int asked_rename(void *arg, const char *from, const char *to)
 {
 	struct asked *a = arg;
-	char x[300], y[300];
 
 	a->log[a->n++] = 'r';
-	return rename(below(x, a, from), below(y, a, to)) < 0 ? -errno : 0;
+	return files_rename(a->path, from, to);
 }
 
 /* Three segments of four packets each. */
@@ -200,13 +189,8 @@ int main(void)
 		cmocka_unit_test(test_sync_fails),
 		cmocka_unit_test(test_sync_is_slow),
 	};
-	char cmd[128];
-	int r;
 
-	snprintf(dir, sizeof(dir), "/tmp/trawl-test-XXXXXX");
-	if (!mkdtemp(dir))
+	if (!dir_make(dir))
 		return 1;
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd) != 0 ? 1 : r;
+	return dir_remove(dir, cmocka_run_group_tests(tests, NULL, NULL));
 }
