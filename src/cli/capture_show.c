@@ -116,6 +116,8 @@ static void print_json(const struct run_live_stats *s)
 	add_counts(&j, &s->total);
 	json_key(&j, "flows");
 	json_u64(&j, s->flows);
+	json_key(&j, "unremoved");
+	json_u64(&j, s->unremoved);
 	json_key(&j, "softnet_dropped");
 	json_u64(&j, s->softnet);
 	if (s->clock.sync != CLOCK_UNKNOWN) {
@@ -232,6 +234,7 @@ void capture_print_ledger(const struct run_live_stats *s)
 	add_part(&b, s->evicted,
 		 "of them ended early for want of room (--max-flows, --max-memory)");
 	add_part(&b, s->unfollowed, "times no memory for a flow's losses or names (--max-memory)");
+	add_part(&b, s->unremoved, "files that were to go could not be removed");
 	add_part(&b, s->softnet, "packets lost by this host's CPUs before any capture");
 	buf_addch(&b, '\n');
 	for (i = 0; s->n_ifaces > 1 && i < s->n_ifaces; i++) {

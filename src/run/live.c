@@ -249,6 +249,24 @@ static void say_store(struct live_worker *w)
 		r->conf.say(r->conf.say_arg, failed ? text : "packets are kept again");
 }
 
+/* That files which are to go cannot be removed, or that they are gone. */
+static void say_unremoved(struct live_worker *w)
+{
+	struct run_live *r = w->r;
+	struct store_unremoved u;
+
+	if (w->number != 0 || !r->conf.store)
+		return;
+	store_unremoved(r->conf.store, &u);
+	r->stats.unremoved = u.files;
+	if (!u.files == !w->unremoved)
+		return;
+	w->unremoved = u.files > 0;
+	if (r->conf.say)
+		r->conf.say(r->conf.say_arg,
+			    u.files ? u.text : "what could not be removed is gone");
+}
+
 static void answer(struct live_worker *w)
 {
 	struct run_live *r = w->r;
@@ -289,6 +307,7 @@ static int tick(struct live_worker *w, struct err *err)
 	say_notes(w);
 	say_store(w);
 	if (show) {
+		say_unremoved(w);
 		live_count_show(w);
 		if (w->number == 0) {
 			live_count_sum(r);
@@ -381,6 +400,7 @@ static int finish(struct live_worker *w, struct err *err)
 		status = store_finish(w->stream, now, all, w->n_shown, err);
 	/* The last of them may not have found room. */
 	say_store(w);
+	say_unremoved(w);
 	live_count_kept(w);
 	free(all);
 	return status;

@@ -59,6 +59,7 @@ struct run_live_stats {
 	size_t n_ifaces;
 	uint64_t flows, flows_live, evicted;
 	uint64_t unfollowed;      /* times that loss, name or the like of a flow found no room */
+	uint64_t unremoved;       /* files that the store's limits want gone and that stay */
 	uint64_t softnet;         /* dropped by CPUs before any interface's hook, whole host */
 	int64_t start, now;       /* ns since the epoch */
 	struct clock_state clock; /* as last looked at, at most a second ago */

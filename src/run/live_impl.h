@@ -77,6 +77,7 @@ struct live_worker {
 	unsigned own_age; /* of it */
 	uint64_t notes;   /* of the source that were said */
 	int store_failed; /* what the store or sink last said */
+	bool unremoved;   /* and that files which are to go cannot be removed; the first worker's */
 	struct live_clock clock;
 	struct clock_steady steady; /* what time-outs go by */
 	int gap_status;             /* of telling it what the rings lost */

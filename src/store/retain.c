@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -91,7 +92,7 @@ int retain_new(struct retain **ret, const struct retain_conf *conf, struct retai
 	       struct err *err)
 {
 	CLEANUP(retain_freep) struct retain *r = calloc(1, sizeof(*r));
-	char q[300];
+	char q[200], name[200];
 	int code;
 
 	if (!r)
@@ -112,8 +113,10 @@ int retain_new(struct retain **ret, const struct retain_conf *conf, struct retai
 	pthread_mutex_unlock(&r->lock);
 	if (conf->quota && r->used > conf->quota)
 		return err_set(err, -EDQUOT,
-			       "'%s' is above its quota, but its files cannot be removed: %s",
+			       "'%s' is above its quota, but '%s' there cannot be removed: %s",
 			       err_quote(q, sizeof(q), conf->path, (unsigned)strlen(conf->path)),
+			       err_quote(name, sizeof(name), r->failed_name,
+					 (unsigned)strlen(r->failed_name)),
 			       strerror(-r->failed));
 	r->conf.path = NULL;
 	*ret = TAKE_PTR(r);
@@ -282,8 +285,10 @@ void retain_stats(struct retain *r, struct retain_stats *ret)
 		.vanished = r->vanished,
 		.unreadable = r->unreadable,
 		.running = r->running,
+		.unremoved = r->n_tried,
 		.failed = r->failed,
 		.crowded = r->crowded,
 	};
+	snprintf(ret->failed_name, sizeof(ret->failed_name), "%s", r->failed ? r->failed_name : "");
 	pthread_mutex_unlock(&r->lock);
 }

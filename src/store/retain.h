@@ -48,6 +48,7 @@ struct store_files;
 
 #define RETAIN_QUOTA_MIN   (UINT64_C(16) << 20)
 #define RETAIN_SEGMENT_MIN (UINT64_C(1) << 20)
+#define RETAIN_NAME_SIZE   576 /* of a name below the directory: two folders and a file of ours */
 
 enum retain_kind {
 	RETAIN_SEGMENT = 1, /* R-NNNNNN.pcapng, .refs, .pidx and .pidx.tmp */
@@ -101,17 +102,15 @@ struct retain_conf {
 	 * NULL: not told. */
 	void (*removed)(void *arg, const struct retain_removed *what);
 
-	/* 'name' could not be removed: 'code' is -errno.  It is tried again after a minute; until
-	 * then what is behind it in its run stays, and all if it is the file system.  Said once,
-	 * and again only after all that failed is gone.  As removed(). */
-	void (*failed)(void *arg, const char *name, int code);
-
 	/* Bytes free for us, and of the whole file system; 0 or -errno.  NULL: fstatfs() of
 	 * 'dir_fd'. */
 	int (*space)(void *arg, uint64_t *ret_free, uint64_t *ret_total);
 };
 
-/* Lists the directory, and removes what is above the quota.  -EDQUOT with 'err' set: what may
+/* What cannot be removed is tried again after a minute; until then what is behind it in its run
+ * stays, and all if it is the file system that refuses: see struct retain_stats.
+ *
+ * Lists the directory, and removes what is above the quota.  -EDQUOT with 'err' set: what may
  * not be removed leaves less than a store needs; -EINVAL: as retain_segment_size(). */
 int retain_new(struct retain **ret, const struct retain_conf *conf, struct retain_time now,
 	       struct err *err);
@@ -192,7 +191,9 @@ struct retain_stats {
 	uint64_t unreadable;                  /* folders that could not be listed */
 	unsigned running;                     /* runs of other processes: what they write since is
 					       * not counted */
-	int failed;                           /* -errno of removals that fail now; 0: none */
+	uint32_t unremoved;                   /* files that were to go and could not be removed */
+	int failed;                           /* -errno of the last of them; 0: there is none */
+	char failed_name[RETAIN_NAME_SIZE];   /* which */
 	bool crowded; /* min_free cannot hold, even without all that may go: nothing goes for it */
 };
 void retain_stats(struct retain *r, struct retain_stats *ret);

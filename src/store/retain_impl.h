@@ -78,7 +78,8 @@ struct retain {
 	uint32_t n_tried; /* files with RETAIN_TRIED */
 	bool off;         /* the file system removes nothing */
 	int64_t retry_at; /* 'up' from which what failed is tried again; 0: nothing failed */
-	int failed;
+	int failed;       /* as in struct retain_stats, with its name */
+	char failed_name[RETAIN_NAME_SIZE];
 
 	uint64_t min;         /* bytes that are to stay free, as measured */
 	int64_t room;         /* bytes above min_free, without what was reserved since measured */
@@ -126,7 +127,7 @@ int retain_list(struct retain *r, struct err *err);
 
 /* Names below the directory: of all files of a run, and of part of a file. */
 #define RETAIN_FOLDER_SIZE (2 * 256)
-#define RETAIN_NAME_SIZE   (RETAIN_FOLDER_SIZE + 64)
+_Static_assert(RETAIN_NAME_SIZE == RETAIN_FOLDER_SIZE + 64, "a folder and a file of ours");
 void retain_run_name(const struct retain *r, uint32_t run, char ret[RETAIN_NAME_SIZE]);
 void retain_name(const struct retain *r, uint32_t file, enum retain_part part,
 		 char ret[RETAIN_NAME_SIZE]);

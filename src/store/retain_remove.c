@@ -112,13 +112,15 @@ static void take_off(struct retain *r, const struct retain_file *f, uint64_t *by
 
 /* A file that could not be removed keeps those behind it, and those of its run only, unless
  * nothing can be removed. */
-static void stick(struct retain *r, uint32_t n, int code)
+static void stick(struct retain *r, uint32_t n, const struct outcome *o)
 {
 	struct retain_file *f = &r->files[n];
+	const int code = o->code;
 
 	r->n_tried += !(f->flags & RETAIN_TRIED);
 	f->flags |= RETAIN_TRIED;
 	r->failed = code;
+	retain_name(r, n, o->at, r->failed_name);
 	r->off |= code != -EACCES && code != -EPERM && code != -EBUSY && code != -EISDIR;
 	r->runs[f->run].q[retain_class_of(f->kind)].stuck = true;
 	if (!r->retry_at)
@@ -140,7 +142,7 @@ static void account(struct retain *r, uint32_t n, const struct outcome *o)
 	if (!o->vanished)
 		removed->bytes += before - f->bytes - f->side;
 	if (o->code) {
-		stick(r, n, o->code);
+		stick(r, n, o);
 		return;
 	}
 	r->vanished += o->vanished;
@@ -148,15 +150,6 @@ static void account(struct retain *r, uint32_t n, const struct outcome *o)
 	if (f->flags & RETAIN_TRIED && !--r->n_tried)
 		r->failed = 0;
 	retain_file_drop(r, n);
-}
-
-static void tell(const struct retain *r, const struct retain_removed *what, const struct outcome *o,
-		 bool was_failed, char names[][RETAIN_NAME_SIZE])
-{
-	if (!o->code && r->conf.removed)
-		r->conf.removed(r->conf.arg, what);
-	if (o->code && !was_failed && r->conf.failed)
-		r->conf.failed(r->conf.arg, names[o->at], o->code);
 }
 
 /* Removes what 'next' names, or waits until another thread has removed something.  False:
@@ -167,7 +160,6 @@ static bool step(struct retain *r, uint32_t (*next)(const struct retain *r), enu
 	struct retain_removed what;
 	const struct retain_file *f;
 	struct outcome o;
-	bool was_failed;
 	uint32_t n;
 	uint8_t parts;
 
@@ -180,7 +172,6 @@ static bool step(struct retain *r, uint32_t (*next)(const struct retain *r), enu
 		return false;
 	f = &r->files[n];
 	parts = f->parts;
-	was_failed = r->failed != 0;
 	what = (struct retain_removed){
 		.run = run,
 		.kind = f->kind,
@@ -194,7 +185,8 @@ static bool step(struct retain *r, uint32_t (*next)(const struct retain *r), enu
 	r->busy = true;
 	pthread_mutex_unlock(&r->lock);
 	o = unlink_parts(r, names, parts);
-	tell(r, &what, &o, was_failed, names);
+	if (!o.code && r->conf.removed)
+		r->conf.removed(r->conf.arg, &what);
 	pthread_mutex_lock(&r->lock);
 	account(r, n, &o);
 	r->busy = false;

@@ -35,6 +35,13 @@ int store_open(struct store **ret, const char *spec, const struct store_conf *co
 	return err_set(err, -EINVAL, "no store of the kind '%.200s'", spec);
 }
 
+void store_unremoved(struct store *s, struct store_unremoved *ret)
+{
+	*ret = (struct store_unremoved){0};
+	if (s->ops->unremoved)
+		s->ops->unremoved(s, ret);
+}
+
 void store_close(struct store *s)
 {
 	if (s)

@@ -93,6 +93,15 @@ struct store_conf {
 int store_open(struct store **ret, const char *spec, const struct store_conf *conf,
 	       struct err *err);
 
+/* Files that limits want gone and that cannot be removed.  Each minute it is tried again. */
+struct store_unremoved {
+	uint64_t files; /* now; 0: none */
+	char text[512]; /* the same in words, with the name of one and why */
+};
+
+/* Any thread. */
+void store_unremoved(struct store *s, struct store_unremoved *ret);
+
 /* After all of its streams and readers. */
 void store_close(struct store *s); /* NULL is fine */
 static inline void store_closep(struct store **s)

@@ -1,6 +1,7 @@
 /* The store in a directory: opening it, and how its files are made. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,30 @@ static int own_mkdir(void *arg, const char *name)
 	const struct local *s = arg;
 
 	return mkdirat(s->dir_fd, name, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static void local_unremoved(struct store *store, struct store_unremoved *ret)
+{
+	const struct local *s = (struct local *)store;
+	struct retain_stats now;
+	char q[300];
+
+	if (!s->retain)
+		return;
+	retain_stats(s->retain, &now);
+	ret->files = now.unremoved;
+	if (!ret->files)
+		return;
+	err_quote(q, sizeof(q), now.failed_name, (unsigned)strlen(now.failed_name));
+	if (ret->files == 1)
+		snprintf(ret->text, sizeof(ret->text),
+			 "cannot remove '%s', which is to go: %s; it is tried again every minute",
+			 q, strerror(-now.failed));
+	else
+		snprintf(ret->text, sizeof(ret->text),
+			 "cannot remove %" PRIu64 " files that are to go, '%s' among them: %s; "
+			 "they are tried again every minute",
+			 ret->files, q, strerror(-now.failed));
 }
 
 static void local_free(struct store *store)
@@ -177,5 +202,6 @@ const struct store_ops store_local = {
 	.scheme = "local",
 	.open = local_open,
 	.stream_new = local_stream_new,
+	.unremoved = local_unremoved,
 	.free = local_free,
 };

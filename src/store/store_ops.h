@@ -18,6 +18,9 @@ struct store_ops {
 	int (*stream_new)(struct store *s, const char *capture, unsigned shard, int64_t now,
 			  struct store_stream **ret, struct err *err);
 
+	/* As store_unremoved(); '*ret' is zero.  NULL: there are none. */
+	void (*unremoved)(struct store *s, struct store_unremoved *ret);
+
 	void (*free)(struct store *s); /* never called with NULL */
 };
 

@@ -175,6 +175,8 @@ static void test_failing(void **state)
 	expect(&p, N("1", "000001", ".pcapng") " ");
 	assert_int_equal(stats_of(r).used, 111 * MIB);
 	assert_int_equal(stats_of(r).failed, -EACCES);
+	assert_int_equal(stats_of(r).unremoved, 1);
+	assert_string_equal(stats_of(r).failed_name, N("1", "000001", ".pidx"));
 	assert_int_equal(retain_other(r, 13 * MIB), 0);
 	expect(&p, "c/1/0000000000000002-000001.pcapng ");
 	assert_int_equal(stats_of(r).removed_packets.files, 1);
@@ -189,7 +191,7 @@ static void test_failing(void **state)
 	t.mono += 1;
 	retain_work(r, t);
 	assert_int_equal(p.asked, 5);
-	assert_int_equal(p.said, 1);
+	assert_int_equal(stats_of(r).unremoved, 1);
 	assert_int_equal(stats_of(r).used, 119 * MIB);
 	expect(&p, "");
 	p.refuse = NULL;
@@ -197,6 +199,8 @@ static void test_failing(void **state)
 	retain_work(r, t);
 	expect(&p, N("1", "000001", ".pidx") " " N("1", "000002", ".pcapng") " ");
 	assert_int_equal(stats_of(r).failed, 0);
+	assert_int_equal(stats_of(r).unremoved, 0);
+	assert_string_equal(stats_of(r).failed_name, "");
 	assert_int_equal(stats_of(r).used, 108 * MIB);
 	assert_int_equal(p.asked, 7);
 
@@ -209,7 +213,8 @@ static void test_failing(void **state)
 	assert_int_equal(retain_other(r, 13 * MIB), 0);
 	retain_work(r, t);
 	assert_int_equal(p.asked, 8);
-	assert_int_equal(p.said, 2);
+	assert_int_equal(stats_of(r).unremoved, 1);
+	assert_int_equal(stats_of(r).failed, -EROFS);
 	assert_int_equal(stats_of(r).used, 121 * MIB);
 
 	/* Somebody else was there: no longer counted, nor said to be removed by us. */
@@ -231,7 +236,8 @@ static void test_failing(void **state)
 	c.quota = 32 * MIB;
 	r = NULL;
 	assert_int_equal(retain_new(&r, &c, t, &err), -EDQUOT);
-	assert_non_null(strstr(err.text, "cannot be removed: Read-only file system"));
+	assert_non_null(strstr(err.text, "'" N("1", "000004", ".pcapng") "' there cannot be "));
+	assert_non_null(strstr(err.text, "removed: Read-only file system"));
 	close(p.fd);
 }
 
