@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/vec.h"
 #include "capture/live_impl.h"
 #include "capture/netns.h"
 #include "capture/rtnl.h"
@@ -382,15 +383,8 @@ static int find_one(void *arg, const struct nlmsghdr *h)
 
 	if (rtnl_link_parse(h, &k) < 0)
 		return 0;
-	if (f->n == f->size) {
-		size_t size = f->size ? f->size * 2 : 16;
-		void *v = reallocarray(f->v, size, sizeof(*f->v));
-
-		if (!v)
-			return -ENOMEM;
-		f->v = v;
-		f->size = size;
-	}
+	if (vec_reserve(&f->v, &f->size, f->n + 1, sizeof(*f->v)) < 0)
+		return -ENOMEM;
 	f->v[f->n++] = k;
 	return 0;
 }

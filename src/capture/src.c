@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/vec.h"
 #include "capture/src_ops.h"
 
 struct src_text {
@@ -145,28 +146,15 @@ const char *src_text_add(struct src *s, const char *p, size_t len)
 	return t;
 }
 
-/* Room for one more entry, doubling. */
-static int grow(void **array, size_t *size, size_t n, size_t each, size_t max)
+/* Room for one more entry. */
+static int grow(void *array, size_t *size, size_t n, size_t each, size_t max)
 {
-	void *a;
-	size_t want;
-
-	if (n < *size)
-		return 0;
-	if (n >= max)
-		return -ENOSPC;
-	want = *size ? *size * 2 : 4;
-	a = reallocarray(*array, want, each);
-	if (!a)
-		return -ENOMEM;
-	*array = a;
-	*size = want;
-	return 0;
+	return n >= max ? -ENOSPC : vec_reserve(array, size, n + 1, each);
 }
 
 int src_iface_add(struct src *s, const struct src_iface *i)
 {
-	int r = grow((void **)&s->ifaces, &s->size_ifaces, s->n_ifaces, sizeof(*i), SRC_IFACES_MAX);
+	int r = grow(&s->ifaces, &s->size_ifaces, s->n_ifaces, sizeof(*i), SRC_IFACES_MAX);
 
 	if (r < 0)
 		return r;
@@ -176,8 +164,7 @@ int src_iface_add(struct src *s, const struct src_iface *i)
 
 int src_section_add(struct src *s, const struct src_section *i)
 {
-	int r = grow((void **)&s->sections, &s->size_sections, s->n_sections, sizeof(*i),
-		     SRC_SECTIONS_MAX);
+	int r = grow(&s->sections, &s->size_sections, s->n_sections, sizeof(*i), SRC_SECTIONS_MAX);
 
 	if (r < 0)
 		return r;

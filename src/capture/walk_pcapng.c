@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/vec.h"
 #include "capture/src_file.h"
 
 /* While searching for a block after damage: how much is looked at in one go,
@@ -179,16 +180,7 @@ static void iface_add(struct src_file *f, const uint8_t *p, uint32_t size, uint6
 	}
 	if (r > 0)
 		opts_damaged(f, off);
-	if (w->n == w->clocks_size) {
-		size_t want = w->clocks_size ? w->clocks_size * 2 : 4;
-		struct pcapng_clock *c = reallocarray(w->clocks, want, sizeof(*c));
-
-		r = c ? 0 : -ENOMEM;
-		if (c) {
-			w->clocks = c;
-			w->clocks_size = want;
-		}
-	}
+	r = vec_reserve(&w->clocks, &w->clocks_size, w->n + (size_t)1, sizeof(*w->clocks));
 	i.linktype = d.linktype;
 	i.snaplen = d.snaplen;
 	i.tsresol = d.tsresol;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/batch.h"
+#include "base/vec.h"
 #include "filter/where.h"
 
 struct scan {
@@ -24,15 +25,8 @@ static int remember(struct tap *t, const struct batch *b)
 	for (i = 0; i < b->n; i++) {
 		if (!col_has(c, i))
 			continue;
-		if (t->n_ids == t->max_ids) {
-			size_t max = t->max_ids ? 2 * t->max_ids : BATCH_ROWS;
-			struct tap_id *ids = realloc(t->ids, max * sizeof(*ids));
-
-			if (!ids)
-				return -ENOMEM;
-			t->ids = ids;
-			t->max_ids = max;
-		}
+		if (vec_reserve(&t->ids, &t->max_ids, t->n_ids + 1, sizeof(*t->ids)) < 0)
+			return -ENOMEM;
 		t->ids[t->n_ids].serial = b->serial[i];
 		memcpy(t->ids[t->n_ids++].uuid, c->v.id[i], 16);
 	}

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/vec.h"
 #include "filter/filter.h"
 #include "filter/filter_lex.h"
 
@@ -39,16 +40,9 @@ int filter_text_init(struct filter_text *ret, const char *text, struct err *err)
 			return err_set(err, -E2BIG, "the expression has more than %d words",
 				       FILTER_WORDS_MAX);
 		}
-		if (t.n == size) {
-			struct ftok *more;
-
-			size = size ? 2 * size : 32;
-			more = reallocarray(t.toks, size, sizeof(t.toks[0]));
-			if (!more) {
-				filter_text_done(&t);
-				return err_set(err, -ENOMEM, "out of memory");
-			}
-			t.toks = more;
+		if (vec_reserve(&t.toks, &size, t.n + 1, sizeof(t.toks[0])) < 0) {
+			filter_text_done(&t);
+			return err_set(err, -ENOMEM, "out of memory");
 		}
 		t.toks[t.n++] = tok;
 	}

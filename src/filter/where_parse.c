@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/vec.h"
 #include "filter/filter_lex.h"
 #include "filter/rx.h"
 #include "filter/where.h"
@@ -49,15 +50,8 @@ static int new_node(struct parser *p, const struct wnode *n, uint32_t *ret)
 {
 	struct where *w = p->w;
 
-	if (w->n == w->size) {
-		size_t size = w->size ? 2 * w->size : 16;
-		struct wnode *more = reallocarray(w->nodes, size, sizeof(*more));
-
-		if (!more)
-			return err_set(p->err, -ENOMEM, "out of memory");
-		w->nodes = more;
-		w->size = size;
-	}
+	if (vec_reserve(&w->nodes, &w->size, w->n + 1, sizeof(*w->nodes)) < 0)
+		return err_set(p->err, -ENOMEM, "out of memory");
 	w->nodes[w->n] = *n;
 	*ret = (uint32_t)w->n++;
 	return 0;

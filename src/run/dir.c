@@ -12,7 +12,6 @@
 #include "capture/src.h"
 #include "flow/flow_schema.h"
 
-#define MORE_FIRST   64 /* of an array that grows */
 #define PROGRESS_NS  100000000
 #define TICKS_NS     1000000000
 #define MEMORY_LEAST (UINT64_C(16) << 20)
@@ -92,21 +91,6 @@ int dir_rebuild(struct run_dir *d, size_t run, struct err *err)
 	return store_read_rebuild(d->read, run,
 				  d->in.max_memory < MEMORY_LEAST ? MEMORY_LEAST : d->in.max_memory,
 				  stop, d, err);
-}
-
-int dir_more(void *v, size_t n, size_t *size, size_t one)
-{
-	size_t to = *size ? 2 * *size : MORE_FIRST;
-	void *p;
-
-	if (n < *size)
-		return 0;
-	p = reallocarray(*(void **)v, to, one);
-	if (!p)
-		return -ENOMEM;
-	*(void **)v = p;
-	*size = to;
-	return 0;
 }
 
 static int now(struct ql_src *s, int64_t *ret_ts, struct err *err)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/vec.h"
 #include "capture/src.h"
 #include "run/ifmap.h"
 #include "run/paths.h"
@@ -166,21 +167,13 @@ int feed_new(struct feed **ret, const struct feed_conf *conf, struct err *err)
 static int map_ifaces(struct feed *f, struct part *p)
 {
 	const struct src_iface *v;
-	uint32_t *to;
 	size_t n, i;
 
 	v = src_ifaces(p->src, &n);
 	if (n == p->n_ifaces)
 		return 0;
-	if (n > p->size_ifaces) {
-		size_t size = n > 2 * p->size_ifaces ? n : 2 * p->size_ifaces;
-
-		to = realloc(p->ifaces, size * sizeof(*to));
-		if (!to)
-			return -ENOMEM;
-		p->ifaces = to;
-		p->size_ifaces = size;
-	}
+	if (vec_reserve(&p->ifaces, &p->size_ifaces, n, sizeof(*p->ifaces)) < 0)
+		return -ENOMEM;
 	for (i = p->n_ifaces; i < n; i++) {
 		int64_t number = ifmap_add(f->conf.ifaces, &p->looks, v, i);
 

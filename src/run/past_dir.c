@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/vec.h"
 #include "filter/filter.h"
 #include "flow/flow_derive.h"
 #include "run/dir_block.h"
@@ -128,15 +129,8 @@ static int take_rows(struct plan *p, struct prune *prune, const struct batch *b,
 		goes_on = !whole && !col_has(p->stored->cols[FLOW_ended], i);
 		all = number(b, FLOW_ab_packets, i) + number(b, FLOW_ba_packets, i);
 		raw = number(b, FLOW_raw_packets, i);
-		if (p->n_some == p->size_some) {
-			size_t size = p->size_some ? 2 * p->size_some : 1024;
-			struct some *v = reallocarray(p->some, size, sizeof(*v));
-
-			if (!v)
-				return -ENOMEM;
-			p->some = v;
-			p->size_some = size;
-		}
+		if (vec_reserve(&p->some, &p->size_some, p->n_some + 1, sizeof(*p->some)) < 0)
+			return -ENOMEM;
 		p->some[p->n_some++] = (struct some){b->serial[i], all, all > raw ? all - raw : 0,
 						     times_of(b, i, goes_on), goes_on};
 	}

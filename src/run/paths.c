@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/vec.h"
 
 #define DEPTH_MAX 32 /* folders within folders */
 
@@ -34,19 +35,10 @@ static int failed(struct err *err, int code, const char *name)
 
 static int add_file(struct paths *p, const char *name, struct err *err)
 {
-	char **v;
-
 	if (p->n == PATHS_MAX)
 		return err_set(err, -E2BIG, "more than %d files", PATHS_MAX);
-	if (p->n == p->size) {
-		size_t size = p->size ? 2 * p->size : 16;
-
-		v = realloc(p->v, size * sizeof(*v));
-		if (!v)
-			return err_set(err, -ENOMEM, "out of memory");
-		p->v = v;
-		p->size = size;
-	}
+	if (vec_reserve(&p->v, &p->size, p->n + 1, sizeof(*p->v)) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
 	p->v[p->n] = strdup(name);
 	if (!p->v[p->n])
 		return err_set(err, -ENOMEM, "out of memory");

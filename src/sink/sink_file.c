@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/outlet.h"
+#include "base/vec.h"
 #include "fmt/linktype.h"
 #include "fmt/pcap.h"
 #include "fmt/pcapng.h"
@@ -246,16 +247,8 @@ static int file_iface(struct sink *s, const struct sink_iface *i, struct err *er
 
 static int hold(struct file *f, const struct pkt *p, size_t from)
 {
-	size_t size = f->size_held ? 2 * f->size_held : 1024;
-	struct held *v;
-
-	if (f->n_held == f->size_held) {
-		v = reallocarray(f->held, size, sizeof(*v));
-		if (!v)
-			return -ENOMEM;
-		f->held = v;
-		f->size_held = size;
-	}
+	if (vec_reserve(&f->held, &f->size_held, f->n_held + 1, sizeof(*f->held)) < 0)
+		return -ENOMEM;
 	f->held[f->n_held++] = (struct held){from, f->buf.len, p->iface, p->caplen};
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/vec.h"
 #include "sink/sink_ops.h"
 
 struct mem {
@@ -23,28 +24,12 @@ static void mem_free(struct sink *s)
 	free(m);
 }
 
-static int mem_grow(void **array, size_t *size, size_t n, size_t each, struct err *err)
-{
-	size_t want = *size ? *size * 2 : 16;
-	void *p;
-
-	if (n < *size)
-		return 0;
-	p = reallocarray(*array, want, each);
-	if (!p)
-		return err_set(err, -ENOMEM, "out of memory");
-	*array = p;
-	*size = want;
-	return 0;
-}
-
 static int mem_iface(struct sink *s, const struct sink_iface *i, struct err *err)
 {
 	struct mem *m = (struct mem *)s;
-	int r = mem_grow((void **)&m->ifaces, &m->size_ifaces, s->n_ifaces, sizeof(*i), err);
 
-	if (r < 0)
-		return r;
+	if (vec_reserve(&m->ifaces, &m->size_ifaces, s->n_ifaces + (size_t)1, sizeof(*i)) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
 	m->ifaces[s->n_ifaces] = (struct sink_iface){
 		.linktype = i->linktype,
 		.fcs_len = i->fcs_len,
@@ -56,11 +41,10 @@ static int mem_iface(struct sink *s, const struct sink_iface *i, struct err *err
 
 static int mem_add(struct mem *m, const struct pkt *p, struct err *err)
 {
-	int r = mem_grow((void **)&m->pkts, &m->size, m->n, sizeof(*m->pkts), err);
 	uint8_t *data;
 
-	if (r < 0)
-		return r;
+	if (vec_reserve(&m->pkts, &m->size, m->n + 1, sizeof(*m->pkts)) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
 	data = malloc(p->caplen ? p->caplen : 1);
 	if (!data)
 		return err_set(err, -ENOMEM, "out of memory");

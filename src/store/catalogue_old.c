@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/vec.h"
 #include "store/catalogue_db.h"
 #include "store/local.h"
 
@@ -41,21 +42,6 @@ static void listing_done(struct listing *l)
 	free(l->v);
 }
 
-static bool grow(void **v, size_t n, size_t *size, size_t each)
-{
-	size_t more = *size ? 2 * *size : 64;
-	void *p;
-
-	if (n < *size)
-		return true;
-	p = reallocarray(*v, more, each);
-	if (!p)
-		return false;
-	*v = p;
-	*size = more;
-	return true;
-}
-
 static void list(void *arg, const struct retain_known *what)
 {
 	struct listing *l = arg;
@@ -63,13 +49,14 @@ static void list(void *arg, const struct retain_known *what)
 	if (l->bad)
 		return;
 	if (!l->n_runs || strcmp(l->runs[l->n_runs - 1], what->run) != 0) {
-		l->bad = !grow((void **)&l->runs, l->n_runs, &l->size_runs, sizeof(*l->runs)) ||
-			 !(l->runs[l->n_runs] = strdup(what->run));
+		l->bad =
+			vec_reserve(&l->runs, &l->size_runs, l->n_runs + 1, sizeof(*l->runs)) < 0 ||
+			!(l->runs[l->n_runs] = strdup(what->run));
 		if (l->bad)
 			return;
 		l->n_runs++;
 	}
-	l->bad = !grow((void **)&l->v, l->n, &l->size, sizeof(*l->v));
+	l->bad = vec_reserve(&l->v, &l->size, l->n + 1, sizeof(*l->v)) < 0;
 	if (l->bad)
 		return;
 	l->v[l->n++] = (struct listed){

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/crc32c.h"
+#include "base/vec.h"
 #include "fmt/pcapng.h"
 
 #define RESERVE        (UINT64_C(256) << 10) /* bytes at once */
@@ -158,23 +159,6 @@ uint64_t local_segment_cost(const struct pkt *p)
 	       (p->dir == PKT_DIR_UNKNOWN ? 0 : EPB_FLAGS_SIZE);
 }
 
-static int more(void **v, size_t *size, size_t want, size_t each)
-{
-	size_t n = *size ? *size : 1024;
-	void *p;
-
-	if (want <= *size)
-		return 0;
-	while (n < want)
-		n *= 2;
-	p = reallocarray(*v, n, each);
-	if (!p)
-		return -ENOMEM;
-	*v = p;
-	*size = n;
-	return 0;
-}
-
 static void count_in_span(struct local_segment *g, const struct pkt *p, uint64_t at)
 {
 	struct pidx_span *s = g->n_spans ? &g->spans[g->n_spans - 1] : NULL;
@@ -208,8 +192,8 @@ int local_segment_add(struct local_segment *g, const struct pkt *p, const struct
 	uint64_t at = g->file.written + g->file.buf.len;
 	uint32_t k;
 
-	if (more((void **)&g->refs, &g->size_refs, g->n_refs + n, sizeof(*g->refs)) < 0 ||
-	    more((void **)&g->spans, &g->size_spans, g->n_spans + 1, sizeof(*g->spans)) < 0 ||
+	if (vec_reserve(&g->refs, &g->size_refs, g->n_refs + n, sizeof(*g->refs)) < 0 ||
+	    vec_reserve(&g->spans, &g->size_spans, g->n_spans + 1, sizeof(*g->spans)) < 0 ||
 	    buf_reserve(&g->file.buf, local_segment_cost(p)) < 0)
 		return -ENOMEM;
 	pcapng_epb_write(&g->file.buf, p, p->iface);
