@@ -9,6 +9,7 @@
 
 #include "analyse/out.h"
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "cli/cmd_store.h"
 #include "cli/fields.h"
 #include "cli/files.h"
@@ -78,19 +79,7 @@ static int write_out(void *arg, const void *p, size_t n)
 	struct export *x = arg;
 
 	cli_clear(x->cli);
-	if (x->fd < 0)
-		return cli_write(NULL, p, n);
-	while (n) {
-		ssize_t k = write(x->fd, p, n);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0)
-			return -errno;
-		p = (const char *)p + k;
-		n -= (size_t)k;
-	}
-	return 0;
+	return fd_write_all(x->fd < 0 ? STDOUT_FILENO : x->fd, p, n);
 }
 
 static int rows(void *arg, const struct batch *b)

@@ -1,6 +1,7 @@
 /* What commands need of the process around them: standard output, messages,
  * signals, accounts. */
 #include "cli/cmds.h"
+#include "base/fd.h"
 #include "cli/system.h"
 
 #include <errno.h>
@@ -102,20 +103,8 @@ void cli_system_look(struct cli *c)
 
 int cli_write(void *arg, const void *p, size_t n)
 {
-	const char *from = p;
-
 	(void)arg;
-	while (n) {
-		ssize_t r = write(STDOUT_FILENO, from, n);
-
-		if (r < 0 && errno != EINTR)
-			return -errno;
-		if (r > 0) {
-			from += r;
-			n -= (size_t)r;
-		}
-	}
-	return 0;
+	return fd_write_all(STDOUT_FILENO, p, n);
 }
 
 int cli_print(const struct buf *b)

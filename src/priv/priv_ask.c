@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "priv/conn.h"
 
 /* One request without descriptors of ours. */
@@ -149,19 +150,14 @@ int priv_netns_list(struct priv *p, struct buf *ret, struct err *err)
 /* The program in a file that has no name; requests are small. */
 static int program_file(const struct bpf_insn *insns, size_t n, struct err *err)
 {
-	const size_t size = n * sizeof(*insns);
 	CLEANUP(closep) int fd = memfd_create("trawl-filter", MFD_CLOEXEC);
+	int r;
 
 	if (fd < 0)
 		return err_set(err, -errno, "cannot make a file in memory: %s", strerror(errno));
-	for (size_t done = 0; done < size;) {
-		ssize_t r = write(fd, (const char *)insns + done, size - done);
-
-		if (r < 0)
-			return err_set(err, -errno, "cannot write a file in memory: %s",
-				       strerror(errno));
-		done += (size_t)r;
-	}
+	r = fd_write_all(fd, insns, n * sizeof(*insns));
+	if (r < 0)
+		return err_set(err, r, "cannot write a file in memory: %s", strerror(-r));
 	return TAKE_FD(fd);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/stop.h"
 
 #define CHUNK (1 << 20)
@@ -28,21 +29,6 @@ static int open_unnamed(const char *dir)
 	return fd;
 }
 
-static int write_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t k = write(fd, p, n);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0)
-			return -errno;
-		p += k;
-		n -= (size_t)k;
-	}
-	return 0;
-}
-
 /* 0 at the end, -ECANCELED when stopped before. */
 static int copy(int from, int to, const struct stop *stop)
 {
@@ -56,7 +42,7 @@ static int copy(int from, int to, const struct stop *stop)
 
 		if (n <= 0)
 			return (int)n;
-		r = write_all(to, chunk, (size_t)n);
+		r = fd_write_all(to, chunk, (size_t)n);
 		if (r < 0)
 			return r;
 	}

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "store/read.h"
 
 #define RUN_DIGITS 16
@@ -121,22 +121,17 @@ static int add(struct inventory *v, int dir, const char *folder, const char *nam
 
 static int list(struct inventory *v, int dir, const char *folder, unsigned depth)
 {
-	int fd = openat(dir, *folder ? folder : ".",
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP(closedirp) DIR *d = fd_opendir(dir, *folder ? folder : ".");
 	const struct dirent *e;
 	int r = 0;
 
 	if (!d) {
 		r = -errno;
-		if (fd >= 0)
-			close(fd);
 		return !*folder || r == -ENOMEM ? r : add_unread(v, folder, r);
 	}
 	while (r == 0 && (e = readdir(d)))
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			r = add(v, dir, folder, e->d_name, depth);
-	closedir(d);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "fmt/jrn.h"
 #include "store/local.h"
 
@@ -52,26 +53,9 @@ static uint64_t writer_of(int dir, const char *name)
 	return h.pid;
 }
 
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
-
-/* NULL: it cannot be. */
-static DIR *open_folder(int dir, const char *name)
-{
-	int fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!d && fd >= 0)
-		close(fd);
-	return d;
-}
-
 int local_check_busy(const struct local *s, const char *folder, struct err *err)
 {
-	CLEANUP(closedirp) DIR *d = open_folder(s->dir_fd, folder);
+	CLEANUP(closedirp) DIR *d = fd_opendir(s->dir_fd, folder);
 	const struct dirent *e;
 	uint64_t pid = 0;
 
@@ -90,7 +74,7 @@ int local_check_busy(const struct local *s, const char *folder, struct err *err)
 
 int local_busy(const struct local *s, struct err *err)
 {
-	CLEANUP(closedirp) DIR *captures = open_folder(s->dir_fd, ".");
+	CLEANUP(closedirp) DIR *captures = fd_opendir(s->dir_fd, ".");
 	const struct dirent *c, *h;
 
 	while (captures && (c = readdir(captures))) {
@@ -99,7 +83,7 @@ int local_busy(const struct local *s, struct err *err)
 
 		if (c->d_name[0] == '.')
 			continue;
-		shards = open_folder(s->dir_fd, c->d_name);
+		shards = fd_opendir(s->dir_fd, c->d_name);
 		while (shards && (h = readdir(shards))) {
 			if (h->d_name[0] == '.')
 				continue;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/fd.h"
 #include "store/local.h"
 
 #define RUN_TRIES  1000
@@ -86,25 +88,16 @@ static bool is_half(const char *name)
  * cannot be removed does no harm. */
 static void remove_halves(const struct local *s, const char *folder)
 {
-	int fd = s->dir_fd < 0 ? -1
-			       : openat(s->dir_fd, folder,
-					O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP(closedirp) DIR *d = fd_opendir(s->dir_fd, folder);
 	char name[LOCAL_NAME_SIZE + 256];
 	const struct dirent *e;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((e = readdir(d))) {
+	while (d && (e = readdir(d))) {
 		if (!is_half(e->d_name))
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", folder, e->d_name);
 		s->files.unlink(s->files.arg, name);
 	}
-	closedir(d);
 }
 
 int local_run_new(struct local *s, const char *capture, unsigned shard, int64_t now,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/crc32c.h"
 #include "fmt/pidx.h"
 #include "store/catalogue.h"
@@ -166,18 +167,12 @@ static int add_want(struct rebuild *b, const char *file)
 	return 0;
 }
 
-static int write_all(int fd, const char *p, size_t n)
+static int write_durably(int fd, const void *p, size_t n)
 {
-	while (n) {
-		ssize_t k = write(fd, p, n);
+	int r = fd_write_all(fd, p, n);
 
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0)
-			return -errno;
-		p += k;
-		n -= (size_t)k;
-	}
+	if (r < 0)
+		return r;
 	return fdatasync(fd) < 0 && errno != EINVAL && errno != ENOSYS ? -errno : 0;
 }
 
@@ -206,7 +201,7 @@ static int put_index(struct rebuild *b, const struct want *w, const uint8_t *p, 
 	f->unlink(f->arg, tmp);
 	fd = r = f->create(f->arg, tmp);
 	if (fd >= 0) {
-		r = write_all(fd, (const char *)p, n);
+		r = write_durably(fd, p, n);
 		if (close(fd) < 0 && r == 0)
 			r = -errno;
 		if (r == 0)

@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/vec.h"
 #include "store/retain_impl.h"
 
 #define DEPTH_MAX  32 /* of folders */
@@ -162,15 +163,8 @@ static int add(struct list *l, int dir, const char *name, const struct stat *st,
 		*folder = retain_folder_new(l->r, l->path, strlen(l->path));
 	if (*folder < 0)
 		return -ENOMEM;
-	if (l->n == l->size) {
-		size_t size = l->size ? l->size * 2 : 256;
-		void *p = reallocarray(l->v, size, sizeof(*l->v));
-
-		if (!p)
-			return -ENOMEM;
-		l->v = p;
-		l->size = size;
-	}
+	if (vec_reserve(&l->v, &l->size, l->n + 1, sizeof(*l->v)) < 0)
+		return -ENOMEM;
 	f.folder = (uint32_t)*folder;
 	f.locked = f.kind == RETAIN_JOURNAL && is_written(dir, name);
 	l->v[l->n++] = f;
@@ -180,13 +174,11 @@ static int add(struct list *l, int dir, const char *name, const struct stat *st,
 /* A folder that nobody may list holds nothing that could be removed: "lost+found". */
 static int open_folder(struct list *l, int dir, const char *name, bool must, DIR **ret)
 {
-	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), r;
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = fd_opendir(dir, name);
+	int r;
 
 	if (!d) {
 		r = -errno;
-		if (fd >= 0)
-			close(fd);
 		if (must || (r != -EACCES && r != -EPERM && r != -ENOENT))
 			return r;
 		l->r->unreadable += r != -ENOENT;
@@ -194,12 +186,6 @@ static int open_folder(struct list *l, int dir, const char *name, bool must, DIR
 	}
 	*ret = d;
 	return 0;
-}
-
-static void closedirp(DIR **d)
-{
-	if (*d)
-		closedir(*d);
 }
 
 static bool is_shard(const char *name)
