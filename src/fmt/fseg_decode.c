@@ -1,19 +1,25 @@
 /* Flow segments, read: bytes become columns. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "fmt/fseg_read.h"
 
-#define DAMAGED "damaged"
+#define DAMAGED  "damaged"
+#define ROOM_MIN 64 /* things */
 
-static int room(void *p, size_t *have, size_t want, size_t each)
+/* Room for 'want' things, not what was there before.  Blocks that follow need about as much: what
+ * is too small is left where it is, and the next is larger by half. */
+static int room(struct fseg *f, void *p, size_t *have, size_t want, size_t each)
 {
 	void **at = p, *q;
 
 	if (*have >= want && *at)
 		return 0;
-	q = realloc(*at, (want ? want : 1) * each);
+	if (want < *have + *have / 2)
+		want = *have + *have / 2;
+	if (want < ROOM_MIN)
+		want = ROOM_MIN;
+	q = fseg_mem_take(&f->mem, want * each);
 	if (!q)
 		return -ENOMEM;
 	*at = q;
@@ -21,19 +27,19 @@ static int room(void *p, size_t *have, size_t want, size_t each)
 	return 0;
 }
 
-static int room_words(struct fseg_slot *s, size_t n)
+static int room_words(struct fseg *f, struct fseg_slot *s, size_t n)
 {
-	return room(&s->words, &s->n_words, n, sizeof(*s->words));
+	return room(f, &s->words, &s->n_words, n, sizeof(*s->words));
 }
 
-static int room_codes(struct fseg_slot *s, size_t n)
+static int room_codes(struct fseg *f, struct fseg_slot *s, size_t n)
 {
-	return room(&s->codes, &s->n_codes, n, sizeof(*s->codes));
+	return room(f, &s->codes, &s->n_codes, n, sizeof(*s->codes));
 }
 
-static int room_values(struct fseg_slot *s, size_t n, size_t each)
+static int room_values(struct fseg *f, struct fseg_slot *s, size_t n, size_t each)
 {
-	return room(&s->values, &s->values_size, n * each, 1);
+	return room(f, &s->values, &s->values_size, n * each, 1);
 }
 
 /* ---- presence ---- */
@@ -46,7 +52,7 @@ static int get_map(struct fseg *f, struct fseg_entry *e, struct fseg_slot *s, st
 
 	if (e->enc != FSEG_BITS)
 		return -EPROTO;
-	if (room_words(s, words) < 0)
+	if (room_words(f, s, words) < 0)
 		return -ENOMEM;
 	r = fseg_blob_get(&f->unnum, c, bytes, f->unnum.bytes, &p);
 	if (r < 0)
@@ -201,7 +207,7 @@ static int get_texts(struct fseg *f, struct fseg_slot *s, struct cur *c, size_t 
 	/* few bytes can claim to be many: not before they have been seen */
 	if (c->left && c->p[0] == FSEG_RAW && sum >= c->left)
 		return -EBADMSG;
-	if (room(&s->text, &s->text_size, sum, 1) < 0)
+	if (room(f, &s->text, &s->text_size, sum, 1) < 0)
 		return -ENOMEM;
 	r = fseg_blob_get(&f->unnum, c, sum, s->text, &p);
 	if (r < 0)
@@ -218,7 +224,7 @@ static int get_values(struct fseg *f, struct fseg_entry *e, struct fseg_slot *s,
 {
 	enum val_type type = (enum val_type)e->type;
 
-	if (room_values(s, n, val_size(type)) < 0)
+	if (room_values(f, s, n, val_size(type)) < 0)
 		return -ENOMEM;
 	e->n = (uint32_t)n;
 	if (type == VAL_ADDR)
@@ -287,7 +293,7 @@ static int get_codes(struct fseg *f, struct fseg_entry *e, struct fseg_slot *s, 
 	r = fseg_decode_values(f, (size_t)(e - f->entries), c);
 	if (r < 0)
 		return r;
-	if (room_codes(s, f->head.rows) < 0)
+	if (room_codes(f, s, f->head.rows) < 0)
 		return -ENOMEM;
 	if (e->enc == FSEG_PLAIN) {
 		for (i = 0; i < e->n; i++)
@@ -372,7 +378,7 @@ static int get_number_dict(struct fseg *f, struct fseg_entry *e, struct fseg_slo
 
 	if (!cur_ok(c) || !n || n > e->values)
 		return -EBADMSG;
-	if (room_codes(s, f->head.rows) < 0)
+	if (room_codes(f, s, f->head.rows) < 0)
 		return -ENOMEM;
 	r = fseg_num_get(&f->unnum, c, n, f->wide);
 	if (r == 0)
@@ -394,7 +400,7 @@ static int get_words(struct fseg *f, struct fseg_entry *e, struct fseg_slot *s, 
 
 	if (e->enc != FSEG_NUMBERS && e->enc != FSEG_NUMBER_DICT)
 		return -EPROTO;
-	if (room_words(s, f->head.rows) < 0)
+	if (room_words(f, s, f->head.rows) < 0)
 		return -ENOMEM;
 	if (e->enc == FSEG_NUMBERS)
 		r = get_near(f, c, deep, &near, err);
@@ -476,7 +482,7 @@ int fseg_decode_filter(struct fseg *f, size_t entry, struct err *err)
 		return r;
 	if (e->enc != FSEG_BITS)
 		return fseg_bad(f, e, -EPROTO, "of a kind that this program is too old for", err);
-	if (room(&s->text, &s->text_size, bloom_size(e->log2), 1) < 0)
+	if (room(f, &s->text, &s->text_size, bloom_size(e->log2), 1) < 0)
 		return fseg_bad(f, e, -ENOMEM, "out of memory", err);
 	r = fseg_blob_get(&f->unnum, &c, bloom_size(e->log2), s->text, &e->filter);
 	if (r == 0 && c.left)

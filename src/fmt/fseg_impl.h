@@ -125,10 +125,11 @@ void fseg_blob_put(struct fseg_num *e, struct buf *b, const uint8_t *p, size_t n
 struct fseg_unnum {
 	const struct fseg_loops *loops;
 	ZSTD_DCtx *zstd;
-	uint8_t *bytes; /* room for eight planes */
+	uint8_t *bytes; /* room for eight planes; borrowed */
 };
 
-int fseg_unnum_init(struct fseg_unnum *d);
+/* 'bytes': room for 8 * FSEG_ROWS.  0 or -ENOMEM. */
+int fseg_unnum_init(struct fseg_unnum *d, uint8_t *bytes);
 void fseg_unnum_done(struct fseg_unnum *d);
 
 /* 'n' numbers, FSEG_ROWS at most, into 64 or 32 bits.  0, -EBADMSG, -EPROTO: written in a way

@@ -59,14 +59,17 @@ size_t fseg_find(const uint8_t *p, size_t size, size_t at)
 int fseg_new(struct fseg **ret, const struct schema *s)
 {
 	struct fseg *f = calloc(1, sizeof(*f));
+	uint8_t *planes;
 
 	if (!f)
 		return -ENOMEM;
 	f->schema = s;
 	f->entries = calloc(FSEG_COLUMNS_MAX, sizeof(*f->entries));
 	f->entry_of = calloc(s->n ? s->n : 1, sizeof(*f->entry_of));
-	f->wide = calloc(FSEG_ROWS, sizeof(*f->wide));
-	if (!f->entries || !f->entry_of || !f->wide || fseg_unnum_init(&f->unnum) < 0) {
+	f->wide = fseg_mem_take(&f->mem, FSEG_ROWS * sizeof(*f->wide));
+	planes = fseg_mem_take(&f->mem, FSEG_ROWS * sizeof(uint64_t));
+	if (!f->entries || !f->entry_of || !f->wide || !planes ||
+	    fseg_unnum_init(&f->unnum, planes) < 0) {
 		fseg_free(f);
 		return -ENOMEM;
 	}
@@ -76,21 +79,13 @@ int fseg_new(struct fseg **ret, const struct schema *s)
 
 void fseg_free(struct fseg *f)
 {
-	size_t i;
-
 	if (!f)
 		return;
-	for (i = 0; i < f->n_slots; i++) {
-		free(f->slots[i].words);
-		free(f->slots[i].codes);
-		free(f->slots[i].values);
-		free(f->slots[i].text);
-	}
 	free(f->slots);
 	free(f->entries);
 	free(f->entry_of);
-	free(f->wide);
 	fseg_unnum_done(&f->unnum);
+	fseg_mem_done(&f->mem);
 	free(f);
 }
 

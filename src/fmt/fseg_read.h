@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fmt/fseg_impl.h"
+#include "fmt/fseg_mem.h"
 
 enum fseg_state { FSEG_UNREAD, FSEG_BUSY, FSEG_READ };
 
@@ -36,7 +37,7 @@ struct fseg_few {
 	uint64_t has; /* a bit for each */
 };
 
-/* Memory of the entry at the same place, used again from block to block. */
+/* What was decoded, in memory that the entry at the same place of the next block uses again. */
 struct fseg_slot {
 	uint64_t *words;
 	size_t n_words;
@@ -63,6 +64,7 @@ struct fseg {
 	int16_t *entry_of; /* of each field of the schema; -1: none */
 	int serials;       /* entry; -1: none */
 	struct fseg_unnum unnum;
+	struct fseg_mem mem;
 	uint64_t *wide; /* FSEG_ROWS */
 	uint32_t few;   /* calls for few rows */
 };

@@ -1,26 +1,20 @@
 /* Numbers, read. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "fmt/fseg_impl.h"
 
-int fseg_unnum_init(struct fseg_unnum *d)
+int fseg_unnum_init(struct fseg_unnum *d, uint8_t *bytes)
 {
 	d->loops = fseg_loops();
+	d->bytes = bytes;
 	d->zstd = ZSTD_createDCtx();
-	d->bytes = malloc(8 * (size_t)FSEG_ROWS);
-	if (!d->zstd || !d->bytes) {
-		fseg_unnum_done(d);
-		return -ENOMEM;
-	}
-	return 0;
+	return d->zstd ? 0 : -ENOMEM;
 }
 
 void fseg_unnum_done(struct fseg_unnum *d)
 {
 	ZSTD_freeDCtx(d->zstd);
-	free(d->bytes);
 	*d = (struct fseg_unnum){0};
 }
 

@@ -4,7 +4,8 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+
+#include "base/huge.h"
 
 #define CHUNK_MIN 4096
 #define CHUNK_MAX (1 << 20)
@@ -49,27 +50,18 @@ void ql_mem_free(struct ql_mem *m, void *p, size_t n, size_t size)
 	free(p);
 }
 
-#define LINE 64
-#define HUGE (2u << 20)
-
 int ql_mem_wide(struct ql_mem *m, size_t size, void *ret)
 {
-	size_t align = size >= HUGE ? HUGE : LINE;
 	void *p;
-	int r;
+	int r = ql_mem_take(m, size);
 
-	if (size > SIZE_MAX - align)
-		return -ENOMEM;
-	r = ql_mem_take(m, size);
 	if (r < 0)
 		return r;
-	p = aligned_alloc(align, (size + align - 1) / align * align);
+	p = huge_alloc(size);
 	if (!p) {
 		ql_mem_give(m, size);
 		return -ENOMEM;
 	}
-	if (align == HUGE) /* it works without, too */
-		madvise(p, size, MADV_HUGEPAGE);
 	*(void **)ret = p;
 	return 0;
 }
