@@ -204,18 +204,6 @@ int retain_reserve(struct retain *r, int64_t handle, uint64_t bytes)
 	return code;
 }
 
-void retain_give_back(struct retain *r, int64_t handle, uint64_t bytes)
-{
-	struct retain_file *f;
-
-	pthread_mutex_lock(&r->lock);
-	f = file_of(r, handle);
-	assert(bytes <= f->bytes);
-	resize(r, f, f->bytes - bytes);
-	give_back(r, bytes);
-	pthread_mutex_unlock(&r->lock);
-}
-
 void retain_close(struct retain *r, int64_t handle, uint64_t bytes, uint64_t side)
 {
 	struct retain_file *f;

@@ -142,9 +142,6 @@ int64_t retain_add(struct retain *r, int64_t run, enum retain_kind kind, uint32_
  * now, -ENOSPC: the same of min_free. */
 int retain_reserve(struct retain *r, int64_t handle, uint64_t bytes);
 
-/* Of what was reserved for an open file, 'bytes' are not needed. */
-void retain_give_back(struct retain *r, int64_t handle, uint64_t bytes);
-
 /* Nothing is written to the file any more: it is 'bytes' long, and what lies beside it 'side'.
  * The rest of what was reserved is given back, the handle ends.  That of a journal ends
  * the run. */

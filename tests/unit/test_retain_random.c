@@ -334,11 +334,6 @@ static void reserve(struct model *m)
 		more = t->main += more;
 	}
 	put_at(m, name, more, any_time(m));
-	if (rnd(m, 4) == 0) {
-		more = rnd(m, (unsigned)(t->granted - t->main - t->side) + 1);
-		retain_give_back(m->r, t->handle, more);
-		t->granted -= more;
-	}
 }
 
 static void shut(struct model *m, int i)
