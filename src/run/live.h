@@ -57,7 +57,7 @@ struct run_live_stats {
 	struct run_live_iface total; /* name NULL */
 	const struct run_live_iface *ifaces;
 	size_t n_ifaces;
-	uint64_t flows, flows_live, evicted;
+	uint64_t flows, evicted;
 	uint64_t unfollowed;      /* times that loss, name or the like of a flow found no room */
 	uint64_t unremoved;       /* files that the store's limits want gone and that stay */
 	uint64_t softnet;         /* dropped by CPUs before any interface's hook, whole host */

@@ -100,7 +100,6 @@ void live_count_show(struct live_worker *w)
 	for (i = 0; i < w->n_shown; i++)
 		show_one(w, i, &w->shown[i]);
 	w->flows = t.flows;
-	w->flows_live = t.live;
 	w->evicted = t.evicted;
 	w->unfollowed = t.unfollowed;
 	pthread_mutex_unlock(&w->r->lock);
@@ -152,7 +151,7 @@ void live_count_sum(struct run_live *r)
 	    grow(&r->ifaces, sizeof(*r->ifaces), s->n_ifaces, r->workers[0].n_shown) == 0)
 		s->n_ifaces = r->workers[0].n_shown;
 	s->ifaces = r->ifaces;
-	s->flows = s->flows_live = s->evicted = s->unfollowed = 0;
+	s->flows = s->evicted = s->unfollowed = 0;
 	for (k = 0; k < r->n_workers; k++) {
 		const struct live_worker *w = &r->workers[k];
 
@@ -163,7 +162,6 @@ void live_count_sum(struct run_live *r)
 				add(&r->ifaces[i], &w->shown[i]);
 		}
 		s->flows += w->flows;
-		s->flows_live += w->flows_live;
 		s->evicted += w->evicted;
 		s->unfollowed += w->unfollowed;
 	}

@@ -91,7 +91,7 @@ struct live_worker {
 	/* For the thread that shows them; under the capture's lock. */
 	struct run_live_iface *shown; /* owned */
 	size_t n_shown;
-	uint64_t flows, flows_live, evicted, unfollowed;
+	uint64_t flows, evicted, unfollowed;
 };
 
 struct run_live {
