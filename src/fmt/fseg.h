@@ -261,5 +261,3 @@ int64_t fseg_select_addr(struct fseg *f, size_t field, const struct addr *a, uns
 /* Perhaps a text, by the hashes that are kept of it; -ENOENT: there are none. */
 int64_t fseg_select_text(struct fseg *f, size_t field, const char *p, size_t len, uint64_t *rows,
 			 struct err *err);
-int64_t fseg_select_hash(struct fseg *f, size_t field, uint32_t hash, uint64_t *rows,
-			 struct err *err);

@@ -151,9 +151,10 @@ int64_t fseg_select_addr(struct fseg *f, size_t field, const struct addr *a, uns
 	return fseg_select_range(f, field, &first, &last, rows, err);
 }
 
-int64_t fseg_select_hash(struct fseg *f, size_t field, uint32_t hash, uint64_t *rows,
+int64_t fseg_select_text(struct fseg *f, size_t field, const char *p, size_t len, uint64_t *rows,
 			 struct err *err)
 {
+	uint32_t hash = crc32c(0, p, len);
 	uint32_t id = f->schema->fields[field].id;
 	const struct fseg_entry *e = f->entries;
 	struct fseg_column c;
@@ -174,10 +175,4 @@ int64_t fseg_select_hash(struct fseg *f, size_t field, uint32_t hash, uint64_t *
 	fseg_column_of(f, k, &c);
 	SELECT(rows, &c, n, c.words[i] == hash);
 	return n;
-}
-
-int64_t fseg_select_text(struct fseg *f, size_t field, const char *p, size_t len, uint64_t *rows,
-			 struct err *err)
-{
-	return fseg_select_hash(f, field, crc32c(0, p, len), rows, err);
 }
