@@ -184,6 +184,52 @@ void batch_move(struct batch *b, size_t to, size_t from)
 	}
 }
 
+static void order_values(void *v, size_t size, const uint16_t *from, size_t n)
+{
+	unsigned char old[BATCH_ROWS * sizeof(union val)];
+	uint64_t *to8 = v;
+	size_t i;
+
+	memcpy(old, v, n * size);
+	if (size == sizeof(*to8)) {
+		for (i = 0; i < n; i++)
+			memcpy(&to8[i], old + from[i] * size, sizeof(*to8));
+		return;
+	}
+	for (i = 0; i < n; i++)
+		memcpy((unsigned char *)v + i * size, old + from[i] * size, size);
+}
+
+static void order_present(uint64_t *present, const uint16_t *from, size_t n)
+{
+	uint64_t old[BATCH_ROWS / 64];
+	size_t i;
+
+	memcpy(old, present, sizeof(old));
+	memset(present, 0, sizeof(old));
+	for (i = 0; i < n; i++)
+		present[i / 64] |= (old[from[i] / 64] >> from[i] % 64 & 1) << i % 64;
+}
+
+void batch_order(struct batch *b, const uint16_t *from)
+{
+	size_t i;
+
+	if (b->serial)
+		order_values(b->serial, sizeof(*b->serial), from, b->n);
+	for (i = 0; i < b->schema->n; i++) {
+		struct col *c = b->cols[i];
+
+		if (!c)
+			continue;
+		order_present(c->present, from, b->n);
+		if (c->dict.n)
+			order_values(c->code, sizeof(*c->code), from, b->n);
+		else
+			order_values(c->v.any, val_size(c->type), from, b->n);
+	}
+}
+
 void batch_cut(struct batch *b, size_t n)
 {
 	size_t i, k;

@@ -150,6 +150,9 @@ void col_settle(struct col *c, size_t n);
 void batch_move(struct batch *b, size_t to, size_t from);
 void batch_cut(struct batch *b, size_t n);
 
+/* Row i becomes what row from[i] was, for all rows of the batch. */
+void batch_order(struct batch *b, const uint16_t *from);
+
 static inline bool col_has(const struct col *c, size_t row)
 {
 	return c->present[row / 64] >> row % 64 & 1;

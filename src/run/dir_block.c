@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/huge.h"
 #include "filter/hint.h"
 #include "flow/flow_derive.h"
 #include "flow/flow_segment.h"
@@ -71,7 +72,7 @@ static int make_room(struct dir_block *k, size_t size)
 
 	if (size <= k->room)
 		return 0;
-	p = malloc(size);
+	p = huge_alloc(size);
 	if (!p)
 		return -ENOMEM;
 	free(k->p);
@@ -98,6 +99,7 @@ static int load(struct dir_blocks *b, struct dir_block *k, size_t run, size_t bl
 	k->of = b;
 	k->run = run;
 	k->block = block;
+	k->left = UINT32_MAX;
 	n = size < FIRST ? size : FIRST;
 	r = fetch(k, 0, n);
 	if (r == 0 && fseg_head(k->p, n, &head) == 0 && head.dir > n && head.dir <= size)
@@ -110,8 +112,7 @@ static int load(struct dir_blocks *b, struct dir_block *k, size_t run, size_t bl
 	return -EBADMSG;
 }
 
-int dir_block_get(struct dir_blocks *b, size_t run, size_t block, uint64_t since, bool *ret_busy,
-		  struct dir_block **ret)
+int dir_block_get(struct dir_blocks *b, size_t run, size_t block, struct dir_block **ret)
 {
 	struct dir_block *k;
 	size_t i;
@@ -126,10 +127,6 @@ int dir_block_get(struct dir_blocks *b, size_t run, size_t block, uint64_t since
 		return 0;
 	}
 	k = b->alone ? &b->v[0] : oldest(b);
-	if (ret_busy && k->used >= since && k->used) {
-		*ret_busy = true;
-		return 0;
-	}
 	r = load(b, k, run, block);
 	if (r < 0)
 		return r;

@@ -15,6 +15,7 @@ struct dir_block {
 	struct dir_blocks *of;
 	size_t run, block;
 	uint64_t used; /* when; 0: empty */
+	uint32_t left; /* rows of it that are still to be given; UINT32_MAX: not known */
 };
 
 struct dir_blocks {
@@ -27,11 +28,9 @@ struct dir_blocks {
 
 void dir_blocks_done(struct dir_blocks *b);
 
-/* Opens a block, unless it is.  0; -EBADMSG: it cannot be read, which has been noted;
- * -ENOMEM.  '*ret_busy', where not NULL: instead of taking the place of one that was used at
- * 'since' or later, nothing is done and this becomes true. */
-int dir_block_get(struct dir_blocks *b, size_t run, size_t block, uint64_t since, bool *ret_busy,
-		  struct dir_block **ret);
+/* Opens a block, unless it is; the one that was not used for longest makes room.  0; -EBADMSG: it
+ * cannot be read, which has been noted; -ENOMEM. */
+int dir_block_get(struct dir_blocks *b, size_t run, size_t block, struct dir_block **ret);
 
 /* It turned out to be damaged. */
 void dir_block_bad(struct dir_blocks *b, struct dir_block *k, const struct err *err);

@@ -226,7 +226,7 @@ static int take_block(struct plan *p, struct prune *prune, size_t run, size_t bl
 	struct err err = {0};
 	struct batch view;
 	size_t at = 0;
-	int r = dir_block_get(&p->blocks, run, block, 0, NULL, &k), n;
+	int r = dir_block_get(&p->blocks, run, block, &k), n;
 
 	if (r < 0)
 		return r;

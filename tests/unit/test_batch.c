@@ -456,6 +456,52 @@ static void codes_stand_for_values(void **state)
 	batch_free(b);
 }
 
+/* Column by column, with a column of codes: row i has value 7 i of what fits, every third none. */
+static void rows_change_places(void **state)
+{
+	static const struct val_str names[] = {{"a", 1}, {"bb", 2}, {"ccc", 3}};
+	struct batch *b = batch_of_all();
+	uint16_t from[BATCH_ROWS];
+	struct col *c;
+	union val v;
+	size_t i, k;
+
+	(void)state;
+	assert_int_equal(batch_code(b, F_APP), 0);
+	b->n = BATCH_ROWS;
+	b->cols[F_APP]->dict = (struct col_dict){names, 3, BATCH_ROWS, b, 1};
+	for (i = 0; i < BATCH_ROWS; i++) {
+		b->serial[i] = i;
+		b->cols[F_BYTES]->v.u64[i] = 7 * i;
+		b->cols[F_OPEN]->v.b[i] = i % 5 == 0;
+		memset(b->cols[F_UUID]->v.id[i], (int)i, 16);
+		memset(&b->cols[F_SRC]->v.addr[i], (int)i, sizeof(struct addr));
+		b->cols[F_APP]->code[i] = i % 3;
+		for (k = 0; k < F_COUNT && i % 3; k++)
+			col_mark(b->cols[k], i);
+		from[i] = (uint16_t)(i * 77 % BATCH_ROWS); /* odd: each once */
+	}
+	batch_order(b, from);
+	for (i = 0; i < BATCH_ROWS; i++) {
+		uint8_t id[sizeof(struct addr)];
+		size_t was = i * 77 % BATCH_ROWS;
+
+		assert_int_equal(b->serial[i], was);
+		for (k = 0; k < F_COUNT; k++)
+			assert_int_equal(col_has(b->cols[k], i), was % 3 != 0);
+		memset(id, (int)was, sizeof(id));
+		assert_int_equal(b->cols[F_BYTES]->v.u64[i], 7 * was);
+		assert_int_equal(b->cols[F_OPEN]->v.b[i], was % 5 == 0);
+		assert_memory_equal(b->cols[F_UUID]->v.id[i], id, 16);
+		assert_memory_equal(&b->cols[F_SRC]->v.addr[i], id, sizeof(struct addr));
+		c = b->cols[F_APP];
+		if (!col_get(c, i, &v))
+			continue;
+		assert_int_equal(v.str.len, was % 3 + 1);
+	}
+	batch_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,6 +516,7 @@ int main(void)
 		cmocka_unit_test(hashes_spread),
 		cmocka_unit_test(texts),
 		cmocka_unit_test(codes_stand_for_values),
+		cmocka_unit_test(rows_change_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
