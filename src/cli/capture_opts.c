@@ -9,6 +9,7 @@
 #include "cli/system.h"
 #include "run/live.h"
 #include "sink/sink.h"
+#include "store/retain.h"
 #include "store/store.h"
 
 #define CAPTURE_FLOWS_DEFAULT 500000 /* in memory at once: DESIGN's default for live captures */
@@ -121,12 +122,18 @@ int capture_opts_raw_limit(const struct capture_opts *o, uint64_t *ret, struct e
 
 int capture_opts_check(const struct capture_opts *o, struct err *err)
 {
+	struct store_conf store = {0};
 	uint64_t limit;
 	size_t i;
 	int r = capture_opts_raw_limit(o, &limit, err);
 
+	if (r == 0)
+		r = capture_opts_min_free(o, &store, err);
 	if (r < 0)
 		return r;
+	r = retain_segment_size(o->quota, STORE_SEGMENT_SIZE, (unsigned)o->threads, &limit, err);
+	if (r < 0)
+		return err_wrap(err, r, "--quota");
 	if (!*o->name || strlen(o->name) > STORE_NAME_MAX)
 		return err_set(err, -EINVAL, "--name: the name of a capture has 1 to %d bytes",
 			       STORE_NAME_MAX);
@@ -164,9 +171,12 @@ int capture_opts_min_free(const struct capture_opts *o, struct store_conf *ret, 
 	size_t n = strlen(text);
 	uint64_t percent;
 	char *end;
+	int r;
 
-	if (!n || text[n - 1] != '%')
-		return parse_size(text, &ret->min_free, err);
+	if (!n || text[n - 1] != '%') {
+		r = parse_size(text, &ret->min_free, err);
+		return r < 0 ? err_wrap(err, r, "--min-free") : 0;
+	}
 	percent = strtoul(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || end != text + n - 1 || percent > 90)
 		return err_set(err, -EINVAL,

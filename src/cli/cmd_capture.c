@@ -326,7 +326,7 @@ static int fail(const struct err *err)
 	return cli_fail(&shown);
 }
 
-/* The account, and whether something of the wanted is missing. */
+/* The account, and whether something of the wanted is missing, or there that should not be. */
 static int report(struct capture *c, int status, bool gone)
 {
 	const struct run_live_stats *s = run_live_stats(c->live);
@@ -335,6 +335,7 @@ static int report(struct capture *c, int status, bool gone)
 
 	/* What a reader that has gone left behind it did not want. */
 	lost |= t->dropped_disk && !gone;
+	lost |= s->unremoved > 0;
 
 	cli_clear(c->cli);
 	if (!c->cli->quiet || lost)

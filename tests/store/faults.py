@@ -91,7 +91,7 @@ class Made:
 
 class Shim:
     """The numbers that are shared with faults_shim."""
-    NAMES = ("ops", "code", "first", "times", "calls", "failed", "short", "used", "most")
+    NAMES = ("ops", "code", "first", "times", "calls", "failed", "short", "used", "most", "ahead")
     OPS = {"create": 1, "write": 2, "cut": 4, "sync": 8, "rename": 16, "unlink": 32, "mkdir": 64}
 
     def __init__(self, path, **numbers):
