@@ -220,6 +220,75 @@ def test_read_only(net, mounted):
     assert p.returncode == 1 and b"Read-only file system" in p.stderr
 
 
+@pytest.fixture
+def failing(tmp_path):
+    """(folder, what makes the kernel find an error in its ext4, which makes it read-only whoever has files open
+    there, what mounts it anew as it is on the disk)."""
+    folder, image = tmp_path / "disk", tmp_path / "image"
+    folder.mkdir()
+    image.write_bytes(b"")
+    os.truncate(image, 64 * MIB)
+
+    def call(*args, status=(0,)):
+        p = subprocess.run([*map(str, args)], capture_output=True, text=True, timeout=LIMIT, check=False)
+        if p.returncode not in status:
+            raise OSError(f"{args[0]}: {p.stderr.strip()}")
+        return p.stdout.strip()
+
+    loop = None
+    try:
+        call("mkfs.ext4", "-q", "-F", "-e", "remount-ro", image)
+        loop = call("losetup", "--find", "--show", image)
+        call("mount", "-t", "ext4", loop, folder)
+    except OSError as e:
+        if loop:
+            call("losetup", "--detach", loop)
+        pytest.skip(f"no ext4 on a loop device: {e}")
+    trigger = pathlib.Path(f"/sys/fs/ext4/{pathlib.Path(loop).name}/trigger_fs_error")
+
+    def again():
+        call("umount", folder)
+        call("e2fsck", "-f", "-y", loop, status=(0, 1))  # 1: errors were mended
+        call("mount", "-t", "ext4", "-o", "ro", loop, folder)
+
+    try:
+        if not trigger.exists():
+            pytest.skip("this kernel's ext4 cannot be told to find an error")
+        yield folder, lambda: trigger.write_text("1"), again
+    finally:
+        call("umount", folder)
+        call("losetup", "--detach", loop)
+
+
+def test_read_only_with_files_open(net, failing):
+    """It is said, what comes is counted, and what was kept is there, also when all is read from the disk again."""
+    disk, fail, again = failing
+    folder = disk / "d"
+    t = capture(net, folder, "--update", "1s")
+    send(net, 5000)
+    wait_for(folder, 5000, 10)
+    subprocess.run(["sync", "-f", disk], check=True, timeout=LIMIT)
+    fail()
+    sent = 5000
+    while "cannot write packets: Read-only file system" not in t.said:
+        send(net, 100)
+        sent += 100
+        t.heard()
+    send(net, 50)
+    assert t.stop() == 1, t.said  # the run's end could not be written
+    assert t.said.count("no packets are kept until that is mended") == 1, t.said
+    n = account(t.said)
+    assert n["kept"] + n["disk"] == sent + 50 and n["disk"] == n["dropped"] >= 50, t.said
+    for _ in range(2):
+        got, said = past(folder, status=(3,))
+        assert got[:5000] == list(range(5000)) and len(got) >= n["kept"] and "killed" in said, said
+        p = run("store", "check", folder, status=(0,))
+        assert b"killed: the last beat was at" in p.stdout and b"no damage" in p.stdout, p.stdout
+        rows = run("flows", "--dir", folder, "--format", "csv", "--fields", "ab_packets", status=(3,)).stdout.split()
+        assert sum(map(int, rows[1:])) >= 5000
+        again()
+
+
 def test_quota_at_any_moment(net, mounted):
     """What the file system has used, asked as often as can be, is never more than the quota."""
     before, most, folder, quota = os.statvfs(mounted), 0, mounted / "d", 16 * MIB
