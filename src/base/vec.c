@@ -1,6 +1,7 @@
 #include "base/vec.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #define VEC_FIRST 16
@@ -18,4 +19,11 @@ int vec_grow(void *v, size_t *size, size_t n, size_t each)
 	*(void **)v = p;
 	*size = to;
 	return 0;
+}
+
+int vec_cmp_u64(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
 }

@@ -1,5 +1,5 @@
-/* Arrays that grow.  Who owns one keeps the pointer, how many things are in it and for how many
- * there is room; all are zero at first, and free() ends it. */
+/* Arrays, which grow and are sorted.  Who owns one keeps the pointer, how many things are in it and
+ * for how many there is room; all are zero at first, and free() ends it. */
 #pragma once
 
 #include <stddef.h>
@@ -14,3 +14,6 @@ static inline int vec_reserve(void *v, size_t *size, size_t n, size_t each)
 {
 	return n <= *size ? 0 : vec_grow(v, size, n, each);
 }
+
+/* Of two uint64_t, for qsort() and bsearch(). */
+int vec_cmp_u64(const void *a, const void *b);

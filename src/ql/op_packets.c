@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/vec.h"
 #include "ql/rows.h"
 
 struct packets {
@@ -33,13 +34,6 @@ static int packets_push(struct ql_node *n, const struct batch *b, const uint64_t
 	return 0;
 }
 
-static int cmp_serials(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Sorted, each once. */
 static void tidy(struct packets *p)
 {
@@ -48,7 +42,7 @@ static void tidy(struct packets *p)
 	for (i = 1; i < p->n && p->serials[i - 1] <= p->serials[i]; i++)
 		;
 	if (i < p->n) /* most sources give them in order */
-		qsort(p->serials, p->n, sizeof(p->serials[0]), cmp_serials);
+		qsort(p->serials, p->n, sizeof(p->serials[0]), vec_cmp_u64);
 	for (i = 0; i < p->n; i++)
 		if (!n || p->serials[i] != p->serials[n - 1])
 			p->serials[n++] = p->serials[i];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/vec.h"
 #include "filter/filter.h"
 #include "ql/rows.h"
 #include "ql/sort.h"
@@ -50,13 +51,6 @@ static bool meets(const struct ql_src_mem *m, const struct ql_scan *req, size_t 
 	return true;
 }
 
-static int cmp_serials(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static bool wanted(const struct ql_src_mem *m, const struct ql_scan *req, size_t row)
 {
 	const struct batch *b = m->rows.chunks[row / BATCH_ROWS];
@@ -66,7 +60,7 @@ static bool wanted(const struct ql_src_mem *m, const struct ql_scan *req, size_t
 	if (!(m->flags & QL_SRC_MEM_LAZY))
 		return true;
 	if (req->serials && !bsearch(&b->serial[row % BATCH_ROWS], req->serials, req->n_serials,
-				     sizeof(*req->serials), cmp_serials))
+				     sizeof(*req->serials), vec_cmp_u64))
 		return false;
 	return hint_row(req->hints, b, row % BATCH_ROWS);
 }
@@ -171,7 +165,7 @@ static int mem_packets(struct ql_src *s, const uint64_t *serials, size_t n, int6
 		const struct mem_pkt *p = &m->pkts[i];
 
 		if (p->pkt.ts < from || p->pkt.ts > to ||
-		    !bsearch(&p->serial, serials, n, sizeof(serials[0]), cmp_serials))
+		    !bsearch(&p->serial, serials, n, sizeof(serials[0]), vec_cmp_u64))
 			continue;
 		if (!f || filter_match(f, p->pkt.linktype, p->pkt.data, p->pkt.caplen, p->pkt.len))
 			r = fn(arg, &p->pkt, p->serial);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/vec.h"
 #include "flow/flow_derive.h"
 #include "flow/flow_rows.h"
 #include "flow/flow_schema.h"
@@ -504,13 +505,6 @@ int store_read_rebuild(struct store_read *r, size_t run, uint64_t max_memory,
 	return code;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 size_t store_read_translate(const struct store_read *r, size_t run, const uint64_t *serials,
 			    size_t n, uint64_t *ret)
 {
@@ -526,7 +520,7 @@ size_t store_read_translate(const struct store_read *r, size_t run, const uint64
 			ret[m++] = p->made;
 	}
 	if (m)
-		qsort(ret, m, sizeof(*ret), by_value);
+		qsort(ret, m, sizeof(*ret), vec_cmp_u64);
 	return m;
 }
 

@@ -51,11 +51,24 @@ static void test_too_many(void **state)
 	free(v);
 }
 
+static void test_cmp_u64(void **state)
+{
+	/* 2^63 and 2^32 tell what is not cut to an int, nor signed */
+	const uint64_t v[] = {0, 1, UINT64_C(1) << 32, UINT64_C(1) << 63, UINT64_MAX};
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < 5; i++)
+		for (k = 0; k < 5; k++)
+			assert_int_equal(vec_cmp_u64(&v[i], &v[k]), i < k ? -1 : i > k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_grow),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_cmp_u64),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
