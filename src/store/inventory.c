@@ -12,8 +12,7 @@
 #include "base/fd.h"
 #include "store/read.h"
 
-#define RUN_DIGITS 16
-#define PATH_SIZE  (4 * 256)
+#define PATH_SIZE (4 * 256)
 
 static const struct {
 	const char *end, *what;
@@ -41,14 +40,14 @@ const char *store_file_what(enum store_file_kind kind)
 /* Sets kind, run and number by a file's name without its folder. */
 static void classify(struct store_file *f, const char *name)
 {
-	const size_t n = strspn(name, "0123456789abcdef");
 	unsigned long number = 0;
-	char run[RUN_DIGITS + 1];
-	char *rest = (char *)name + n;
 	enum store_file_kind k;
+	char *rest;
+	uint64_t run;
 
 	f->kind = STORE_FILE_OTHER;
-	if (n != RUN_DIGITS)
+	rest = (char *)local_run_of(name, &run);
+	if (!rest)
 		return;
 	if (*rest == '-') {
 		if (rest[1] < '0' || rest[1] > '9')
@@ -62,9 +61,7 @@ static void classify(struct store_file *f, const char *name)
 			f->kind = k;
 	if (f->kind == STORE_FILE_OTHER)
 		return;
-	memcpy(run, name, RUN_DIGITS);
-	run[RUN_DIGITS] = '\0';
-	f->run = strtoull(run, NULL, 16);
+	f->run = run;
 	f->number = (uint32_t)number;
 }
 

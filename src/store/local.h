@@ -35,6 +35,11 @@ struct local {
 /* The file system's name of a capture: bytes that cannot stand there as %XX. */
 void local_escape(const char *capture, char ret[LOCAL_NAME_SIZE]);
 
+/* The run that a file's name, without its folder, begins with: LOCAL_RUN_DIGITS of lower-case
+ * hexadecimal.  Returns what stands behind; NULL: it begins with none. */
+#define LOCAL_RUN_DIGITS 16
+const char *local_run_of(const char *name, uint64_t *ret);
+
 /* Whether somebody writes the file: its journal is locked as long as a run's writer
  * lives. */
 bool local_is_locked(int fd);

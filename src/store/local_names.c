@@ -28,6 +28,18 @@ void local_escape(const char *capture, char ret[LOCAL_NAME_SIZE])
 	ret[n] = '\0';
 }
 
+const char *local_run_of(const char *name, uint64_t *ret)
+{
+	size_t i;
+
+	if (strspn(name, "0123456789abcdef") < LOCAL_RUN_DIGITS)
+		return NULL;
+	*ret = 0;
+	for (i = 0; i < LOCAL_RUN_DIGITS; i++)
+		*ret = *ret << 4 | (uint64_t)(name[i] <= '9' ? name[i] - '0' : name[i] - 'a' + 10);
+	return name + LOCAL_RUN_DIGITS;
+}
+
 bool local_is_locked(int fd)
 {
 	struct flock l = {.l_type = F_RDLCK, .l_whence = SEEK_SET};

@@ -11,8 +11,7 @@
 #include "base/fd.h"
 #include "store/local.h"
 
-#define RUN_TRIES  1000
-#define RUN_DIGITS 16
+#define RUN_TRIES 1000
 
 static int make_folders(struct local *s, const char *capture, unsigned shard,
 			char ret[LOCAL_NAME_SIZE], struct err *err)
@@ -76,12 +75,14 @@ static int keep_journal(struct local *s, const char *name, struct local_file *jr
 /* "0123456789abcdef-000001.pidx.tmp" */
 static bool is_half(const char *name)
 {
-	size_t n = strspn(name, "0123456789abcdef"), m;
+	uint64_t run;
+	const char *rest = local_run_of(name, &run);
+	size_t n;
 
-	if (n != RUN_DIGITS || name[n++] != '-')
+	if (!rest || *rest++ != '-')
 		return false;
-	m = strspn(name + n, "0123456789");
-	return m && strcmp(name + n + m, LOCAL_INDEX LOCAL_TMP) == 0;
+	n = strspn(rest, "0123456789");
+	return n && strcmp(rest + n, LOCAL_INDEX LOCAL_TMP) == 0;
 }
 
 /* Indexes that a writer was killed at.  Nobody writes here now, so nobody needs them; one that

@@ -140,7 +140,7 @@ int64_t retain_run(struct retain *r, const char *name)
 	int64_t n;
 	uint64_t id;
 
-	end = slash ? retain_run_id(slash + 1, &id) : NULL;
+	end = slash ? local_run_of(slash + 1, &id) : NULL;
 	if (!end || *end || slash - name >= RETAIN_FOLDER_SIZE)
 		return -EINVAL;
 	pthread_mutex_lock(&r->lock);

@@ -132,10 +132,6 @@ void retain_run_name(const struct retain *r, uint32_t run, char ret[RETAIN_NAME_
 void retain_name(const struct retain *r, uint32_t file, enum retain_part part,
 		 char ret[RETAIN_NAME_SIZE]);
 
-/* The number that a run's name without its folder begins with; returns what is behind, NULL:
- * there is none. */
-const char *retain_run_id(const char *name, uint64_t *ret);
-
 /* retain_remove.c */
 
 /* Removes until 'bytes' more may be written, and counts them.  With the lock, which it lets go

@@ -13,11 +13,10 @@
 #include "base/vec.h"
 #include "store/retain_impl.h"
 
-#define DEPTH_MAX  32 /* of folders */
-#define RUN_DEPTH  2  /* DIR/<capture>/<shard>/ */
-#define RUN_DIGITS 16
-#define TIME_MAX   INT64_C(4000000000) /* seconds */
-#define DIGITS     6                   /* of a number, at least */
+#define DEPTH_MAX 32                  /* of folders */
+#define RUN_DEPTH 2                   /* DIR/<capture>/<shard>/ */
+#define TIME_MAX  INT64_C(4000000000) /* seconds */
+#define DIGITS    6                   /* of a number, at least */
 
 #define NOT_YET (-1)
 #define NO_RUNS (-2) /* no folder for runs */
@@ -85,22 +84,10 @@ void retain_name(const struct retain *r, uint32_t file, enum retain_part part,
 		snprintf(ret + n, RETAIN_NAME_SIZE - n, "-%06" PRIu32 "%s", f->number, end);
 }
 
-const char *retain_run_id(const char *name, uint64_t *ret)
-{
-	size_t i;
-
-	if (strspn(name, "0123456789abcdef") < RUN_DIGITS)
-		return NULL;
-	*ret = 0;
-	for (i = 0; i < RUN_DIGITS; i++)
-		*ret = *ret << 4 | (uint64_t)(name[i] <= '9' ? name[i] - '0' : name[i] - 'a' + 10);
-	return name + RUN_DIGITS;
-}
-
 /* Whether a name is one that retain_name() makes. */
 static bool parse(const char *name, struct found *ret)
 {
-	const char *end = retain_run_id(name, &ret->run);
+	const char *end = local_run_of(name, &ret->run);
 	unsigned long long number;
 	size_t n, i;
 
