@@ -57,6 +57,11 @@ struct live_conf {
 	bool classic; /* use no eBPF, as where it may not be loaded: for tests */
 };
 
+/* What an interface's name is of, in 'text' as of 'ifaces': '*ret_len' bytes at '*ret_ns' name a
+ * network namespace, 0: it is our own.  Returns where the name itself begins; NULL: 'text' begins
+ * as "netns:NAME/IF" does and is not of that form. */
+const char *live_name_split(const char *text, const char **ret_ns, size_t *ret_len);
+
 /* Whether 'text' can be one of 'ifaces', whatever there is.  0, or -EINVAL with 'err' set. */
 int live_name_check(const char *text, struct err *err);
 

@@ -57,25 +57,35 @@ static int get_ns(struct live_hub *h, const char *name, size_t len, struct live_
 	return r;
 }
 
+const char *live_name_split(const char *text, const char **ret_ns, size_t *ret_len)
+{
+	const char *slash;
+
+	*ret_ns = "";
+	*ret_len = 0;
+	if (strncmp(text, NETNS_PREFIX, strlen(NETNS_PREFIX)) != 0)
+		return text;
+	*ret_ns = text + strlen(NETNS_PREFIX);
+	slash = strchr(*ret_ns, '/');
+	if (!slash || slash == *ret_ns || !slash[1])
+		return NULL;
+	*ret_len = (size_t)(slash - *ret_ns);
+	return slash + 1;
+}
+
 /* What 'text' says; of the name of a namespace, "" for our own, '*ret_len' bytes. */
 static int split_name(const char *text, struct live_ask *ret, const char **ret_ns, size_t *ret_len,
 		      struct err *err)
 {
-	const char *name = text, *slash;
+	const char *name = live_name_split(text, ret_ns, ret_len);
 	struct live_ask a = {.what = WHAT_NAME};
 	char q[QUOTE_SIZE];
 	size_t max;
 
-	*ret_ns = "";
-	*ret_len = 0;
-	if (!strncmp(text, NETNS_PREFIX, strlen(NETNS_PREFIX))) {
-		*ret_ns = text + strlen(NETNS_PREFIX);
-		slash = strchr(*ret_ns, '/');
-		if (!slash || slash == *ret_ns || !slash[1])
-			return err_set(err, -EINVAL, "'%s' is not of the form netns:NAME/INTERFACE",
-				       quote(q, text));
-		name = slash + 1;
-		*ret_len = (size_t)(slash - *ret_ns);
+	if (!name)
+		return err_set(err, -EINVAL, "'%s' is not of the form netns:NAME/INTERFACE",
+			       quote(q, text));
+	if (*ret_len) {
 		if (**ret_ns == '.')
 			return err_set(err, -EINVAL, "'%.*s' is not a name of a network namespace",
 				       (int)strcspn(quote(q, *ret_ns), "/"), q);

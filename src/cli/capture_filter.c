@@ -7,8 +7,8 @@
 
 #include "base/cleanup.h"
 #include "capture/links.h"
+#include "capture/live.h"
 
-#define NETNS     "netns:"
 #define NAME_SIZE 256
 
 static size_t word_at(const char *p, const char *word)
@@ -80,16 +80,14 @@ static int add_masks(struct mask *m, struct priv *priv, const char *text, struct
 {
 	CLEANUP(links_done) struct links links = LINKS_INIT;
 	char netns[NAME_SIZE] = "";
-	const char *slash = NULL;
+	const char *name, *ns;
+	size_t n;
 	int r;
 
-	if (strncmp(text, NETNS, strlen(NETNS)) == 0)
-		slash = strchr(text, '/');
-	if (slash) { /* live_name_check() has seen it: it fits */
-		size_t n = (size_t)(slash - text) - strlen(NETNS);
-
-		memcpy(netns, text + strlen(NETNS), n < NAME_SIZE ? n : NAME_SIZE - 1);
-		text = slash + 1;
+	name = live_name_split(text, &ns, &n);
+	if (name) { /* live_name_check() has seen it: it fits */
+		memcpy(netns, ns, n < NAME_SIZE ? n : NAME_SIZE - 1);
+		text = name;
 	}
 	r = links_list(&links, priv, *netns ? netns : NULL, err);
 	for (size_t i = 0; r == 0 && i < links.n; i++)

@@ -187,10 +187,11 @@ int capture_opts_min_free(const struct capture_opts *o, struct store_conf *ret, 
 
 bool capture_opts_name_netns(const struct capture_opts *o)
 {
-	size_t i;
+	const char *ns;
+	size_t i, len;
 
 	for (i = 0; i < o->ifaces.n; i++)
-		if (strncmp(o->ifaces.v[i], "netns:", 6) == 0)
+		if (live_name_split(o->ifaces.v[i], &ns, &len) && len)
 			return true;
 	return false;
 }
