@@ -72,6 +72,8 @@ static int make_room(struct dir_block *k, size_t size)
 
 	if (size <= k->room)
 		return 0;
+	if (size > HUGE_PAGE) /* the next will be about as large */
+		size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
 	p = huge_alloc(size);
 	if (!p)
 		return -ENOMEM;
