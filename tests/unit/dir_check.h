@@ -186,6 +186,18 @@ static inline void print_notes(const struct run_stats *s)
 		print_message("note: %s\n", s->notes[i].text);
 }
 
+/* Whether a note of the last query has this in it. */
+static inline bool has_note(struct run_dir *d, const char *part)
+{
+	const struct run_stats *s = run_dir_stats(d);
+	size_t i;
+
+	for (i = 0; i < s->n_notes; i++)
+		if (strstr(s->notes[i].text, part))
+			return true;
+	return false;
+}
+
 static inline void all_serials(const struct rows *r, uint64_t *to)
 {
 	size_t i;

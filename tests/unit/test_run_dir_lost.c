@@ -54,17 +54,6 @@ static uint64_t serials_of(const struct rows *r, uint64_t **ret)
 	return r->n;
 }
 
-static bool has_note(struct run_dir *d, const char *part)
-{
-	const struct run_stats *s = run_dir_stats(d);
-	size_t i;
-
-	for (i = 0; i < s->n_notes; i++)
-		if (strstr(s->notes[i].text, part))
-			return true;
-	return false;
-}
-
 static bool has_remark(struct run_dir *d, const char *part)
 {
 	const struct run_note *v;

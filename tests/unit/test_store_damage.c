@@ -236,17 +236,6 @@ static void test_refs(void **state)
 	done(&k);
 }
 
-static bool has_note(struct run_dir *d, const char *part)
-{
-	const struct run_stats *s = run_dir_stats(d);
-	size_t i;
-
-	for (i = 0; i < s->n_notes; i++)
-		if (strstr(s->notes[i].text, part))
-			return true;
-	return false;
-}
-
 /* Without the first flow segment it was made room with it; without another one it is damage. */
 static void test_gone(void **state)
 {
