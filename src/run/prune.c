@@ -12,6 +12,7 @@
 #include "net/dec.h"
 #include "net/link.h"
 #include "run/prune_hosts.h"
+#include "run/prune_ports.h"
 #include "run/prune_shape.h"
 
 #define CLASSES_MAX     256 /* kinds of flows told apart; others may all match */
@@ -26,6 +27,7 @@ struct link {
 	uint16_t type;
 	bool all;        /* its frames are not told apart */
 	struct may *may; /* owned; NULL: such frames never match */
+	struct prune_ports ports;
 };
 
 /* All flows that may have the same shapes: of these, the ones that may match if nothing is
@@ -33,9 +35,14 @@ struct link {
 struct flow_class {
 	uint64_t key;
 	size_t link;
-	size_t n; /* SIZE_MAX: all may match */
+	bool alone; /* 'known' is used: nothing but the kinds of ports differs */
+	/* By the kinds of A's and B's port, and the directions that have packets. */
+	uint8_t known[PRUNE_PORT_KINDS][PRUNE_PORT_KINDS][4]; /* enum known */
+	size_t n;                                             /* SIZE_MAX: all may match */
 	struct shape v[];
 };
+
+enum known { KNOWN_NOT, KNOWN_NEVER, KNOWN_MAYBE };
 
 /* What differs between flows of a class. */
 struct ends {
@@ -67,8 +74,10 @@ void prune_free(struct prune *p)
 
 	if (!p)
 		return;
-	for (i = 0; i < p->n_links; i++)
+	for (i = 0; i < p->n_links; i++) {
 		may_free(p->links[i].may);
+		prune_ports_done(&p->links[i].ports);
+	}
 	for (i = 0; i < CLASS_SLOTS; i++)
 		free(p->classes[i]);
 	free(p->ifaces);
@@ -109,7 +118,11 @@ static int init_link(struct link *l, struct filter *f, struct err *err)
 		return r;
 	code = filter_code(f, l->type, &n);
 	l->all = !code; /* "" */
-	return code ? may_new(&l->may, code, n, err) : 0;
+	if (!code)
+		return 0;
+	if (prune_ports_init(&l->ports, code, n) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	return may_new(&l->may, code, n, err);
 }
 
 /* Unless there are frames of which all may match. */
@@ -300,25 +313,29 @@ static uint64_t key_of(const struct shape_flow *f, size_t link)
 
 /* NULL: no memory. */
 static struct flow_class *class_new(uint64_t key, const struct shape_flow *f, size_t link,
-				    struct may *may)
+				    struct may *may, const struct prune_ports *ports)
 {
 	CLEANUP(freep) struct shape *v = calloc(SHAPES_MAX, sizeof(*v));
 	struct flow_class *c = NULL;
-	size_t n;
+	size_t n, i;
 
 	if (!v)
 		return NULL;
 	n = may ? shapes_of(v, f) : 0;
 	if (n != SIZE_MAX)
 		n = shapes_reduce(v, n, may);
-	c = malloc(sizeof(*c) + (n == SIZE_MAX ? 0 : n) * sizeof(*v));
+	c = calloc(1, sizeof(*c) + (n == SIZE_MAX ? 0 : n) * sizeof(*v));
 	if (!c)
 		return NULL;
 	c->key = key;
 	c->link = link;
 	c->n = n;
-	if (n != SIZE_MAX)
-		memcpy(c->v, v, n * sizeof(*v));
+	if (n == SIZE_MAX)
+		return c;
+	memcpy(c->v, v, n * sizeof(*v));
+	c->alone = true;
+	for (i = 0; i < n; i++)
+		c->alone &= prune_ports_alone(ports, &v[i]);
 	return c;
 }
 
@@ -337,7 +354,7 @@ static struct flow_class *class_of(struct prune *p, struct shape_flow *f, size_t
 	if (p->n_classes == CLASSES_MAX)
 		return NULL;
 	f->linktype = p->links[link].type;
-	c = class_new(key, f, link, p->links[link].may);
+	c = class_new(key, f, link, p->links[link].may, &p->links[link].ports);
 	if (!c)
 		return NULL;
 	p->classes[at] = c;
@@ -345,14 +362,12 @@ static struct flow_class *class_of(struct prune *p, struct shape_flow *f, size_t
 	return p->last = c;
 }
 
-static bool class_maybe(struct flow_class *c, struct may *may, const struct ends *e,
-			const bool packets[2])
+static bool look_at(struct flow_class *c, struct may *may, const struct ends *e,
+		    const bool packets[2])
 {
 	unsigned from;
 	size_t i;
 
-	if (c->n == SIZE_MAX)
-		return true;
 	for (i = 0; i < c->n; i++) {
 		struct shape *s = &c->v[i];
 
@@ -369,6 +384,26 @@ static bool class_maybe(struct flow_class *c, struct may *may, const struct ends
 		}
 	}
 	return false;
+}
+
+static bool class_maybe(struct flow_class *c, struct link *l, const struct ends *e,
+			const bool packets[2])
+{
+	unsigned a = 0, b = 0;
+	uint8_t *known;
+
+	if (c->n == SIZE_MAX)
+		return true;
+	if (c->alone && c->n) {
+		a = prune_ports_kind(&l->ports, e->port[0]);
+		b = prune_ports_kind(&l->ports, e->port[1]);
+	}
+	if (!a || !b)
+		return look_at(c, l->may, e, packets);
+	known = &c->known[a - 1][b - 1][packets[0] | packets[1] << 1];
+	if (*known == KNOWN_NOT)
+		*known = look_at(c, l->may, e, packets) ? KNOWN_MAYBE : KNOWN_NEVER;
+	return *known == KNOWN_MAYBE;
 }
 
 static bool is_name(const char *name, const struct val_str *s)
@@ -417,7 +452,7 @@ bool prune_maybe(struct prune *p, const struct batch *b, size_t row)
 		if (p->links[i].all)
 			return true;
 		c = class_of(p, &f, i);
-		if (!c || class_maybe(c, p->links[i].may, &e, packets))
+		if (!c || class_maybe(c, &p->links[i], &e, packets))
 			return true;
 	}
 	return false;
