@@ -8,12 +8,14 @@
 
 int vec_grow(void *v, size_t *size, size_t n, size_t each)
 {
-	size_t to = *size ? *size : VEC_FIRST;
+	size_t to = *size ? *size : VEC_FIRST, bytes;
 	void *p;
 
 	to = to < n && to <= (size_t)-1 / 2 ? 2 * to : to;
 	to = to < n ? n : to;
-	p = reallocarray(*(void **)v, to, each);
+	if (__builtin_mul_overflow(to, each, &bytes))
+		return -ENOMEM;
+	p = realloc(*(void **)v, bytes);
 	if (!p)
 		return -ENOMEM;
 	*(void **)v = p;
