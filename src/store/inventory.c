@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "store/file_number.h"
 #include "store/read.h"
 
 #define PATH_SIZE (4 * 256)
@@ -40,20 +41,18 @@ const char *store_file_what(enum store_file_kind kind)
 /* Sets kind, run and number by a file's name without its folder. */
 static void classify(struct store_file *f, const char *name)
 {
-	unsigned long number = 0;
+	uint32_t number = 0;
 	enum store_file_kind k;
-	char *rest;
+	const char *rest;
 	uint64_t run;
 
 	f->kind = STORE_FILE_OTHER;
-	rest = (char *)local_run_of(name, &run);
+	rest = local_run_of(name, &run);
 	if (!rest)
 		return;
 	if (*rest == '-') {
-		if (rest[1] < '0' || rest[1] > '9')
-			return;
-		number = strtoul(rest + 1, &rest, 10);
-		if (!number || number > UINT32_MAX)
+		number = file_number(rest + 1, &rest);
+		if (!number)
 			return;
 	}
 	for (k = 0; k < STORE_FILE_OTHER; k++)
@@ -62,7 +61,7 @@ static void classify(struct store_file *f, const char *name)
 	if (f->kind == STORE_FILE_OTHER)
 		return;
 	f->run = run;
-	f->number = (uint32_t)number;
+	f->number = number;
 }
 
 static int add_unread(struct inventory *v, const char *path, int code)

@@ -9,20 +9,16 @@
 
 #include "base/cleanup.h"
 #include "fmt/fseg.h"
+#include "store/file_number.h"
 #include "store/read.h"
 #include "store/window.h"
 
 uint32_t read_number_of(const char *name, uint64_t id, const char *end)
 {
-	char run[32];
-	char *rest;
-	unsigned long v;
-	int n = snprintf(run, sizeof(run), "%016" PRIx64 "-", id);
+	uint64_t run;
+	const char *rest = local_run_of(name, &run);
 
-	if (strncmp(name, run, (size_t)n) != 0 || name[n] < '0' || name[n] > '9')
-		return 0;
-	v = strtoul(name + n, &rest, 10);
-	return strcmp(rest, end) == 0 && v <= UINT32_MAX ? (uint32_t)v : 0;
+	return rest && run == id && *rest == '-' ? file_number_before(rest + 1, end) : 0;
 }
 
 int read_exactly(int fd, void *to, size_t n, uint64_t at)

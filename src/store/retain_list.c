@@ -11,12 +11,14 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/vec.h"
+#include "store/file_number.h"
 #include "store/retain_impl.h"
+
+_Static_assert(FILE_NUMBER_MAX < RETAIN_LAST, "a journal comes behind all else");
 
 #define DEPTH_MAX 32                  /* of folders */
 #define RUN_DEPTH 2                   /* DIR/<capture>/<shard>/ */
 #define TIME_MAX  INT64_C(4000000000) /* seconds */
-#define DIGITS    6                   /* of a number, at least */
 
 #define NOT_YET (-1)
 #define NO_RUNS (-2) /* no folder for runs */
@@ -88,8 +90,7 @@ void retain_name(const struct retain *r, uint32_t file, enum retain_part part,
 static bool parse(const char *name, struct found *ret)
 {
 	const char *end = local_run_of(name, &ret->run);
-	unsigned long long number;
-	size_t n, i;
+	size_t i;
 
 	if (!end)
 		return false;
@@ -101,14 +102,12 @@ static bool parse(const char *name, struct found *ret)
 	}
 	if (*end++ != '-')
 		return false;
-	n = strspn(end, "0123456789");
-	number = strtoull(end, NULL, 10);
-	if (n < DIGITS || (n > DIGITS && *end == '0') || !number || number >= RETAIN_LAST)
+	ret->number = file_number(end, &end);
+	if (!ret->number)
 		return false;
 	for (i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-		if (strcmp(end + n, endings[i].text) != 0)
+		if (strcmp(end, endings[i].text) != 0)
 			continue;
-		ret->number = (uint32_t)number;
 		ret->kind = endings[i].kind;
 		ret->part = endings[i].part;
 		return true;

@@ -11,11 +11,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "store/file_number.h"
 #include "store/read.h"
-
-#define RUN_DIGITS   16
-#define SEGMENTS_MAX 1000000 /* of one run */
-#define FOLDERS_MAX  65536
 
 int read_open(const struct store_read *r, size_t run, uint32_t number, const char *end)
 {
@@ -166,34 +163,10 @@ static int list(struct store_read *r, const char *folder, struct read_names *ret
 	return code;
 }
 
-/* The run in a file's name, '*ret_rest' is what stands behind; false: none. */
-static bool run_of(const char *name, uint64_t *ret, const char **ret_rest)
-{
-	uint64_t v = 0;
-	int i;
-
-	for (i = 0; i < RUN_DIGITS; i++) {
-		char c = name[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-			return false;
-		v = v << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
-	*ret = v;
-	*ret_rest = name + RUN_DIGITS;
-	return true;
-}
-
 /* "-000012.pcapng" is number 12; 0: no segment. */
 static uint32_t segment_of(const char *rest)
 {
-	char *end;
-	unsigned long v;
-
-	if (rest[0] != '-' || rest[1] < '0' || rest[1] > '9')
-		return 0;
-	v = strtoul(rest + 1, &end, 10);
-	return strcmp(end, LOCAL_SEGMENT) == 0 && v <= SEGMENTS_MAX ? (uint32_t)v : 0;
+	return *rest == '-' ? file_number_before(rest + 1, LOCAL_SEGMENT) : 0;
 }
 
 static int by_number(const void *a, const void *b)
@@ -217,7 +190,8 @@ static int find_segments(struct store_read *r, struct store_run *pub, const stru
 	size_t i;
 
 	for (i = 0; i < l->n; i++) {
-		if (!run_of(l->v[i], &run, &rest) || run != pub->id)
+		rest = local_run_of(l->v[i], &run);
+		if (!rest || run != pub->id)
 			continue;
 		number = segment_of(rest);
 		if (!number)
@@ -352,13 +326,14 @@ static int add_stream(struct store_read *r, const char *folder)
 	int code = list(r, folder, &l);
 
 	for (i = 0; i < l.n && code == 0; i++) {
-		if (!run_of(l.v[i], &run, &rest))
+		rest = local_run_of(l.v[i], &run);
+		if (!rest)
 			continue;
 		if (strcmp(rest, LOCAL_JOURNAL) == 0)
 			code = add_run(r, folder, &l, run);
 		/* Journals sort behind "-000001.pcapng": look for it by name. */
 		else if (segment_of(rest) && run != orphan) {
-			char name[RUN_DIGITS + 8];
+			char name[LOCAL_RUN_DIGITS + 8];
 			const char *key = name;
 
 			snprintf(name, sizeof(name), "%016" PRIx64 LOCAL_JOURNAL, run);
