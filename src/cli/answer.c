@@ -32,7 +32,8 @@ struct answer {
 	bool wrapped;        /* "result" is written */
 	bool started;        /* the answer has begun to appear */
 	bool stopped_before; /* Ctrl-C came before the first row: give all of what there is */
-	bool cut;            /* Ctrl-C came while rows were written */
+	bool begun;          /* its columns are known */
+	bool cut;            /* Ctrl-C came before the last row was written */
 	struct err err;      /* of the callbacks */
 };
 
@@ -41,6 +42,7 @@ static int begin(void *arg, const struct schema *schema, const struct field_set 
 	struct answer *a = arg;
 	size_t i;
 
+	a->begun = true;
 	if (a->kind != QL_ROWS) {
 		a->n_fields = 0;
 		for (i = 0; i < schema->n && a->n_fields < SCHEMA_FIELDS_MAX; i++)
@@ -50,33 +52,24 @@ static int begin(void *arg, const struct schema *schema, const struct field_set 
 	return out_begin(a->out, schema, a->fields, a->n_fields, &a->err);
 }
 
-/* Returns 1 when Ctrl-C came since the answer began to appear. */
-static int interrupted(struct answer *a)
-{
-	if (!cli_stopped() || a->stopped_before)
-		return 0;
-	a->cut = true;
-	return 1;
-}
-
-/* Before each piece of the answer. */
-static void before_output(struct answer *a)
+/* Before each piece of the answer.  True: Ctrl-C came since the answer began to appear, and this
+ * piece is left out; one that comes after the last piece leaves out nothing. */
+static bool is_cut(struct answer *a)
 {
 	if (a->cli->progress)
 		cli_clear(a->cli);
 	if (!a->started)
 		a->stopped_before = cli_stopped();
 	a->started = true;
+	a->cut = cli_stopped() && !a->stopped_before;
+	return a->cut;
 }
 
 static int rows(void *arg, const struct batch *b, const uint64_t sel[BATCH_ROWS / 64])
 {
 	struct answer *a = arg;
-	int r;
 
-	before_output(a);
-	r = out_rows(a->out, b, sel, &a->err);
-	return r < 0 ? r : interrupted(a);
+	return is_cut(a) ? 1 : out_rows(a->out, b, sel, &a->err);
 }
 
 static int scalar(void *arg, const char *name, enum val_type type, const union val *v)
@@ -85,7 +78,8 @@ static int scalar(void *arg, const char *name, enum val_type type, const union v
 	char lower[32];
 	size_t i;
 
-	before_output(a);
+	if (is_cut(a))
+		return 1;
 	for (i = 0; name[i] && i + 1 < sizeof(lower); i++) /* CSV headers are lower case */
 		lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i]);
 	lower[i] = '\0';
@@ -97,16 +91,13 @@ static int packet(void *arg, const struct pkt *p, uint64_t serial)
 	static const uint8_t unknown[16];
 	struct answer *a = arg;
 	const uint8_t *uuid;
-	int r;
 
-	before_output(a);
-	if (a->pcap) {
-		r = answer_pcap_add(a->pcap, p, &a->err);
-	} else {
-		uuid = tap_find(&a->tap, serial);
-		r = out_packets_add(a->packets, uuid ? uuid : unknown, p, &a->err);
-	}
-	return r < 0 ? r : interrupted(a);
+	if (is_cut(a))
+		return 1;
+	if (a->pcap)
+		return answer_pcap_add(a->pcap, p, &a->err);
+	uuid = tap_find(&a->tap, serial);
+	return out_packets_add(a->packets, uuid ? uuid : unknown, p, &a->err);
 }
 
 /* With --dir an answer in JSON is an object: {"result": ..., "coverage": ...}. */
@@ -135,7 +126,7 @@ static int write_coverage(struct answer *a, struct err *err)
 	if (!a->opts->dir || (a->format != ANSWER_JSON && a->format != ANSWER_JSONL))
 		return 0;
 	buf_addstr(&text, is_wrapped(a) ? ",\"coverage\":" : "{\"coverage\":");
-	run_dir_coverage(a->opts->dir, &text);
+	run_dir_coverage(a->opts->dir, a->cut, &text);
 	buf_addstr(&text, "}\n");
 	r = buf_err(&text) ? -ENOMEM : cli_write(NULL, text.p, text.len);
 	return r < 0 ? err_set(err, r, "cannot write the answer: %s", strerror(-r)) : 0;
@@ -253,7 +244,9 @@ static int run(struct answer *a, const struct ql *q)
 		return cli_fail(&err);
 	r = ql_run(q, &a->tap.src, a->kind == QL_ROWS ? &cols : NULL, &sink, &err);
 	cli_clear(a->cli);
-	if (r < 0)
+	/* Ctrl-C while the source was still looking: what it gave is a part of the answer. */
+	a->cut |= r == -ECANCELED;
+	if (r < 0 && !(r == -ECANCELED && (a->begun || a->kind == QL_PACKETS)))
 		return failed(a, a->err.code ? &a->err : &err);
 	r = close_output(a, &err);
 	if (r == 0)

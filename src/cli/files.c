@@ -288,12 +288,12 @@ int cli_files_report(struct cli_files *f, const struct cli_files_opts *o, int st
 	if (s && s->notes_total > s->n_notes)
 		fprintf(stderr, "trawl: %" PRIu64 " more places like these\n",
 			s->notes_total - s->n_notes);
-	if (cli_stopped() && !(s && s->stopped))
+	if (status == CLI_INCOMPLETE && cli_stopped() && !(s && s->stopped))
 		cli_say_stopped();
-	if (status == CLI_DONE && s && (s->incomplete || cli_stopped())) {
-		cli_say(f->cli, "the answer is incomplete");
+	if (status == CLI_DONE && s && s->incomplete)
 		status = CLI_INCOMPLETE;
-	}
+	if (status == CLI_INCOMPLETE)
+		cli_say(f->cli, "the answer is incomplete");
 	if (o->run->resources)
 		cli_resources(s ? s->bytes_read : 0);
 	return status;

@@ -40,5 +40,5 @@ void cli_files_done(struct cli_files *f);
 struct ql_src *cli_files_ql(const struct cli_files *f);
 
 /* Says what was incomplete and, with --resources, what it took.  'status' is that
- * of the answer; the result is the command's. */
+ * of the answer, CLI_INCOMPLETE where it was cut; the result is the command's. */
 int cli_files_report(struct cli_files *f, const struct cli_files_opts *o, int status);

@@ -50,8 +50,9 @@ const struct run_stats *run_dir_stats(struct run_dir *d);
 /* Sentences on what was held at all in the time asked for; no fault of the answer. */
 const struct run_note *run_dir_remarks(struct run_dir *d, size_t *ret_n);
 
-/* The same and the notes as a JSON object, docs/formats.md. */
-void run_dir_coverage(struct run_dir *d, struct buf *to);
+/* The same and the notes as a JSON object, docs/formats.md.  'cut': not all of the answer was
+ * taken, so that it is not complete. */
+void run_dir_coverage(struct run_dir *d, bool cut, struct buf *to);
 
 /* As run_files_ifaces(). */
 const struct run_iface *run_dir_ifaces(const struct run_dir *d, size_t *ret_n);

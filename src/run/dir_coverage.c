@@ -401,14 +401,14 @@ static void add_gap(struct buf *to, const struct store_run *u, const struct stor
 	buf_addch(to, '}');
 }
 
-void run_dir_coverage(struct run_dir *d, struct buf *to)
+void run_dir_coverage(struct run_dir *d, bool cut, struct buf *to)
 {
 	const struct store_run *runs;
 	size_t n, i, k, said = 0;
 
 	dir_cover(d);
 	runs = store_read_runs(d->read, &n);
-	buf_addf(to, "{\"complete\":%s,\"held\":[", d->stats.incomplete ? "false" : "true");
+	buf_addf(to, "{\"complete\":%s,\"held\":[", d->stats.incomplete || cut ? "false" : "true");
 	for (i = 0; i < n; i++) {
 		if (!is_asked(d, &runs[i]))
 			continue;

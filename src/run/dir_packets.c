@@ -126,10 +126,10 @@ static int read_all(struct picks *k)
 		if (!best)
 			return give(k, INT64_MAX);
 		r = give(k, floor);
-		if (r == 0)
-			r = best->seg ? next_span(k, best) : dir_pick_next(&k->by, best);
 		if (r == 0 && !dir_go_on(k->by.d))
 			r = -ECANCELED;
+		if (r == 0)
+			r = best->seg ? next_span(k, best) : dir_pick_next(&k->by, best);
 	}
 	return r;
 }

@@ -283,8 +283,8 @@ static void test_answers(void **state)
 				assert_memory_equal(a.v[k].uuid, b.v[k].uuid, 16);
 				assert_true(a.v[k].hash == b.v[k].hash);
 			}
-			run_dir_coverage(all, &x);
-			run_dir_coverage(some, &y);
+			run_dir_coverage(all, false, &x);
+			run_dir_coverage(some, false, &y);
 			assert_string_equal(buf_str(&x), buf_str(&y));
 			u = run_dir_remarks(all, &n);
 			v = run_dir_remarks(some, &k);

@@ -369,7 +369,7 @@ static void test_gaps(void **state)
 				"1970-01-01T00:01:53.000Z: the ring was full"));
 	assert_true(has_note(d, "the interface was away"));
 	assert_false(has_note(d, "the store was full")); /* flows are there all the same */
-	run_dir_coverage(d, &json);
+	run_dir_coverage(d, false, &json);
 	assert_string_equal(
 		buf_str(&json) + strlen("{\"complete\":false,\"held\":["),
 		"{\"capture\":\"c\",\"shard\":0,\"from\":100000,\"to\":200000,\"state\":"
@@ -579,11 +579,15 @@ static void test_clock(void **state)
 			       "1970-01-01T00:02:50.000Z"));
 	assert_false(has_remark(d, "capture 'b': the clock was set"));
 	assert_false(run_dir_stats(d)->incomplete);
-	run_dir_coverage(d, &json);
+	run_dir_coverage(d, false, &json);
 	assert_non_null(
 		strstr(buf_str(&json),
 		       "\"clock\":{\"source\":\"tsc\",\"synchronised\":true,\"max_error_ns\":"
 		       "2500000,\"steps\":[{\"at\":170000,\"by_ns\":-2500000000}]}"));
+	assert_ptr_equal(strstr(buf_str(&json), "{\"complete\":true,"), buf_str(&json));
+	buf_clear(&json);
+	run_dir_coverage(d, true, &json); /* somebody did not take all of it */
+	assert_ptr_equal(strstr(buf_str(&json), "{\"complete\":false,"), buf_str(&json));
 	buf_done(&json);
 	run_dir_free(d);
 	free(r.v);
