@@ -151,7 +151,8 @@ static int pick_digits(struct fseg_unnum *d, struct cur *c, size_t n, const stru
 	size_t i;
 	int r;
 
-	memset(ret, 0, m * sizeof(*ret));
+	if (m) /* else "ret" is NULL */
+		memset(ret, 0, m * sizeof(*ret));
 	for (k = 0; h->how & FSEG_PLANES && k < (h->width + 7) / 8; k++) {
 		r = fseg_blob_get(d, c, n, d->bytes, &p);
 		if (r < 0)
