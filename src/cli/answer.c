@@ -220,6 +220,8 @@ static int failed(const struct answer *a, const struct err *err)
 
 	if (err->code == -EPIPE)
 		return CLI_DONE;
+	if (err->code == -EDOM) /* the filter asks what no packet tells */
+		return cli_usage(a->cli, err);
 	if (err->code != -EINVAL || !a->opts->typed)
 		return cli_fail(err);
 	err_wrap(&whole, -EINVAL, "query");

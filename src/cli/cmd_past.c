@@ -184,6 +184,8 @@ static int give(struct past *p)
 	cli_clear(p->cli);
 	if (p->err.code == -EPIPE)
 		return CLI_DONE;
+	if (r == -EDOM && !p->err.code)
+		return cli_usage(p->cli, &err);
 	if (r < 0 && r != -ECANCELED)
 		return cli_fail(p->err.code ? &p->err : &err);
 	if (finish(p, &end) < 0 && end.code != -EPIPE)

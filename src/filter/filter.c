@@ -12,7 +12,8 @@
 
 /* What an expression has become for one link type. */
 struct prog {
-	bool tried;
+	bool met;          /* a frame of it was asked of */
+	bool none;         /* it makes sense, but no frame can match */
 	struct cbpf *code; /* owned; NULL: such frames never match */
 };
 
@@ -32,6 +33,8 @@ struct filter {
 	 * where the frame decides, nor of ones that never match. */
 	const struct cbpf *last;
 	uint16_t last_type;
+	size_t met, misfits;    /* link types of frames; those for which it makes no sense */
+	struct err misfit;      /* of the first one */
 	struct prog swapped[2]; /* BSD loopback and IPsec from hosts of the other byte order */
 };
 
@@ -123,7 +126,6 @@ static int check(struct filter *f, struct err *err)
 		if (!p)
 			return err_set(err, -ENOMEM, "out of memory");
 		r = filter_compile(&p->code, &f->words, &candidates[i], &word, &e);
-		p->tried = r == 0;
 		if (r == 0)
 			return 0;
 		if (r == -ENOMEM || (r == -ENOMSG && i == 0)) {
@@ -196,12 +198,10 @@ static int prepare(struct filter *f, const struct filter_link *link, struct prog
 	if (p->code)
 		return 0;
 	r = filter_compile(&p->code, &f->words, link, NULL, err);
-	if (r == -ENOMEM)
+	if (r == -ENOMEM || r == 0)
 		return r;
-	p->tried = true;
-	if (r == 0)
-		return 0;
-	r = r == -ENOMSG ? -EINVAL : r;
+	p->none = r == -ENOMSG;
+	r = p->none ? -EINVAL : r;
 	name = filter_link_name(link);
 	if (name)
 		return err_wrap(err, r, "for link type %s", name);
@@ -228,6 +228,36 @@ static bool is_swapped(uint16_t linktype, const uint8_t *data, uint32_t caplen)
 	return family > UINT16_MAX;
 }
 
+static void meet(struct filter *f, const struct filter_link *link, struct prog *p)
+{
+	struct err err;
+	int r = prepare(f, link, &p, &err);
+
+	p->met = r != -ENOMEM;
+	f->met += p->met;
+	if (r >= 0 || !p->met || p->none)
+		return;
+	if (!f->misfits++)
+		f->misfit = err;
+}
+
+void filter_meet(struct filter *f, uint16_t linktype)
+{
+	const struct filter_link link = {linktype, false};
+	struct prog *p = f->all ? NULL : prog_of(f, &link);
+
+	if (p && !p->met)
+		meet(f, &link, p);
+}
+
+bool filter_misfits(const struct filter *f, bool *ret_all, struct err *ret)
+{
+	*ret_all = f->misfits && f->misfits == f->met;
+	if (f->misfits)
+		*ret = f->misfit;
+	return f->misfits;
+}
+
 /* filter_match() for the first frame after one of another link type. */
 static bool match_other(struct filter *f, uint16_t linktype, const uint8_t *data, uint32_t caplen,
 			uint32_t len)
@@ -238,7 +268,11 @@ static bool match_other(struct filter *f, uint16_t linktype, const uint8_t *data
 	if (f->all)
 		return true;
 	p = prog_of(f, &link);
-	if (!p || (!p->tried && prepare(f, &link, &p, NULL) < 0) || !p->code)
+	if (!p)
+		return false;
+	if (!p->met)
+		meet(f, &link, p);
+	if (!p->code)
 		return false;
 	if (linktype != LINKTYPE_NULL && linktype != LINKTYPE_ENC) {
 		f->last = p->code;

@@ -44,6 +44,14 @@ int filter_prepare(struct filter *f, uint16_t linktype, struct err *err);
 bool filter_match(struct filter *f, uint16_t linktype, const uint8_t *data, uint32_t caplen,
 		  uint32_t len);
 
+/* Frames of this link type are to be asked of, as if filter_match() had seen one. */
+void filter_meet(struct filter *f, uint16_t linktype);
+
+/* Whether there were frames of which the expression asks what their link type does not tell
+ * ("inbound" on Ethernet), so that none of them passed whatever else it says.  'ret' becomes why
+ * filter_prepare() refused the first such link type, '*ret_all' whether there were only such. */
+bool filter_misfits(const struct filter *f, bool *ret_all, struct err *ret);
+
 /* The program for a link type, owned by 'f'; NULL where such frames never match.
  * Of "" it is NULL too: there is nothing to run. */
 const struct cbpf_insn *filter_code(struct filter *f, uint16_t linktype, size_t *ret_n);

@@ -110,6 +110,9 @@ struct dir_packets {
 /* Gives them in the order of time, each once.  0 or -errno with 'err' set. */
 int dir_give_packets(struct run_dir *d, const struct dir_packets *a, struct err *err);
 
+/* As run_misfits(). */
+int dir_misfits(struct run_dir *d, const struct filter *f, struct err *err);
+
 /* dir_rows.c, dir_packets.c: as the slots of ql_src_ops. */
 int dir_scan(struct ql_src *s, const struct ql_scan *req, ql_batch_fn fn, void *arg,
 	     struct err *err);

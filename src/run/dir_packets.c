@@ -163,6 +163,19 @@ static int add_pick(struct picks *k, const struct dir_choice *c)
 	return dir_pick_begin(&k->by, p);
 }
 
+int dir_misfits(struct run_dir *d, const struct filter *f, struct err *err)
+{
+	struct err why;
+	bool all;
+
+	if (!f || !filter_misfits(f, &all, &why))
+		return 0;
+	if (all)
+		return err_set(err, -EDOM, "filter: %s", why.text);
+	dir_note(d, "filter: %s: no packet of those passes", why.text);
+	return 0;
+}
+
 int dir_give_packets(struct run_dir *d, const struct dir_packets *a, struct err *err)
 {
 	struct past_stats nobody = {0};
@@ -186,6 +199,8 @@ int dir_give_packets(struct run_dir *d, const struct dir_packets *a, struct err 
 		r = read_all(&k);
 	if (k.heap.broken)
 		dir_note(d, "packets are not in time order: too many had to wait");
+	if (r == 0)
+		r = dir_misfits(d, a->filter, err);
 	if (r < 0 && !err->code)
 		dir_fail(r, err);
 	return r < 0 ? r : 0;

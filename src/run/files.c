@@ -88,6 +88,21 @@ bool run_go_on(struct run_files *r, const struct feed *f)
 	return !r->in.progress(r->in.progress_arg, done, total) || r->stopped;
 }
 
+int run_misfits(struct run_files *r, const struct filter *f, struct err *err)
+{
+	char text[sizeof(r->notes[0].text)];
+	struct err why;
+	bool all;
+
+	if (!f || !filter_misfits(f, &all, &why))
+		return 0;
+	if (all)
+		return err_set(err, -EDOM, "filter: %s", why.text);
+	snprintf(text, sizeof(text), "filter: %.270s: no packet of those passes", why.text);
+	run_note(r, NULL, text);
+	return 0;
+}
+
 void run_stopped(struct run_files *r, struct feed *f)
 {
 	feed_end(f);
@@ -118,6 +133,8 @@ static int scan(struct ql_src *s, const struct ql_scan *req, ql_batch_fn fn, voi
 	p.to = req->to;
 	if (ret == 0)
 		ret = run_pass_all(&p, err);
+	if (ret == 0)
+		ret = run_misfits(r, p.filter, err);
 	run_pass_done(&p);
 	return ret;
 }

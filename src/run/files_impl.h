@@ -54,6 +54,10 @@ void run_stopped(struct run_files *r, struct feed *f);
 /* Adds a sentence to what makes the answer incomplete. */
 void run_note(struct run_files *r, const char *path, const char *text);
 
+/* After a reading: says where a filter (NULL: none) asked what packets do not tell.  -EDOM with
+ * 'err' set: of all of them. */
+int run_misfits(struct run_files *r, const struct filter *f, struct err *err);
+
 /* One reading of all files. */
 struct run_pass {
 	struct run_files *files;

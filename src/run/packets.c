@@ -80,6 +80,10 @@ static int read_again(struct run_files *r, struct chosen *c, struct err *err)
 		ret = run_pass_all(&p, err);
 	if (ret == 0)
 		ret = give(c, true);
+	if (ret == 0)
+		ret = run_misfits(r, p.filter, err);
+	if (ret == 0)
+		ret = run_misfits(r, c->filter, err);
 	run_pass_done(&p);
 	return ret;
 }

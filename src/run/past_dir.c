@@ -401,6 +401,22 @@ static bool is_outside(const struct plan *p, const struct store_run *u)
 	return true;
 }
 
+/* What of them its packets do not tell is known before any is read.  As run_misfits(). */
+static int check_links(const struct plan *p, const struct store_run *runs, size_t n,
+		       struct err *err)
+{
+	struct err why;
+	size_t i, k;
+	bool all;
+
+	for (i = 0; i < n; i++)
+		for (k = 0; k < runs[i].n_ifaces && !is_outside(p, &runs[i]); k++)
+			filter_meet(p->filter, runs[i].ifaces[k].linktype);
+	if (filter_misfits(p->filter, &all, &why) && all)
+		return err_set(err, -EDOM, "filter: %s", why.text);
+	return 0;
+}
+
 static int plan_run(struct plan *p, size_t run, const struct store_run *u, struct err *err)
 {
 	p->stats->runs++;
@@ -434,7 +450,9 @@ int past_dir(struct run_dir *d, const char *filter, ql_pkt_fn fn, void *arg, str
 	p.from = a.from = d->from;
 	p.to = a.to = d->to;
 	err->code = 0;
-	r = plan_init(&p, n);
+	r = check_links(&p, runs, n, err);
+	if (r == 0)
+		r = plan_init(&p, n);
 	for (i = 0; i < n && r == 0; i++)
 		r = plan_run(&p, i, &runs[i], err);
 	a.choices = p.choices;

@@ -110,5 +110,5 @@ int past_files(struct run_files *r, ql_pkt_fn fn, void *arg, struct past_stats *
 		run_note(r, NULL, "packets are not in time order: too many had to wait");
 	if (code == -ENOMEM)
 		return err_set(err, code, "out of memory");
-	return code < 0 ? code : 0;
+	return code < 0 ? code : run_misfits(r, p.filter, err);
 }
