@@ -48,6 +48,7 @@ struct store_read {
 	struct read_run *runs;
 	struct store_run *pub; /* the same, in the same order */
 	size_t n;
+	size_t unusable;               /* journals */
 	struct catalogue_index *known; /* NULL: all journals are read; owned */
 	int64_t from, to;              /* what lies outside is not asked for */
 
@@ -75,7 +76,9 @@ void read_note(const struct store_read *r, size_t run, const char *fmt, ...)
 void *read_append(void **v, size_t *n, size_t size);
 
 /* read_jrn.c: fills in a run from its journal.  It may be written meanwhile: what is in the
- * tail that read_blocks() finds is not less than what the journal says. */
+ * tail that read_blocks() finds is not less than what the journal says.  -EXDEV: it is another
+ * run's, or lies in another's folder; -ENODATA, -EBADMSG: it is none; -EPROTO: of a later
+ * version; others. */
 int read_journal(struct store_read *r, size_t run, int fd);
 
 /* read_block.c: what was removed becomes gaps, also where the journal does not tell of it; 0 or

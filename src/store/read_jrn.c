@@ -1,6 +1,7 @@
 /* A journal: everything a run says of itself. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,6 +35,19 @@ static char *text(struct reading *g, struct jrn_text t)
 	return p;
 }
 
+/* Whether the folder is the one that the stream has. */
+static bool is_here(const struct reading *g, const struct jrn_head *h)
+{
+	char name[LOCAL_NAME_SIZE + 16], capture[LOCAL_NAME_SIZE];
+
+	if (h->capture.len > STORE_NAME_MAX)
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)h->capture.len, h->capture.p);
+	local_escape(name, capture);
+	snprintf(name, sizeof(name), "%s/%" PRIu32, capture, h->shard);
+	return strcmp(name, g->run->folder) == 0;
+}
+
 static int head(struct reading *g, const struct rec *rec)
 {
 	struct jrn_head h;
@@ -43,6 +57,8 @@ static int head(struct reading *g, const struct rec *rec)
 		return r;
 	if (g->has_head || !h.capture.p || !h.capture.len)
 		return -EBADMSG;
+	if (h.run != g->pub->id || !is_here(g, &h))
+		return -EXDEV;
 	g->has_head = true;
 	g->pub->has_versions = h.version > 1;
 	g->run->capture = text(g, h.capture);
@@ -239,6 +255,7 @@ static int new_segment(struct reading *g, const struct jrn_segment *j, int64_t s
 		.bytes = (uint64_t)size,
 		.packets = j->packets,
 		.known = true,
+		.told = true,
 		.min = j->min,
 		.max = j->max,
 	};
@@ -254,11 +271,13 @@ static int segment(struct reading *g, const struct rec *rec)
 
 	if (jrn_get_segment(rec, &j) < 0 || !j.number)
 		return -EBADMSG;
+	s = find_segment(g->pub, j.number);
+	if (s)
+		s->told = true;
 	if (!j.packets)
 		return 0;
 	if (j.min > j.max)
 		return -EBADMSG;
-	s = find_segment(g->pub, j.number);
 	size = s && s->bytes >= j.bytes ? (int64_t)s->bytes : read_size(g->r, g->number, j.number);
 	if (size < 0 && is_first(g->pub, j.number)) {
 		read_gone_add(&g->pub->packets_gone, j.packets, j.min, j.max);

@@ -208,6 +208,34 @@ static int find_segments(struct store_read *r, struct store_run *pub, const stru
 	return 0;
 }
 
+/* A run that ended has what its journal tells: what else lies there is none of it. */
+static void drop_untold(struct store_read *r, size_t run)
+{
+	struct store_run *pub = &r->pub[run];
+	uint32_t first = 0;
+	size_t i, n = 0, untold;
+
+	if (pub->state != STORE_FINISHED || r->runs[run].damaged)
+		return;
+	for (i = 0; i < pub->n_segments; i++) {
+		if (pub->segments[i].told)
+			pub->segments[n++] = pub->segments[i];
+		else if (!first || pub->segments[i].number < first)
+			first = pub->segments[i].number;
+	}
+	untold = pub->n_segments - n;
+	pub->n_segments = n;
+	if (untold == 1)
+		read_note(r, run,
+			  "segment %" PRIu32 " is none that the journal tells of: it is not used",
+			  first);
+	else if (untold)
+		read_note(r, run,
+			  "%zu segments, %" PRIu32
+			  " the first, are none that the journal tells of: they are not used",
+			  untold, first);
+}
+
 /* Takes back the last run, which turned out to be none. */
 static void drop_last(struct store_read *r)
 {
@@ -262,6 +290,18 @@ static int skip(struct store_read *r, const struct stat *st)
 	return 1;
 }
 
+static void unusable(struct store_read *r, const char *folder, uint64_t id, int code)
+{
+	const char *why = code == -EBADMSG || code == -ENODATA ? "this is no journal"
+			  : code == -EPROTO                    ? "of a later version, not read"
+			  : code == -EXDEV ? "the journal of another run, or lies in another's "
+					     "folder: it is not used"
+					   : strerror(-code);
+
+	r->unusable++;
+	read_note(r, SIZE_MAX, "'%s/%016" PRIx64 LOCAL_JOURNAL "': %s", folder, id, why);
+}
+
 /* One run: its journal and segments. */
 static int add_run(struct store_read *r, const char *folder, const struct read_names *l,
 		   uint64_t id)
@@ -293,6 +333,8 @@ static int add_run(struct store_read *r, const char *folder, const struct read_n
 		code = find_segments(r, pub, l, folder);
 	if (code == 0)
 		code = S_ISREG(st.st_mode) ? read_journal(r, r->n - 1, fd) : -EBADMSG;
+	if (code == 0)
+		drop_untold(r, r->n - 1);
 	if (code == 0 && locked && pub->state == STORE_KILLED)
 		pub->state = STORE_RUNNING;
 	if (code == 0)
@@ -308,10 +350,7 @@ static int add_run(struct store_read *r, const char *folder, const struct read_n
 		return code;
 	/* Killed while it began: nothing was kept. */
 	if (code != -ENODATA || pub->n_segments)
-		read_note(r, SIZE_MAX, "'%s/%016" PRIx64 LOCAL_JOURNAL "': %s", folder, id,
-			  code == -EBADMSG || code == -ENODATA ? "this is no journal"
-			  : code == -EPROTO                    ? "of a later version, not read"
-							       : strerror(-code));
+		unusable(r, folder, id, code);
 	drop_last(r);
 	return 0;
 }
@@ -451,6 +490,11 @@ const struct store_run *store_read_runs(const struct store_read *r, size_t *ret_
 {
 	*ret_n = r->n;
 	return r->pub;
+}
+
+size_t store_read_unusable(const struct store_read *r)
+{
+	return r->unusable;
 }
 
 /* The bytes of a group's record. */

@@ -64,6 +64,7 @@ struct store_segment {
 	uint64_t packets; /* with 'known' */
 	uint64_t bytes;   /* of the file */
 	bool known;       /* its times are */
+	bool told;        /* by the journal */
 	int64_t min, max;
 	bool distrusted;    /* its index is no good */
 	bool translated;    /* the index has serials of its own: store_read_translate() */
@@ -130,6 +131,10 @@ static inline void store_read_freep(struct store_read **r)
 /* In the order of their starts; valid as long as the reader, but rows, segments and
  * what follows from them change by store_read_rebuild(). */
 const struct store_run *store_read_runs(const struct store_read *r, size_t *ret_n);
+
+/* Journals that are there and cannot be used, so that their runs are not among these: 'note'
+ * has told of each. */
+size_t store_read_unusable(const struct store_read *r);
 
 /* Rows of one group, as they were read. */
 struct store_rows {

@@ -1,5 +1,6 @@
-/* What lies in a folder of captures and is none of its runs: names that the store does not give.
- * What a run has is given once; what is expected is what -r gives for the same packets. */
+/* What lies in a folder of captures and is none of its runs: names that the store does not give,
+ * files that a journal does not tell of, and journals of elsewhere.  What a run has is given once;
+ * what is expected is what -r gives for the same packets. */
 #include "run/dir.h"
 
 #include "base/cleanup.h"
@@ -86,10 +87,84 @@ static void test_numbers(void **state)
 	expect(store);
 }
 
+/* A run that ended has what its journal tells and no more. */
+static void test_untold(void **state)
+{
+	char spec[128];
+	const char *store = make(spec, false);
+	uint64_t n = past(store, NULL, NULL);
+	bool incomplete;
+
+	(void)state;
+	copy(store, "-000001.pcapng", "-000999.pcapng");
+	assert_int_equal(past(store, "segment 999 is none that the journal tells of", &incomplete),
+			 n);
+	assert_true(incomplete);
+	expect(store);
+}
+
+static void copy_all(const char *from, const char *to)
+{
+	char pattern[256];
+	size_t i;
+	glob_t g;
+
+	assert_int_equal(mkdir(to, 0700), 0);
+	snprintf(pattern, sizeof(pattern), "%s/*", from);
+	assert_int_equal(glob(pattern, 0, NULL, &g), 0);
+	for (i = 0; i < g.gl_pathc; i++) {
+		struct file f = {.n = 0};
+		struct stat st;
+		FILE *in = fopen(g.gl_pathv[i], "rb");
+
+		assert_int_equal(stat(g.gl_pathv[i], &st), 0);
+		f.p = malloc((size_t)st.st_size + 1);
+		f.n = fread(f.p, 1, (size_t)st.st_size, in);
+		fclose(in);
+		snprintf(f.path, sizeof(f.path), "%s%s", to, strrchr(g.gl_pathv[i], '/'));
+		file_write(&f, f.n);
+		free(f.p);
+	}
+	globfree(&g);
+}
+
+/* A run that was copied to where another one would be is not there twice. */
+static void test_elsewhere(void **state)
+{
+	char spec[128], from[192], to[192], name[256];
+	const char *store = make(spec, false);
+	uint64_t n = past(store, NULL, NULL);
+	struct file f;
+	bool incomplete;
+
+	(void)state;
+	snprintf(from, sizeof(from), "%s/c/0", store);
+	snprintf(to, sizeof(to), "%s/c/1", store);
+	copy_all(from, to);
+	assert_int_equal(past(store, "journal of another run, or lies in another's", &incomplete),
+			 n);
+	assert_true(incomplete);
+	expect(store);
+	snprintf(to, sizeof(to), "%s/e", store);
+	assert_int_equal(mkdir(to, 0700), 0);
+	snprintf(to, sizeof(to), "%s/e/0", store);
+	copy_all(from, to);
+	expect(store);
+	/* nor under another run's name in its own folder */
+	file_find(&f, store, ".jrn");
+	snprintf(name, sizeof(name), "%s/c/0/00000000000000aa.jrn", store);
+	strcpy(f.path, name);
+	file_write(&f, f.n);
+	free(f.p);
+	expect(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_untold),
+		cmocka_unit_test(test_elsewhere),
 	};
 
 	return RUN_ALL(tests);
