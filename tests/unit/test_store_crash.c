@@ -14,6 +14,7 @@
 #include "rows_model.h"
 #include "run/past.h"
 #include "store/catalogue.h"
+#include "store_files.h"
 
 #define FILES   64
 #define PACKETS 4096
@@ -292,25 +293,24 @@ static void look(struct crash *c)
 
 /* ---- the store's files ---- */
 
-static const char *below(char ret[300], const struct crash *c, const char *name)
+/* The catalogue is made by the store's own thread every ten seconds, and no part of what is
+ * looked at: nothing of it waits. */
+static bool is_catalogue(const char *name)
 {
-	snprintf(ret, 300, "%s/%s", c->path, name);
-	return ret;
+	return strncmp(name, CATALOGUE_NAME, strlen(CATALOGUE_NAME)) == 0;
 }
 
 static int crash_create(void *arg, const char *name)
 {
 	struct crash *c = arg;
-	char path[300];
 	int fd;
 
-	/* The catalogue is made by the store's own thread, and no part of what is looked at. */
-	if (c->m && strncmp(name, CATALOGUE_NAME, strlen(CATALOGUE_NAME)) != 0)
+	if (c->m && !is_catalogue(name))
 		look(c);
-	fd = open(below(path, c, name), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	fd = files_create(c->path, name);
 	if (fd >= 0 && strstr(name, ".pcapng"))
 		c->segments++; /* not the catalogue's thread: it makes none */
-	return fd < 0 ? -errno : fd;
+	return fd;
 }
 
 static int later(struct crash *c, const char *from, const char *to)
@@ -325,19 +325,19 @@ static int later(struct crash *c, const char *from, const char *to)
 
 static int crash_rename(void *arg, const char *from, const char *to)
 {
-	return later(arg, from, to);
+	return is_catalogue(from) ? files_rename(((struct crash *)arg)->path, from, to)
+				  : later(arg, from, to);
 }
 
 static int crash_unlink(void *arg, const char *name)
 {
-	return later(arg, name, "");
+	return is_catalogue(name) ? files_unlink(((struct crash *)arg)->path, name)
+				  : later(arg, name, "");
 }
 
 static int crash_mkdir(void *arg, const char *name)
 {
-	char path[300];
-
-	return mkdir(below(path, arg, name), 0700) < 0 && errno != EEXIST ? -errno : 0;
+	return files_mkdir(((struct crash *)arg)->path, name);
 }
 
 static int crash_sync(void *arg, int fd)
@@ -349,7 +349,6 @@ static int crash_sync(void *arg, int fd)
 /* The first of what was put off; false: there is none. */
 static bool do_op(struct crash *c)
 {
-	char from[300], to[300];
 	struct op op;
 	bool any;
 
@@ -360,8 +359,8 @@ static bool do_op(struct crash *c)
 	pthread_mutex_unlock(&c->lock);
 	if (!any)
 		return false;
-	below(from, c, op.from);
-	assert_int_equal(*op.to ? rename(from, below(to, c, op.to)) : unlink(from), 0);
+	assert_int_equal(
+		*op.to ? files_rename(c->path, op.from, op.to) : files_unlink(c->path, op.from), 0);
 	snap_done(&c->seen);
 	snap_take(c->path, &c->seen);
 	check_state(c, &c->seen, c->then);
