@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/vec.h"
 #include "flow/flow_schema.h"
 #include "run/dir_merge.h"
 
@@ -100,7 +101,7 @@ static int list_rows(struct dir_merge *m, struct dir_block *k, const uint64_t *r
 				r = row_keys_add(&m->keys, &key);
 				continue;
 			}
-			r = dir_more(&m->open, m->n_open, &m->size_open, sizeof(*m->open));
+			r = vec_reserve(&m->open, &m->size_open, m->n_open + 1, sizeof(*m->open));
 			if (r == 0)
 				m->open[m->n_open++] =
 					(struct dir_open_row){v == 0 ? version.words[row] : 0, key};

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/vec.h"
+
 #define FEW 24 /* keys that are sorted by insertion */
 
 void row_keys_done(struct row_keys *k)
@@ -16,15 +18,8 @@ void row_keys_done(struct row_keys *k)
 
 int row_keys_add(struct row_keys *k, const struct row_key *key)
 {
-	if (k->n == k->size) {
-		size_t size = k->size ? 2 * k->size : 1024;
-		struct row_key *v = reallocarray(k->v, size, sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		k->v = v;
-		k->size = size;
-	}
+	if (vec_reserve(&k->v, &k->size, k->n + 1, sizeof(*k->v)) < 0)
+		return -ENOMEM;
 	k->v[k->n++] = *key;
 	return 0;
 }
