@@ -5,11 +5,38 @@
 
 #define MAGIC "trawl-jn"
 
+/* Bytes of payloads with texts, and of those with some numbers; in files there are less. */
+#define TEXTS_MAX   (1u << 20)
+#define NUMBERS_MAX (4u << 10)
+
 enum { STATS_RECV = 1, STATS_IFDROP = 2, STATS_ACCEPT = 4, STATS_OSDROP = 8, STATS_DELIV = 16 };
 
 void jrn_put_magic(struct buf *b)
 {
 	buf_add(b, MAGIC, REC_MAGIC);
+}
+
+uint32_t jrn_size_max(uint32_t type)
+{
+	switch (type) {
+	case JRN_HEAD:
+	case JRN_IFACE:
+	case JRN_CLOCK:
+		return TEXTS_MAX;
+	case JRN_SCHEMA:
+	case JRN_ROWS:
+		return 2 * JRN_ROWS_SIZE; /* the last row goes over */
+	case JRN_GAP:
+	case JRN_TICK:
+	case JRN_SEGMENT:
+	case JRN_STATS:
+	case JRN_END:
+	case JRN_BLOCK:
+	case JRN_BEAT:
+		return NUMBERS_MAX;
+	default:
+		return 0;
+	}
 }
 
 int jrn_check_magic(const uint8_t *p, size_t size)

@@ -130,6 +130,10 @@ void jrn_put_schema(struct buf *b, const struct schema *s);
  * how many. */
 size_t jrn_put_rows(struct buf *b, const struct batch *batch, size_t at, size_t start, size_t last);
 
+/* Bytes that the payload of a record of this type has at most; 0: there is no such type.  For who
+ * looks for records where it is not known that there is one. */
+uint32_t jrn_size_max(uint32_t type);
+
 /* Whether a file begins as a journal.  0, -ENODATA: too short to say, -EBADMSG: no. */
 int jrn_check_magic(const uint8_t *p, size_t size);
 

@@ -82,6 +82,7 @@ int pidx_select(const struct pidx *x, const uint64_t *serials, size_t n,
  * behind pidx_refs_magic().  docs/formats.md. */
 void pidx_refs_magic(struct buf *b);
 int pidx_refs_check(const uint8_t *p, size_t size); /* as jrn_check_magic() */
+uint32_t pidx_refs_size_max(uint32_t type);         /* as jrn_size_max() */
 
 /* Adds a record of one span and the references in it, in the order of the packets. */
 void pidx_refs_put(struct buf *b, const struct pidx_span *span, const struct pidx_ref *refs,

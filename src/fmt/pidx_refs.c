@@ -23,6 +23,11 @@ int pidx_refs_check(const uint8_t *p, size_t size)
 	return size < REC_MAGIC ? -ENODATA : 0;
 }
 
+uint32_t pidx_refs_size_max(uint32_t type)
+{
+	return type == PIDX_REFS ? REC_MAX : 0;
+}
+
 void pidx_refs_put(struct buf *b, const struct pidx_span *span, const struct pidx_ref *refs,
 		   size_t n)
 {

@@ -6,25 +6,27 @@
 #include <string.h>
 
 #include "base/crc32c.h"
+#include "store/resync.h"
 
-#define KINDS_MAX 64   /* a type above is hardly a record's */
-#define LAST_MAX  4096 /* bytes of a last record of unknown size, where more follows */
-#define TRIES     8    /* to read what is being written in its place */
+#define LAST_MAX 4096 /* bytes of a last record of unknown size, where more follows */
+#define TRIES    8    /* to read what is being written in its place */
 
-/* Where behind damage at 'at' the next good record is; 0: there is none. */
-static uint64_t next_good(struct window *w, uint64_t at)
+static bool stop(void *arg)
 {
-	const uint8_t *p = window_get(w, at, REC_HEAD);
-	struct rec rec;
+	const struct check *c = arg;
 
-	if (p && le32_load(p + 4) <= REC_MAX &&
-	    window_rec(w, at + REC_HEAD + le32_load(p + 4), &rec) > 0)
-		return at + REC_HEAD + le32_load(p + 4);
-	for (at++; (p = window_get(w, at, REC_HEAD)); at++)
-		if (le32_load(p) < KINDS_MAX && le32_load(p) && le32_load(p + 4) <= w->size - at &&
-		    window_rec(w, at, &rec) > 0)
-			return at;
-	return 0;
+	return c->conf->stop && c->conf->stop(c->conf->arg, c->sum->bytes, c->files.bytes);
+}
+
+/* As resync_next(). */
+static int64_t next_good(struct check_recs *r)
+{
+	struct resync y = {.size_max = strcmp(r->end, LOCAL_REFS) == 0 ? pidx_refs_size_max
+								       : jrn_size_max,
+			   .stop = stop,
+			   .arg = r->u->c};
+
+	return resync_next(&y, &r->w, r->at);
 }
 
 /* Whether 'n' bytes at 'p' are a record if its size is what it has. */
@@ -53,16 +55,6 @@ static bool has_wrong_size(struct window *w, uint64_t at)
 	return is_whole(p, (size_t)left);
 }
 
-static bool is_zero(struct window *w, uint64_t at)
-{
-	const uint8_t *p;
-
-	for (; (p = window_get(w, at, 1)); at++)
-		if (*p)
-			return false;
-	return true;
-}
-
 /* What was written until there is an index can be had of the packets as well. */
 static void remedy(const struct check_recs *r)
 {
@@ -75,7 +67,7 @@ static void end_of(struct check_recs *r, int64_t code)
 {
 	struct check_run *u = r->u;
 	const uint64_t left = r->w.size - r->at;
-	const bool zero = is_zero(&r->w, r->at);
+	const bool zero = resync_is_zero(&r->w, r->at);
 	const bool bad = !zero && (code == -EBADMSG || has_wrong_size(&r->w, r->at));
 
 	if (!u->running && bad) {
@@ -117,13 +109,27 @@ static bool skip_beat(struct check_recs *r)
 	return true;
 }
 
+/* Goes on at 'next'. */
+static void damage(struct check_recs *r, uint64_t next, bool known)
+{
+	remedy(r);
+	check_say(r->u, STORE_DAMAGE, r->number, r->end, (int64_t)r->at,
+		  "%" PRIu64 " bytes are damaged%s", next - r->at,
+		  known ? ""
+			: " or behind damage, and taken for lost: too many places in them may be a "
+			  "record");
+	if (strcmp(r->end, LOCAL_JOURNAL) == 0)
+		r->u->damaged = true;
+	r->at = next;
+}
+
 int64_t check_rec(struct check_recs *r, struct rec *ret, uint64_t *ret_at)
 {
 	int64_t n;
 	int code;
 
 	while ((n = read_rec(r, ret)) != 0) {
-		uint64_t next;
+		int64_t next;
 
 		if (n > 0) {
 			*ret_at = r->at;
@@ -133,17 +139,14 @@ int64_t check_rec(struct check_recs *r, struct rec *ret, uint64_t *ret_at)
 		}
 		if (n == -EBADMSG && skip_beat(r))
 			continue;
-		next = next_good(&r->w, r->at);
+		next = next_good(r);
+		if (next == -ECANCELED)
+			return next;
 		if (!next) {
 			end_of(r, n);
 			return 0;
 		}
-		remedy(r);
-		check_say(r->u, STORE_DAMAGE, r->number, r->end, (int64_t)r->at,
-			  "%" PRIu64 " bytes are damaged", next - r->at);
-		if (strcmp(r->end, LOCAL_JOURNAL) == 0)
-			r->u->damaged = true;
-		r->at = next;
+		damage(r, next > 0 ? (uint64_t)next : r->w.size, next > 0);
 	}
 	return 0;
 }

@@ -10,10 +10,10 @@
 #include "base/cleanup.h"
 #include "flow/flow_schema.h"
 #include "store/read.h"
+#include "store/resync.h"
 #include "store/window.h"
 
 #define SCHEMAS_MAX 64
-#define CUT_MAX     (2 * JRN_ROWS_SIZE) /* bytes that a record may have that is cut */
 
 /* What reading a journal needs beside the run. */
 struct reading {
@@ -23,6 +23,7 @@ struct reading {
 	struct store_run *pub;
 	bool has_head, has_beat;
 	uint64_t at; /* of the next record */
+	struct resync resync;
 	int status;
 };
 
@@ -372,33 +373,6 @@ static int take(struct reading *g, const struct rec *rec, uint64_t at)
 	}
 }
 
-/* Where a damaged record ends, if a good one follows there; else 0. */
-static uint64_t behind(struct window *w, uint64_t at)
-{
-	const uint8_t *p = window_get(w, at, REC_HEAD);
-	struct rec rec;
-	uint64_t next;
-
-	if (!p || le32_load(p + 4) > REC_MAX)
-		return 0;
-	next = at + REC_HEAD + le32_load(p + 4);
-	return window_rec(w, next, &rec) > 0 ? next : 0;
-}
-
-/* The next good record behind 'at', where the one there seems to be cut: it is not, its
- * size is damaged.  0: none. */
-static uint64_t good_behind(struct window *w, uint64_t at)
-{
-	const uint64_t end = at + CUT_MAX;
-	const uint8_t *p;
-	struct rec rec;
-
-	for (at++; at < end && (p = window_get(w, at, REC_HEAD)); at++)
-		if (le32_load(p) && le32_load(p) <= JRN_BEAT && window_rec(w, at, &rec) > 0)
-			return at;
-	return 0;
-}
-
 /* A beat that is being written, or that a killed writer left half-done: the other one is
  * good. */
 static uint64_t behind_beat(struct window *w, uint64_t at)
@@ -410,6 +384,28 @@ static uint64_t behind_beat(struct window *w, uint64_t at)
 		       : 0;
 }
 
+/* Goes on behind what is no good record.  False: there is nothing more. */
+static bool skip_damage(struct reading *g, struct window *w, int64_t code)
+{
+	int64_t next = code == -EBADMSG ? (int64_t)behind_beat(w, g->at) : 0;
+
+	if (next) {
+		g->at = (uint64_t)next;
+		return true;
+	}
+	if (g->pub->state == STORE_FINISHED && resync_is_zero(w, g->at))
+		return false; /* there was nothing to lose */
+	next = resync_next(&g->resync, w, g->at);
+	if (!next && code == -ENODATA)
+		return false; /* the tail that a killed writer left */
+	g->run->damaged = true;
+	read_note(g->r, g->number, "the journal is damaged at %" PRIu64 "%s", g->at,
+		  next > 0 ? "" : ": what follows is lost");
+	if (next > 0)
+		g->at = (uint64_t)next;
+	return next > 0;
+}
+
 /* From 'g->at' on, as far as there is something. */
 static int read_all(struct reading *g, struct window *w)
 {
@@ -418,26 +414,10 @@ static int read_all(struct reading *g, struct window *w)
 	int r = 0;
 
 	while (r == 0 && g->status == 0 && (n = window_rec(w, g->at, &rec)) != 0) {
-		if (n < 0) {
-			uint64_t next = n == -EBADMSG ? behind_beat(w, g->at) : 0;
-
-			if (next) {
-				g->at = next;
-				continue;
-			}
-			next = behind(w, g->at);
-			if (!next && n == -ENODATA)
-				next = good_behind(w, g->at);
-			if (!next && n == -ENODATA)
-				break; /* the tail that a killed writer left */
-			g->run->damaged = true;
-			read_note(g->r, g->number, "the journal is damaged at %" PRIu64 "%s", g->at,
-				  next ? "" : ": what follows is lost");
-			if (!next)
-				break;
-			g->at = next;
+		if (n < 0 && !skip_damage(g, w, n))
+			break;
+		if (n < 0)
 			continue;
-		}
 		r = take(g, &rec, g->at);
 		if (r == -EBADMSG) {
 			g->run->damaged = true;
@@ -484,6 +464,7 @@ int read_journal(struct store_read *r, size_t run, int fd)
 		.run = &r->runs[run],
 		.pub = r->runs[run].pub,
 		.at = REC_MAGIC,
+		.resync.size_max = jrn_size_max,
 	};
 	const uint8_t *p;
 	struct stat st;

@@ -12,6 +12,7 @@
 #include "fmt/pcapng.h"
 #include "fmt/rec.h"
 #include "store/read.h"
+#include "store/resync.h"
 #include "store/window.h"
 
 #define IFACES_MAX  STORE_IFACES_MAX
@@ -128,6 +129,17 @@ static bool packet_of(const struct store_seg *g, const uint8_t *p, uint32_t len,
 	return true;
 }
 
+/* Whether a block of 'len' bytes at 'at' ends as it begins: what says it is large costs no more
+ * to look at than what does not. */
+static bool ends_well(const struct store_seg *g, uint64_t at, uint32_t len)
+{
+	uint8_t end[4];
+
+	return len <= WINDOW_BLOCK_MAX && len % 4 == 0 && len <= g->size - at &&
+	       read_at(g->fd, end, sizeof(end), at + len - sizeof(end)) == sizeof(end) &&
+	       le32_load(end) == len;
+}
+
 /* After damage: the next place that looks like a packet's block. */
 static uint64_t resync(struct store_seg *g, uint64_t at)
 {
@@ -136,7 +148,7 @@ static uint64_t resync(struct store_seg *g, uint64_t at)
 	for (at = (at + 3) & ~UINT64_C(3); (p = window_get(&g->window, at, PCAPNG_EPB_MIN));
 	     at += 4)
 		if (le32_load(p) == PCAPNG_EPB && le32_load(p + 4) >= PCAPNG_EPB_MIN &&
-		    window_block(&g->window, at, &p))
+		    ends_well(g, at, le32_load(p + 4)) && window_block(&g->window, at, &p))
 			return at;
 	return g->size;
 }
@@ -312,20 +324,18 @@ static int64_t add_refs(struct refs *f, const uint8_t *p, size_t size)
 	return len;
 }
 
-/* Whether there is a good record somewhere behind 'at'. */
-static bool goes_on(const struct buf *b, size_t at)
+/* Whether there is a good record somewhere behind 'at', or may be. */
+static bool goes_on(const struct store_seg *g, const struct buf *b, size_t at)
 {
-	struct rec rec;
+	CLEANUP(window_done) struct window w = {.fd = g->refs_fd, .size = b->len};
+	struct resync y = {.size_max = pidx_refs_size_max};
 
-	for (at++; at < b->len; at++)
-		if (rec_read((const uint8_t *)b->p + at, b->len - at, &rec) > 0)
-			return true;
-	return false;
+	return resync_next(&y, &w, at) != 0;
 }
 
 /* From the first to the last record, of which a killed writer may have left a part.  0, or
  * -ENOENT: there is damage. */
-static int all_refs(struct refs *f, const struct buf *b)
+static int all_refs(const struct store_seg *g, struct refs *f, const struct buf *b)
 {
 	size_t at = REC_MAGIC;
 	int64_t n = 0;
@@ -334,7 +344,7 @@ static int all_refs(struct refs *f, const struct buf *b)
 	f->end = f->packets = 0;
 	while (at < b->len && (n = add_refs(f, (const uint8_t *)b->p + at, b->len - at)) > 0)
 		at += (size_t)n;
-	return n == -EBADMSG || (n < 0 && goes_on(b, at)) ? -ENOENT : 0;
+	return n == -EBADMSG || (n < 0 && goes_on(g, b, at)) ? -ENOENT : 0;
 }
 
 /* Makes an index of what was said of the segment while it was written.  -ENOENT: that does
@@ -363,7 +373,7 @@ static int index_of_refs(struct store_seg *g)
 	/* Shorter, of a segment that was begun a moment ago, is all that there is to tell. */
 	if (pidx_refs_check((const uint8_t *)b.p, b.len) == -EBADMSG)
 		return -ENOENT;
-	r = all_refs(&f, &b);
+	r = all_refs(g, &f, &b);
 	if (r < 0)
 		return r;
 	f.v = reallocarray(NULL, f.n + 1, sizeof(*f.v));
@@ -371,7 +381,7 @@ static int index_of_refs(struct store_seg *g)
 	f.spans = reallocarray(NULL, f.n_spans + 1, sizeof(*f.spans));
 	if (!f.v || !tmp || !f.spans)
 		return -ENOMEM;
-	r = all_refs(&f, &b);
+	r = all_refs(g, &f, &b);
 	if (r < 0)
 		return r;
 	if (g->seg->known && f.packets != g->seg->packets)
