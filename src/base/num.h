@@ -22,5 +22,16 @@ char *num_ns(char *p, int64_t ns);
 /* Exactly 'digits' decimal digits of 'v', leading zeros included. */
 char *num_fixed(char *p, uint64_t v, unsigned digits);
 
+/* What makes a plural behind a number: "s"; "" of 1. */
+static inline const char *num_s(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static inline const char *num_are(uint64_t n)
+{
+	return n == 1 ? "is" : "are";
+}
+
 /* 16 bytes as 8-4-4-4-12 hexadecimal digits, RFC 9562 section 4. */
 char *num_uuid(char *p, const uint8_t id[16]);

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/num.h"
 #include "cli/cmd_store.h"
 #include "store/check.h"
 #include "store/store.h"
@@ -114,17 +115,17 @@ static bool stop(void *arg, uint64_t bytes, uint64_t total)
 
 static void text_sums(struct buf *b, const struct store_checked *s)
 {
-	buf_addf(b, "%" PRIu64 " run%s", s->runs, s->runs == 1 ? "" : "s");
+	buf_addf(b, "%" PRIu64 " run%s", s->runs, num_s(s->runs));
 	if (s->running)
 		buf_addf(b, ", %" PRIu64 " running", s->running);
 	if (s->killed)
 		buf_addf(b, ", %" PRIu64 " killed", s->killed);
-	buf_addf(b,
-		 "; %" PRIu64 " files, %" PRIu64 " bytes; %" PRIu64 " packets, %" PRIu64
-		 " rows in %" PRIu64 " blocks: ",
-		 s->files, s->bytes, s->packets, s->rows, s->blocks);
+	buf_addf(b, "; %" PRIu64 " file%s, %" PRIu64 " byte%s; ", s->files, num_s(s->files),
+		 s->bytes, num_s(s->bytes));
+	buf_addf(b, "%" PRIu64 " packet%s, %" PRIu64 " row%s in %" PRIu64 " block%s: ", s->packets,
+		 num_s(s->packets), s->rows, num_s(s->rows), s->blocks, num_s(s->blocks));
 	if (s->damage)
-		buf_addf(b, "%" PRIu64 " damage%s", s->damage, s->damage == 1 ? "" : "s");
+		buf_addf(b, "%" PRIu64 " damage%s", s->damage, num_s(s->damage));
 	else
 		buf_addstr(b, "no damage");
 	if (s->unseen)

@@ -101,6 +101,8 @@ struct catalogue_visit {
 	int (*run)(void *arg, const struct catalogue_run *u);
 	int (*file)(void *arg, const struct catalogue_file *f);
 	int (*gone)(void *arg, const struct catalogue_gone *g);
+	/* A row of 'table' whose check is wrong; NULL: the rest, or all, is no catalogue. */
+	void (*wrong)(void *arg, const char *table);
 };
 
 /* Reads a catalogue of 'fd', whatever is in there.  0, also for a bad one, of which rows may have
@@ -136,6 +138,9 @@ int catalogue_db_find_gone(struct catalogue_db *d, struct catalogue_gone *io);
 int catalogue_db_drop_files(struct catalogue_db *d, const struct catalogue_file *upto,
 			    int64_t *ret_bytes);
 int catalogue_db_drop_run(struct catalogue_db *d, const struct catalogue_key *k); /* and files */
+
+/* How many rows a table has, or -errno. */
+int64_t catalogue_db_count(struct catalogue_db *d, enum catalogue_table t);
 
 /* Of the table 'removed' the latest stay, at most 'max'. */
 int catalogue_db_trim(struct catalogue_db *d, int max);

@@ -133,6 +133,14 @@ static int check_about(sqlite3 *db)
 	return r < 0 ? r : r > 0 && catalogue_get_about(s) == CATALOGUE_FORMAT ? 0 : -EBADMSG;
 }
 
+/* Who wants only what is good goes on. */
+static int wrong(const struct catalogue_visit *v, const char *table)
+{
+	if (v->wrong)
+		v->wrong(v->arg, table);
+	return 0;
+}
+
 static int visit_runs(sqlite3 *db, const struct catalogue_visit *v)
 {
 	CLEANUP(stmtp) sqlite3_stmt *s = NULL;
@@ -140,7 +148,7 @@ static int visit_runs(sqlite3 *db, const struct catalogue_visit *v)
 	int r = select_all(db, "SELECT * FROM runs", &s);
 
 	while (r == 0 && (r = step(s)) > 0)
-		r = catalogue_get_run(s, &u) ? v->run(v->arg, &u) : 0;
+		r = catalogue_get_run(s, &u) ? v->run(v->arg, &u) : wrong(v, "runs");
 	return r;
 }
 
@@ -151,7 +159,7 @@ static int visit_files(sqlite3 *db, const struct catalogue_visit *v)
 	int r = select_all(db, "SELECT * FROM files", &s);
 
 	while (r == 0 && (r = step(s)) > 0)
-		r = catalogue_get_file(s, &f) ? v->file(v->arg, &f) : 0;
+		r = catalogue_get_file(s, &f) ? v->file(v->arg, &f) : wrong(v, "files");
 	return r;
 }
 
@@ -162,7 +170,7 @@ static int visit_gone(sqlite3 *db, const struct catalogue_visit *v)
 	int r = select_all(db, "SELECT * FROM removed", &s);
 
 	while (r == 0 && (r = step(s)) > 0)
-		r = catalogue_get_gone(s, &g) ? v->gone(v->arg, &g) : 0;
+		r = catalogue_get_gone(s, &g) ? v->gone(v->arg, &g) : wrong(v, "removed");
 	return r;
 }
 
@@ -182,7 +190,7 @@ static int visit(uint8_t *p, size_t n, const struct catalogue_visit *v)
 		r = visit_files(db, v);
 	if (r == 0 && v->gone)
 		r = visit_gone(db, v);
-	return r == -ENOMEM ? r : 0;
+	return r == -ENOMEM ? r : r < 0 ? wrong(v, NULL) : 0;
 }
 
 int catalogue_read(int fd, const struct catalogue_visit *v)
@@ -192,12 +200,12 @@ int catalogue_read(int fd, const struct catalogue_visit *v)
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < SIZE_MIN ||
 	    st.st_size > CATALOGUE_MAX)
-		return 0;
+		return wrong(v, NULL);
 	p = malloc((size_t)st.st_size);
 	if (!p)
 		return -ENOMEM;
 	if (read_exactly(fd, p, (size_t)st.st_size, 0) < 0)
-		return 0;
+		return wrong(v, NULL);
 	return visit(p, (size_t)st.st_size, v);
 }
 

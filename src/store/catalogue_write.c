@@ -18,6 +18,8 @@ enum stmt {
 	DROP_FILES,
 	DROP_RUN,
 	DROP_ALL_FILES,
+	COUNT_RUNS,
+	COUNT_FILES,
 	COUNT_GONE,
 	TRIM_GONE,
 	STMTS
@@ -39,6 +41,8 @@ static const char *const texts[STMTS] = {
 	[DROP_FILES] = "DELETE FROM files WHERE " OF_RUN " AND kind=?4 AND number<=?5",
 	[DROP_RUN] = "DELETE FROM runs WHERE " OF_RUN,
 	[DROP_ALL_FILES] = "DELETE FROM files WHERE " OF_RUN,
+	[COUNT_RUNS] = "SELECT count(*) FROM runs",
+	[COUNT_FILES] = "SELECT count(*) FROM files",
 	[COUNT_GONE] = "SELECT count(*) FROM removed",
 	[TRIM_GONE] = "DELETE FROM removed WHERE (capture, shard, run, kind, why) IN (SELECT "
 		      "capture, shard, run, kind, why FROM removed ORDER BY at_ns LIMIT ?1)",
@@ -273,16 +277,25 @@ int catalogue_db_drop_run(struct catalogue_db *d, const struct catalogue_key *k)
 	return r < 0 ? r : run(bound(d, DROP_ALL_FILES, &row, 3));
 }
 
+int64_t catalogue_db_count(struct catalogue_db *d, enum catalogue_table t)
+{
+	sqlite3_stmt *s = d->stmts[t == CATALOGUE_RUNS    ? COUNT_RUNS
+				   : t == CATALOGUE_FILES ? COUNT_FILES
+							  : COUNT_GONE];
+	int64_t n = look(s);
+
+	n = n > 0 ? sqlite3_column_int64(s, 0) : n;
+	looked(s);
+	return n;
+}
+
 int catalogue_db_trim(struct catalogue_db *d, int max)
 {
-	sqlite3_stmt *s = d->stmts[COUNT_GONE];
-	int r = look(s);
-	int64_t n = r > 0 ? sqlite3_column_int64(s, 0) : 0;
+	const int64_t n = catalogue_db_count(d, CATALOGUE_REMOVED);
+	sqlite3_stmt *s = d->stmts[TRIM_GONE];
 
-	looked(s);
-	if (r < 0 || n <= max)
-		return r < 0 ? r : 0;
-	s = d->stmts[TRIM_GONE];
+	if (n <= max)
+		return n < 0 ? (int)n : 0;
 	return run(sqlite3_bind_int64(s, 1, n - max) == SQLITE_OK ? s : NULL);
 }
 

@@ -75,30 +75,53 @@ int check_count(struct check *c, uint64_t bytes)
 	return c->conf->stop(c->conf->arg, c->sum->bytes, c->files.bytes) ? -ECANCELED : 0;
 }
 
-int check_open(struct check_run *u, uint32_t number, const char *end, uint64_t *ret_size)
+/* What lies where a file should; NULL: a file. */
+static const char *kind_of(mode_t mode)
 {
-	char name[NAME_SIZE];
-	struct stat st;
-	int fd, r = 0;
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return NULL;
+	case S_IFLNK:
+		return "is a symbolic link, which is not followed";
+	case S_IFDIR:
+		return "is a folder, not a file";
+	case S_IFIFO:
+		return "is a pipe, not a file";
+	case S_IFSOCK:
+		return "is a socket, not a file";
+	default:
+		return "is a device, not a file";
+	}
+}
 
-	name_of(u, number, end, name);
+int check_open_name(struct check *c, const char *name, uint64_t *ret_size)
+{
+	struct stat st = {.st_mode = S_IFREG};
+	const char *kind = NULL;
 	/* Never waits: what lies there may be a pipe. */
-	fd = openat(u->c->s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		r = -errno;
-	else if (!S_ISREG(st.st_mode))
-		r = -EINVAL;
-	if (r == 0) {
-		u->c->sum->files++;
+	int fd = openat(c->s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+
+	if (r == 0 || (r != -ENOENT && fstatat(c->s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0))
+		kind = kind_of(st.st_mode);
+	if (r == 0 && !kind) {
+		c->sum->files++;
 		*ret_size = (uint64_t)st.st_size;
 		return fd;
 	}
 	if (fd >= 0)
 		close(fd);
 	if (r != -ENOENT)
-		check_found(u->c, STORE_UNSEEN, name, -1, "%s",
-			    r == -EINVAL ? "no file" : strerror(-r));
-	return r;
+		check_found(c, STORE_UNSEEN, name, -1, "%s", kind ? kind : strerror(-r));
+	return r < 0 ? r : -EINVAL;
+}
+
+int check_open(struct check_run *u, uint32_t number, const char *end, uint64_t *ret_size)
+{
+	char name[NAME_SIZE];
+
+	name_of(u, number, end, name);
+	return check_open_name(u->c, name, ret_size);
 }
 
 bool check_is_there(const struct check_run *u, uint32_t number, const char *end)
@@ -128,17 +151,21 @@ static void run_done(struct check_run *u)
 }
 
 /* An index that was not finished: of a writer that was killed at it. */
-static void halves(struct check_run *u)
+static int halves(struct check_run *u)
 {
 	size_t i;
+	int r = 0;
 
-	for (i = 0; i < u->n_files && !u->running; i++) {
+	for (i = 0; i < u->n_files && !u->running && r == 0; i++) {
 		if (u->files[i].kind != STORE_FILE_HALF)
 			continue;
+		u->c->sum->files++;
+		r = check_count(u->c, u->files[i].bytes);
 		check_remedy(u->c, STORE_REMOVE_FILE);
 		check_found(u->c, STORE_REMARK, u->files[i].path, -1,
 			    "of no use: a writer was killed at it");
 	}
+	return r;
 }
 
 /* The files of one run. */
@@ -160,9 +187,12 @@ static int check_run(struct check *c, const struct store_file *files, size_t n)
 		r = check_rows(&u);
 	if (r == 0 && u.has_journal)
 		r = check_segments(&u);
-	halves(&u);
+	if (r == 0)
+		r = halves(&u);
 	if (r == 0 && u.has_journal)
 		check_journal_end(&u);
+	if (r == 0)
+		check_catalogue_run(&u);
 	return r;
 }
 
@@ -176,7 +206,7 @@ static int check_all(struct check *c)
 {
 	const struct store_file *v = c->files.v;
 	size_t i, n;
-	int r = 0;
+	int r = check_catalogue(c);
 
 	for (i = 0; i < c->files.n_unread; i++)
 		check_found(c, STORE_UNSEEN, c->files.unread[i].path, -1, "%s",
@@ -190,12 +220,15 @@ static int check_all(struct check *c)
 			n++;
 		r = check_run(c, &v[i], n);
 	}
+	if (r == 0)
+		check_catalogue_end(c);
 	return r;
 }
 
 static void check_done(struct check *c)
 {
 	inventory_done(&c->files);
+	check_catalogue_free(c->catalogue);
 	fseg_free(c->fseg);
 	buf_done(&c->buf);
 }

@@ -23,6 +23,7 @@ enum store_remedy {
 	STORE_NO_REMEDY,
 	STORE_MAKE_INDEX,  /* of the segment with the file's number */
 	STORE_REMOVE_FILE, /* it is of no use */
+	STORE_MAKE_CATALOGUE,
 };
 
 struct store_finding {
@@ -44,7 +45,8 @@ struct store_check_conf {
 struct store_checked {
 	uint64_t runs, running, killed;
 	uint64_t files, bytes;
-	uint64_t packets, rows, blocks;
+	uint64_t packets;
+	uint64_t rows, blocks;            /* that answers are made of */
 	uint64_t damage, remarks, unseen; /* findings */
 };
 

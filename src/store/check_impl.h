@@ -16,7 +16,7 @@ struct check_row {
 };
 
 #define CHECK_ENDED (UINT32_C(1) << 31)
-#define CHECK_LOOSE (UINT32_C(1) << 30) /* in a block that the journal does not tell */
+#define CHECK_LOOSE (UINT32_C(1) << 30) /* in a block or tail that answers do not use */
 #define CHECK_TAIL  (UINT32_C(1) << 29) /* behind all that are in blocks */
 
 struct check {
@@ -29,6 +29,8 @@ struct check {
 
 	struct fseg *fseg;
 	struct buf buf;
+	struct check_catalogue *catalogue; /* NULL: there is none that is good; owned */
+	bool catalogue_absent;
 };
 
 /* One run. */
@@ -63,9 +65,15 @@ struct check_run {
 	size_t n_rows;
 	bool rows_missing;  /* of some it is not known what they were */
 	uint64_t told_rows; /* in blocks of the journal */
-	uint64_t gone_rows; /* removed */
-	uint64_t packets, gone_packets;
-	uint64_t rowless; /* packets of flows without a row */
+	uint64_t gone_rows; /* not there any more, with what came before them; files and blocks */
+	uint64_t gone_files, gone_blocks;
+	uint32_t gone_file, gone_segment; /* the largest number of them */
+	uint64_t packets, gone_packets, gone_segments;
+	uint64_t rowless;    /* packets of flows without a row */
+	uint64_t in_rows;    /* packets that rows count, each once */
+	uint32_t last_block; /* number of the last one that answers use */
+	bool tail_lost;      /* rows that were acknowledged are gone */
+	bool refused;        /* packets of rows were not kept, or it is not known how many */
 };
 
 /* Says something of a file of the store. */
@@ -84,6 +92,9 @@ void check_say(struct check_run *u, enum store_found kind, uint32_t number, cons
 
 /* Counts bytes that were looked at; 0 or -ECANCELED. */
 int check_count(struct check *c, uint64_t bytes);
+
+/* Opens a file for reading; its size.  Descriptor, or -errno: all but -ENOENT have been said. */
+int check_open_name(struct check *c, const char *name, uint64_t *ret_size);
 
 /* Opens a file of the run for reading; its size.  Descriptor, or -errno: all but -ENOENT have been
  * said. */
@@ -120,6 +131,19 @@ int check_rows(struct check_run *u);
 bool check_has_row(const struct check_run *u, uint64_t serial, size_t *near);
 int check_add_row(struct check_run *u, uint64_t serial, uint64_t version, uint32_t flags);
 void check_sort_rows(struct check_run *u); /* after the last one was added */
+
+/* check_catalogue.c: reads the catalogue, before the runs.  0, -ENOMEM, -ECANCELED. */
+int check_catalogue(struct check *c);
+
+/* After all runs: what is in it and not there, or the other way round. */
+void check_catalogue_end(struct check *c);
+void check_catalogue_free(struct check_catalogue *k); /* NULL is fine */
+
+/* A run that was looked at. */
+void check_catalogue_run(const struct check_run *u);
+
+/* Why the first files of a kind, up to 'number', are not there, as far as it says. */
+const char *check_why_gone(const struct check_run *u, enum store_file_kind kind, uint32_t number);
 
 /* check_seg.c: all segments of packets and their indexes. */
 int check_segments(struct check_run *u);

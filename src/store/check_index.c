@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/crc32c.h"
+#include "base/num.h"
 #include "fmt/bloom.h"
 #include "fmt/pidx.h"
 #include "fmt/rec.h"
@@ -34,7 +35,7 @@ void check_index_done(struct check_index *x)
 /* Flows of which a row must be there. */
 static bool needs_row(const struct check_run *u, uint64_t serial)
 {
-	if (u->rows_missing || u->gone_rows || u->damaged)
+	if (u->rows_missing || u->gone_rows || u->damaged || u->tail_lost)
 		return false;
 	if (u->has_end)
 		return !u->end.rows_dropped;
@@ -62,7 +63,8 @@ static int add_place(void *arg, const struct pidx_ref *ref)
 	if (!x->n_places || ref->serial != x->serial)
 		add_flow(x, ref->serial);
 	x->serial = ref->serial;
-	if (!u->has_end && !(ref->serial & LEVELS) && ref->serial > u->beat.serial &&
+	if (!u->has_end && !(ref->serial & LEVELS) &&
+	    (u->tail_lost || ref->serial > u->beat.serial) &&
 	    !check_has_row(u, ref->serial, &x->near))
 		x->u->rowless++;
 	to = read_append((void **)&x->places, &x->n_places, sizeof(*to));
@@ -367,9 +369,9 @@ static void compare(struct check_index *x, uint64_t packets, uint64_t end, int64
 {
 	if (x->info.packets != packets || x->info.bytes != end)
 		check_say(x->u, STORE_DAMAGE, x->number, x->end, -1,
-			  "it tells of %" PRIu64 " packets up to %" PRIu64 ", and %" PRIu64
-			  " up to %" PRIu64 " are there",
-			  x->info.packets, x->info.bytes, packets, end);
+			  "it tells of %" PRIu64 " packet%s up to %" PRIu64 ", and the segment "
+			  "has %" PRIu64 " up to %" PRIu64,
+			  x->info.packets, num_s(x->info.packets), x->info.bytes, packets, end);
 	else if (packets && (x->info.min != min || x->info.max != max))
 		check_say(x->u, STORE_DAMAGE, x->number, x->end, -1,
 			  "it tells of other times than those of the packets");
@@ -382,8 +384,8 @@ void check_index_end(struct check_index *x, uint64_t packets, uint64_t end, int6
 
 	if (x->changed > SAID_MAX)
 		check_say(u, STORE_DAMAGE, x->number, LOCAL_SEGMENT, -1,
-			  "%" PRIu64 " more spans of other bytes than were written",
-			  x->changed - SAID_MAX);
+			  "%" PRIu64 " more span%s of other bytes than were written",
+			  x->changed - SAID_MAX, num_s(x->changed - SAID_MAX));
 	if (!x->end)
 		return;
 	if (!x->whole && !u->running && !u->has_end && x->info.bytes > size) {
@@ -402,27 +404,27 @@ void check_index_end(struct check_index *x, uint64_t packets, uint64_t end, int6
 		no_packet(x);
 	if (x->strange)
 		check_say(u, STORE_DAMAGE, x->number, x->end, -1,
-			  "%" PRIu64 " places have no packet, the first is %" PRIu64, x->strange,
-			  x->first_strange);
+			  "%" PRIu64 " place%s without a packet, the first is %" PRIu64, x->strange,
+			  num_s(x->strange), x->first_strange);
 	if (x->absent)
 		check_say(u, STORE_DAMAGE, x->number, x->end, -1,
-			  "%" PRIu64 " packets are in no flow, the first at %" PRIu64, x->absent,
-			  x->first_absent);
+			  "%" PRIu64 " packet%s in no flow, the first at %" PRIu64, x->absent,
+			  num_s(x->absent), x->first_absent);
 	if (x->wrong)
 		check_say(u, STORE_DAMAGE, x->number, x->end, -1,
-			  "%" PRIu64 " spans are wrong, the first at %" PRIu64, x->wrong,
-			  x->first_wrong);
+			  "%" PRIu64 " wrong span%s, the first at %" PRIu64, x->wrong,
+			  num_s(x->wrong), x->first_wrong);
 	if (x->unknown)
 		check_say(u, STORE_DAMAGE, x->number, x->end, -1,
-			  "%" PRIu64 " flows have no row, the first is flow %" PRIu64, x->unknown,
-			  x->first_unknown);
+			  "%" PRIu64 " flow%s without a row, the first is flow %" PRIu64,
+			  x->unknown, num_s(x->unknown), x->first_unknown);
 	if (x->nameless)
 		check_say(u, STORE_REMARK, x->number, x->end, -1,
 			  "%" PRIu64
-			  " flows have no row: packets did not tell which it is when the "
+			  " flow%s without a row: packets did not tell which it is when the "
 			  "index was made again",
-			  x->nameless);
+			  x->nameless, num_s(x->nameless));
 	if (x->hidden)
 		check_say(u, STORE_DAMAGE, x->number, x->end, -1,
-			  "%" PRIu64 " flows are not in its filter", x->hidden);
+			  "%" PRIu64 " flow%s not in its filter", x->hidden, num_s(x->hidden));
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/num.h"
 #include "flow/flow_schema.h"
 
 #define TIME_SIZE 40
@@ -193,7 +194,9 @@ static int other(struct check_run *u, const struct rec *rec, uint64_t at)
 
 	if (rec->type == JRN_GAP)
 		r = jrn_get_gap(rec, &gap) < 0 || gap.from > gap.to ? -EBADMSG : 0;
-	else if (rec->type == JRN_STATS)
+	if (rec->type == JRN_GAP && r == 0)
+		u->refused |= gap.why == STORE_WHY_DISK || gap.why == STORE_WHY_LIMIT;
+	if (rec->type == JRN_STATS)
 		r = jrn_get_stats(rec, &stats);
 	else if (rec->type == JRN_CLOCK)
 		r = jrn_get_clock(rec, &clock);
@@ -286,7 +289,7 @@ static void no_journal(struct check_run *u)
 		n += check_is_there(u, u->files[i].number, store_file_end(u->files[i].kind));
 	if (n)
 		check_say(u, STORE_DAMAGE, 0, LOCAL_JOURNAL, -1,
-			  "missing: %zu files of this run cannot be used", n);
+			  "missing: %zu file%s of this run cannot be used", n, num_s(n));
 }
 
 int check_journal(struct check_run *u)
@@ -329,32 +332,50 @@ static const char *time_text(int64_t ts, char to[TIME_SIZE])
 	return to;
 }
 
-/* An unclean end: what came in its last second. */
+/* Whether packets that are there and in no row can be told by sums: all rows were read, and all
+ * packets that they count are there. */
+static bool sums_tell(const struct check_run *u)
+{
+	const struct jrn_tick *t = &u->beat.tick;
+
+	return u->has_beat && !u->damaged && !u->rows_missing && !u->gone_rows &&
+	       !u->gone_packets && !u->refused && !t->raw_limited &&
+	       u->head.raw_limit == UINT64_MAX && u->packets >= t->kept;
+}
+
+/* An unclean end: what came in its last second, and what flows had since their last row. */
 static void killed(struct check_run *u)
 {
 	const struct jrn_tick *t = &u->beat.tick;
 	const uint64_t there = u->packets + u->gone_packets;
 	const uint64_t more = there > t->kept ? there - t->kept : 0;
 	char at[TIME_SIZE], rowless[96] = "", lost[96] = "";
+	uint64_t n;
 
 	u->c->sum->killed++;
 	if (there < t->kept && !u->damaged)
 		snprintf(lost, sizeof(lost),
-			 "; %" PRIu64 " packets are gone since: removed, or lost with the machine",
-			 t->kept - there);
-	if (u->rowless)
+			 "; %" PRIu64 " packet%s gone since: removed, or lost with the machine",
+			 t->kept - there, num_s(t->kept - there));
+	if (sums_tell(u)) {
+		n = u->packets > u->in_rows ? u->packets - u->in_rows : 0;
+		snprintf(rowless, sizeof(rowless), "; %" PRIu64 " packet%s %s in no row", n,
+			 num_s(n), num_are(n));
+	} else if (u->rowless) {
 		snprintf(rowless, sizeof(rowless),
-			 "; %" PRIu64 " packets are of flows that have no row at all", u->rowless);
+			 "; %" PRIu64 " packet%s %s of flows that have no row at all", u->rowless,
+			 num_s(u->rowless), num_are(u->rowless));
+	}
 	if (u->has_beat)
 		check_say(u, STORE_REMARK, 0, LOCAL_JOURNAL, -1,
 			  "killed: the last beat was at %s; %" PRIu64
-			  " packets after it are there but in no row%s; what came later is lost%s",
-			  time_text(t->ts, at), more, rowless, lost);
+			  " packet%s after it %s there%s; what came later is lost%s",
+			  time_text(t->ts, at), more, num_s(more), num_are(more), rowless, lost);
 	else
 		check_say(u, STORE_REMARK, 0, LOCAL_JOURNAL, -1,
 			  "killed: the last tick was at %s; %" PRIu64
-			  " packets after it are there, and rows are worked out from packets",
-			  time_text(t->ts, at), more);
+			  " packet%s after it %s there, and rows are worked out from packets",
+			  time_text(t->ts, at), more, num_s(more), num_are(more));
 }
 
 /* A machine that stops may leave one half-written: the other one is good. */
@@ -385,11 +406,10 @@ void check_journal_end(struct check_run *u)
 	}
 	if (!u->damaged && u->packets + u->gone_packets != u->end.kept)
 		check_say(u, STORE_DAMAGE, 0, LOCAL_JOURNAL, -1,
-			  "%" PRIu64 " packets were kept, and %" PRIu64
-			  " are there or were removed",
-			  u->end.kept, u->packets + u->gone_packets);
+			  "%" PRIu64 " packet%s kept, and %" PRIu64 " are there or were removed",
+			  u->end.kept, num_s(u->end.kept), u->packets + u->gone_packets);
 	if (!u->damaged && u->told_rows + u->in_journal != u->end.rows)
 		check_say(u, STORE_DAMAGE, 0, LOCAL_JOURNAL, -1,
-			  "%" PRIu64 " rows were kept, and %" PRIu64 " are told", u->end.rows,
-			  u->told_rows + u->in_journal);
+			  "%" PRIu64 " row%s kept, and %" PRIu64 " are told", u->end.rows,
+			  num_s(u->end.rows), u->told_rows + u->in_journal);
 }

@@ -3,15 +3,19 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/num.h"
 #include "flow/flow_schema.h"
 #include "fmt/fseg.h"
 
 #define ORDER_MASK (CHECK_LOOSE - 1)         /* with CHECK_TAIL */
 #define SERIAL_MAX ((UINT64_C(1) << 48) - 1) /* readers put the run's number above it */
+#define LEVELS     7                         /* low bits of a serial: 0 for the outermost flow */
 
 int check_add_row(struct check_run *u, uint64_t serial, uint64_t version, uint32_t flags)
 {
@@ -65,9 +69,9 @@ static void compare(struct check_run *u)
 	}
 	if (n)
 		check_say(u, STORE_DAMAGE, 0, LOCAL_JOURNAL, -1,
-			  "%" PRIu64 " rows repeat a version of their flow or are behind its last "
-			  "one; the first is of flow %" PRIu64,
-			  n, first);
+			  "%" PRIu64 " row%s of a version that the flow has already, or behind its "
+			  "last one; the first is of flow %" PRIu64,
+			  n, num_s(n), first);
 }
 
 void check_sort_rows(struct check_run *u)
@@ -109,7 +113,9 @@ struct rows_file {
 	uint64_t at;
 	const struct jrn_block *told; /* those of it that the journal tells, from here on */
 	size_t n_told;
-	bool loose; /* what is not told may be the same as what is in a tail */
+	bool used;     /* answers take blocks that are not told, too */
+	uint32_t good; /* blocks so far */
+	size_t untold; /* those of them that the journal does not tell */
 };
 
 static void bad(struct rows_file *f, enum store_found kind, const char *text)
@@ -138,7 +144,7 @@ static int column(struct fseg *f, enum flow_field field, struct fseg_column *ret
 /* The rows of the open block: their times are those of the head. */
 static int look_at_rows(struct rows_file *f, uint32_t flags, struct err *err)
 {
-	struct fseg_column start, last, version, ended;
+	struct fseg_column start, last, version, ended, ab, ba;
 	struct fseg *s = f->u->c->fseg;
 	const struct fseg_head *h = fseg_opened(s);
 	int64_t min = INT64_MAX, max = INT64_MIN;
@@ -154,6 +160,10 @@ static int look_at_rows(struct rows_file *f, uint32_t flags, struct err *err)
 		r = column(s, FLOW_version, &version, err);
 	if (r == 0)
 		r = column(s, FLOW_ended, &ended, err);
+	if (r == 0)
+		r = column(s, FLOW_last_update_ab_packets, &ab, err);
+	if (r == 0)
+		r = column(s, FLOW_last_update_ba_packets, &ba, err);
 	for (i = 0; r == 0 && i < h->rows; i++) {
 		const bool end = ended.rows && has(&ended, i) && ended.words[i];
 		const uint64_t v = version.rows && has(&version, i) ? version.words[i] : 0;
@@ -164,6 +174,8 @@ static int look_at_rows(struct rows_file *f, uint32_t flags, struct err *err)
 			min = (int64_t)start.words[i];
 		if (last.rows && has(&last, i) && (int64_t)last.words[i] > max)
 			max = (int64_t)last.words[i];
+		if (!(serials[i] & LEVELS) && !(flags & CHECK_LOOSE))
+			f->u->in_rows += (ab.rows ? ab.words[i] : 0) + (ba.rows ? ba.words[i] : 0);
 		r = check_add_row(f->u, serials[i], v, flags | (end ? CHECK_ENDED : 0));
 	}
 	if (r == 0 && (min < h->start || max > h->last))
@@ -195,8 +207,10 @@ static int look_at_block(struct rows_file *f, const struct fseg_head *h, uint32_
 		return r;
 	if (r < 0)
 		bad(f, r == -EPROTO ? STORE_UNSEEN : STORE_DAMAGE, err.text);
-	c->sum->blocks++;
-	c->sum->rows += flags & CHECK_LOOSE ? 0 : h->rows;
+	if (!(flags & CHECK_LOOSE)) {
+		c->sum->blocks++;
+		c->sum->rows += h->rows;
+	}
 	return check_count(c, h->size);
 }
 
@@ -236,7 +250,8 @@ static uint64_t skip(struct rows_file *f, int code, bool told)
 	if (!told && next == f->w.size && !u->has_end && (code == -ENODATA || is_zero(f))) {
 		if (!u->running)
 			check_say(u, STORE_REMARK, f->number, f->end, (int64_t)f->at,
-				  "%" PRIu64 " bytes of a block that was begun", next - f->at);
+				  "%" PRIu64 " byte%s of a block that was begun", next - f->at,
+				  num_s(next - f->at));
 		return next;
 	}
 	if (!told && next == f->w.size && u->running)
@@ -252,6 +267,25 @@ static bool is_same(const struct fseg_head *h, const struct jrn_block *k)
 	       h->last == k->last;
 }
 
+/* How the rows of a good block count. */
+static uint32_t flags_of(struct rows_file *f, bool told)
+{
+	struct check_run *u = f->u;
+
+	if (strcmp(f->end, LOCAL_TAIL) == 0)
+		return CHECK_TAIL;
+	f->good++;
+	f->untold += !told;
+	if (!told && (!f->used || f->n_told))
+		return CHECK_LOOSE;
+	/* A damaged journal leaves some out: then the file's number tells the first one's. */
+	if (!u->damaged)
+		u->last_block += !told;
+	else if (f->number + f->good - 1 > u->last_block)
+		u->last_block = f->number + f->good - 1;
+	return 0;
+}
+
 /* The block or damage at f->at; f->at moves on. */
 static int step(struct rows_file *f)
 {
@@ -260,7 +294,6 @@ static int step(struct rows_file *f)
 	const uint8_t *p = window_get(&f->w, f->at, FSEG_HEAD);
 	struct fseg_head h = {0};
 	int r = p ? fseg_head(p, FSEG_HEAD, &h) : -ENODATA;
-	uint32_t flags;
 
 	if (told) {
 		f->told++;
@@ -283,8 +316,7 @@ static int step(struct rows_file *f)
 		f->at = skip(f, r, told);
 		return 0;
 	}
-	flags = strcmp(f->end, LOCAL_TAIL) == 0 ? CHECK_TAIL : told || !f->loose ? 0 : CHECK_LOOSE;
-	r = look_at_block(f, &h, flags);
+	r = look_at_block(f, &h, flags_of(f, told));
 	f->at += h.size;
 	return r;
 }
@@ -293,7 +325,6 @@ static int walk(struct rows_file *f)
 {
 	const uint8_t *p = window_get(&f->w, 0, FSEG_MAGIC);
 	struct check_run *u = f->u;
-	uint64_t behind = 0;
 	int r = check_count(u->c, FSEG_MAGIC);
 
 	f->at = 0;
@@ -301,7 +332,6 @@ static int walk(struct rows_file *f)
 		bad(f, STORE_DAMAGE, "this does not begin as a file of flows");
 	f->at = FSEG_MAGIC;
 	while (r == 0 && f->at < f->w.size) {
-		behind = f->n_told || behind ? behind : f->at;
 		/* A block that is not where it is told was said when it was told. */
 		while (f->n_told && f->told->at < f->at) {
 			u->told_rows += f->told->rows;
@@ -316,23 +346,18 @@ static int walk(struct rows_file *f)
 		bad(f, STORE_DAMAGE,
 		    "a block that the journal tells is not there: the file is cut");
 	}
-	if (r == 0 && behind && f->loose && !u->running && behind < f->w.size)
-		check_say(u, STORE_REMARK, f->number, f->end, (int64_t)behind,
-			  "%" PRIu64 " bytes that the journal does not tell: rows of them count as "
-			  "far as they are in a tail",
-			  f->w.size - behind);
+	if (r == 0 && f->untold && !u->damaged && !u->running && (f->used || f->good > f->untold))
+		check_say(u, STORE_REMARK, f->number, f->end, -1,
+			  "%zu block%s behind those that the journal tells: answers %s", f->untold,
+			  num_s(f->untold), f->used ? "use them" : "do not use them");
 	return r;
 }
 
 static int check_file(struct check_run *u, uint32_t number, const char *end,
-		      const struct jrn_block *told, size_t n_told, bool loose)
+		      const struct jrn_block *told, size_t n_told, bool used)
 {
-	struct rows_file f = {.u = u,
-			      .number = number,
-			      .end = end,
-			      .told = told,
-			      .n_told = n_told,
-			      .loose = loose};
+	struct rows_file f = {
+		.u = u, .number = number, .end = end, .told = told, .n_told = n_told, .used = used};
 	CLEANUP(closep) int fd = check_open(u, number, end, &f.w.size);
 	int r;
 
@@ -366,9 +391,30 @@ static void gone(struct check_run *u, size_t i, size_t n, uint32_t first)
 		u->told_rows += u->blocks[k].rows;
 		u->gone_rows += u->blocks[k].rows;
 	}
-	if (first && check_is_there(u, first, LOCAL_ROWS))
+	if (first && check_is_there(u, first, LOCAL_ROWS)) {
 		check_say(u, STORE_DAMAGE, u->blocks[i].file, LOCAL_ROWS, -1,
-			  "missing, with %zu blocks, and those before it are there", n);
+			  "missing, with %zu block%s, and those before it are there", n, num_s(n));
+		return;
+	}
+	u->gone_files++;
+	u->gone_blocks += n;
+	u->gone_file = u->blocks[i].file;
+}
+
+static void say_gone(struct check_run *u)
+{
+	char many[32] = "";
+
+	if (!u->gone_files)
+		return;
+	if (u->gone_files > 1)
+		snprintf(many, sizeof(many), " %" PRIu64, u->gone_files);
+	check_say(u, STORE_REMARK, 0, LOCAL_JOURNAL, -1,
+		  "the first%s flow segment%s, with %" PRIu64 " row%s in %" PRIu64
+		  " block%s, %s not there: %s",
+		  many, num_s(u->gone_files), u->gone_rows, num_s(u->gone_rows), u->gone_blocks,
+		  num_s(u->gone_blocks), num_are(u->gone_files),
+		  check_why_gone(u, STORE_FILE_ROWS, u->gone_file));
 }
 
 static int told_files(struct check_run *u)
@@ -378,8 +424,11 @@ static int told_files(struct check_run *u)
 	int r = 0;
 
 	for (i = 0; i < u->n_blocks && r == 0; i += n) {
-		n = of_file(u, i);
-		r = check_file(u, u->blocks[i].file, LOCAL_ROWS, &u->blocks[i], n, !u->damaged);
+		/* Behind the last one that is told may be others already. */
+		const bool last = i + (n = of_file(u, i)) == u->n_blocks;
+
+		r = check_file(u, u->blocks[i].file, LOCAL_ROWS, &u->blocks[i], n,
+			       u->damaged || (last && !u->running && !u->has_end));
 		if (r == 0 && !first)
 			first = u->blocks[i].file;
 		if (r == -ENOENT) {
@@ -403,28 +452,44 @@ static bool is_told(const struct check_run *u, uint32_t number)
 /* Files of which the journal does not tell: a new one, or, where it is damaged, any. */
 static int other_files(struct check_run *u, uint32_t next)
 {
+	bool used;
 	size_t i;
 	int r = 0;
 
 	/* It may have come since the folder was listed. */
 	if (u->running && !is_told(u, next) && !check_has(u, STORE_FILE_ROWS, next))
-		r = check_file(u, next, LOCAL_ROWS, NULL, 0, true);
+		r = check_file(u, next, LOCAL_ROWS, NULL, 0, false);
+	next = u->running ? next : u->last_block + 1;
 	for (i = 0; i < u->n_files && (r == 0 || r == -ENOENT); i++) {
 		const struct store_file *f = &u->files[i];
 
 		if (f->kind != STORE_FILE_ROWS || is_told(u, f->number))
 			continue;
-		if (!u->damaged && u->has_journal && (u->has_end || f->number < next))
+		used = u->damaged || (!u->has_end && !u->running && f->number == next);
+		if (!used && !u->running)
 			check_say(u, STORE_REMARK, f->number, LOCAL_ROWS, -1,
 				  "the journal does not tell of it: its rows are not used");
-		r = check_file(u, f->number, LOCAL_ROWS, NULL, 0, !u->damaged);
+		r = check_file(u, f->number, LOCAL_ROWS, NULL, 0, used);
 	}
 	return r == -ENOENT ? 0 : r;
 }
 
-/* Rows that wait for their block. */
+/* A tail whose rows are in a block. */
+static int old_tail(struct check_run *u, const struct store_file *f, uint32_t next)
+{
+	if (!u->running && (u->has_end || f->number < next)) {
+		check_remedy(u->c, STORE_REMOVE_FILE);
+		check_say(u, STORE_REMARK, f->number, LOCAL_TAIL, -1,
+			  "of no use any more: its rows are in a block");
+	}
+	u->c->sum->files++;
+	return check_count(u->c, f->bytes);
+}
+
+/* Rows that wait for their block.  From 'next' on are those that the journal does not tell. */
 static int tails(struct check_run *u, uint32_t next)
 {
+	const uint32_t first = u->running ? next : u->last_block + 1;
 	size_t i;
 	int r = 0;
 
@@ -435,31 +500,68 @@ static int tails(struct check_run *u, uint32_t next)
 
 		if (f->kind != STORE_FILE_TAIL)
 			continue;
-		if (f->number >= next && !u->has_end) {
-			r = check_file(u, f->number, LOCAL_TAIL, NULL, 0, false);
-			continue;
-		}
-		if (!u->running) {
-			check_remedy(u->c, STORE_REMOVE_FILE);
-			check_say(u, STORE_REMARK, f->number, LOCAL_TAIL, -1,
-				  "of no use any more: its rows are in a block");
-		}
-		u->c->sum->files++;
-		r = check_count(u->c, f->bytes);
+		if (f->number >= first && !u->has_end)
+			r = check_file(u, f->number, LOCAL_TAIL, NULL, 0, true);
+		else
+			r = old_tail(u, f, next);
 	}
 	return r == -ENOENT ? 0 : r;
+}
+
+/* Whether the last beat acknowledges rows that are not there. */
+static void find_lost(struct check_run *u)
+{
+	const struct jrn_beat *b = &u->beat;
+	const uint32_t number = b->tail > UINT32_MAX ? UINT32_MAX : (uint32_t)b->tail;
+	uint64_t size = 0;
+	size_t i;
+	int fd;
+
+	if (u->running || u->has_end || !u->has_beat || b->tail <= u->last_block)
+		return; /* they are in a block */
+	for (i = 0; i < u->n_files; i++)
+		if (u->files[i].kind == STORE_FILE_TAIL && u->files[i].number == number)
+			break;
+	if (i < u->n_files) {
+		size = u->files[i].bytes;
+		u->tail_lost = size < b->tail_bytes;
+		if (u->tail_lost)
+			check_say(u, STORE_REMARK, number, LOCAL_TAIL, (int64_t)size,
+				  "it has lost its end: %" PRIu64 " of %" PRIu64
+				  " bytes of acknowledged rows are there, as a machine that "
+				  "stopped leaves it",
+				  size, b->tail_bytes);
+		return;
+	}
+	u->tail_lost = true;
+	fd = check_open(u, number, LOCAL_TAIL, &size);
+	if (fd >= 0)
+		close(fd);
+	else if (fd == -ENOENT)
+		check_say(u, STORE_DAMAGE, number, LOCAL_TAIL, -1,
+			  "missing, with the last rows: %" PRIu64
+			  " byte%s of them are acknowledged",
+			  b->tail_bytes, num_s(b->tail_bytes));
+	else
+		u->rows_missing = true;
 }
 
 int check_rows(struct check_run *u)
 {
 	const uint32_t next = u->n_blocks ? u->blocks[u->n_blocks - 1].number + 1 : 1;
 	/* The tail first: its block may be made meanwhile, and is then behind those told. */
-	int r = tails(u, next);
+	int r = u->running ? tails(u, next) : 0;
 
+	u->last_block = next - 1;
 	if (r == 0)
 		r = told_files(u);
 	if (r == 0)
 		r = other_files(u, next);
+	if (r == 0 && !u->running)
+		r = tails(u, next);
+	if (r == 0)
+		find_lost(u);
+	say_gone(u);
 	check_sort_rows(u);
 	return r;
 }

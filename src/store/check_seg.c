@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/num.h"
 #include "fmt/pcapng.h"
 #include "store/check_index.h"
 
@@ -171,7 +173,8 @@ static void skip(struct seg *g)
 	if (next == g->w.size && open && (g->u->running || is_cut(g) || is_zero(g))) {
 		if (!g->u->running)
 			check_say(g->u, STORE_REMARK, g->number, LOCAL_SEGMENT, (int64_t)g->at,
-				  "%" PRIu64 " bytes of a packet that was begun", next - g->at);
+				  "%" PRIu64 " byte%s of a packet that was begun", next - g->at,
+				  num_s(next - g->at));
 	} else {
 		bad(g, g->at, is_cut(g) ? "the block is cut" : "a damaged block");
 	}
@@ -218,7 +221,8 @@ static int walk(struct seg *g)
 	}
 	if (g->said > SAID_MAX)
 		check_say(g->u, STORE_DAMAGE, g->number, LOCAL_SEGMENT, -1,
-			  "%" PRIu64 " more places like these", g->said - SAID_MAX);
+			  "%" PRIu64 " more place%s like these", g->said - SAID_MAX,
+			  num_s(g->said - SAID_MAX));
 	return r;
 }
 
@@ -233,11 +237,12 @@ static void compare(struct seg *g)
 			  g->w.size, t->bytes);
 	else if (g->w.size > t->bytes)
 		check_say(g->u, STORE_DAMAGE, g->number, LOCAL_SEGMENT, (int64_t)t->bytes,
-			  "%" PRIu64 " bytes are behind its end", g->w.size - t->bytes);
+			  "%" PRIu64 " byte%s too many, behind its end", g->w.size - t->bytes,
+			  num_s(g->w.size - t->bytes));
 	else if (g->packets != t->packets)
 		check_say(g->u, STORE_DAMAGE, g->number, LOCAL_SEGMENT, -1,
-			  "%" PRIu64 " packets are there, and %" PRIu64 " were", g->packets,
-			  t->packets);
+			  "%" PRIu64 " packet%s %s there, and %" PRIu64 " should be", g->packets,
+			  num_s(g->packets), num_are(g->packets), t->packets);
 	else if (g->packets && (g->min != t->min || g->max != t->max))
 		check_say(g->u, STORE_DAMAGE, g->number, LOCAL_SEGMENT, -1,
 			  "its packets are of other times than the journal tells");
@@ -283,14 +288,33 @@ static const struct jrn_segment *find(const struct check_run *u, uint32_t number
 static void gone(struct check_run *u, const struct jrn_segment *told, uint32_t first)
 {
 	u->gone_packets += told->packets;
-	if (first && told->packets && check_is_there(u, first, LOCAL_SEGMENT))
+	if (first && told->packets && check_is_there(u, first, LOCAL_SEGMENT)) {
 		check_say(u, STORE_DAMAGE, told->number, LOCAL_SEGMENT, -1,
-			  "missing, with %" PRIu64 " packets, and those before it are there",
-			  told->packets);
+			  "missing, with %" PRIu64 " packet%s, and those before it are there",
+			  told->packets, num_s(told->packets));
+	} else if (told->packets) {
+		u->gone_segments++;
+		u->gone_segment = told->number;
+	}
 	if (!check_has(u, STORE_FILE_INDEX, told->number) || u->running)
 		return;
 	check_remedy(u->c, STORE_REMOVE_FILE);
 	check_say(u, STORE_REMARK, told->number, LOCAL_INDEX, -1, "of no use: its segment is gone");
+}
+
+static void say_gone(struct check_run *u)
+{
+	char many[32] = "";
+
+	if (!u->gone_segments)
+		return;
+	if (u->gone_segments > 1)
+		snprintf(many, sizeof(many), " %" PRIu64, u->gone_segments);
+	check_say(u, STORE_REMARK, 0, LOCAL_JOURNAL, -1,
+		  "the first%s segment%s, with %" PRIu64 " packet%s, %s not there: %s", many,
+		  num_s(u->gone_segments), u->gone_packets, num_s(u->gone_packets),
+		  num_are(u->gone_segments),
+		  check_why_gone(u, STORE_FILE_SEGMENT, u->gone_segment));
 }
 
 static int told_segments(struct check_run *u)
@@ -317,6 +341,7 @@ int check_segments(struct check_run *u)
 	size_t i;
 	int r = told_segments(u);
 
+	say_gone(u);
 	for (i = 0; i < u->n_files && (r == 0 || r == -ENOENT); i++) {
 		const struct store_file *f = &u->files[i];
 
