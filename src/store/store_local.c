@@ -13,12 +13,54 @@
 #include "base/clock.h"
 #include "store/local.h"
 
+#define FILE_MODE 0600 /* as a capture's, src/run/priv_files.c */
+#define MODE_MASK 0666
+
+/* Whom a new file is for: those whom the journal beside it is for, or, where it lies beside none,
+ * whose the directory is. */
+static int own_model(const struct local *s, const char *name, struct stat *ret)
+{
+	const char *slash = strrchr(name, '/');
+	char journal[LOCAL_NAME_SIZE + 64];
+	uint64_t run;
+
+	if (!slash || !local_run_of(slash + 1, &run)) {
+		if (fstat(s->dir_fd, ret) < 0)
+			return -errno;
+		ret->st_mode = FILE_MODE;
+		return 0;
+	}
+	snprintf(journal, sizeof(journal), "%.*s/%016" PRIx64 LOCAL_JOURNAL, (int)(slash - name),
+		 name, run);
+	if (fstatat(s->dir_fd, journal, ret, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return S_ISREG(ret->st_mode) ? 0 : -EINVAL;
+}
+
+/* What root makes in another's store is that one's, as far as the system lets it be. */
+static void own_give(const struct local *s, const char *name, int fd)
+{
+	struct stat model, now;
+
+	if (own_model(s, name, &model) < 0 || fstat(fd, &now) < 0)
+		return;
+	if ((now.st_uid != model.st_uid || now.st_gid != model.st_gid) &&
+	    fchown(fd, model.st_uid, model.st_gid) < 0)
+		return;
+	if ((now.st_mode & MODE_MASK) != (model.st_mode & MODE_MASK))
+		fchmod(fd, model.st_mode & MODE_MASK);
+}
+
 static int own_create(void *arg, const char *name)
 {
 	const struct local *s = arg;
-	int fd = openat(s->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+	int fd = openat(s->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+			FILE_MODE);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	own_give(s, name, fd);
+	return fd;
 }
 
 static int own_rename(void *arg, const char *from, const char *to)
