@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/num.h"
 #include "cli/cmd_store.h"
 #include "cli/system.h"
 #include "store/rebuild.h"
@@ -83,20 +84,27 @@ static int finish(struct rebuild *k, const struct store_rebuild_sum *sum, int co
 
 	if (code < 0)
 		cli_say_stopped();
-	else if (!sum->made && !sum->removed && !sum->failed)
+	else if (!sum->made && !sum->removed && !sum->failed && !sum->damage && !sum->unseen)
 		cli_say(k->cli, "there was nothing to do");
 	if (sum->damage)
 		fprintf(stderr,
 			"trawl: damage that cannot be mended in %" PRIu64
-			" places: 'trawl store check' names it\n",
-			sum->damage);
+			" place%s: 'trawl store check' names it\n",
+			sum->damage, num_s(sum->damage));
+	if (sum->unseen)
+		fprintf(stderr,
+			"trawl: %" PRIu64
+			" file%s could not be looked at: 'trawl store check' names %s\n",
+			sum->unseen, num_s(sum->unseen), sum->unseen == 1 ? "it" : "them");
 	if (k->failed == -EPIPE)
 		return CLI_DONE;
 	if (k->failed) {
 		err_set(&err, k->failed, "cannot write: %s", strerror(-k->failed));
 		return cli_fail(&err);
 	}
-	return sum->failed ? CLI_FAILED : code < 0 || sum->damage ? CLI_INCOMPLETE : CLI_DONE;
+	if (sum->failed)
+		return CLI_FAILED;
+	return code < 0 || sum->damage || sum->unseen ? CLI_INCOMPLETE : CLI_DONE;
 }
 
 static int rebuild_run(struct cli *c, void *opts, const struct opt_list *operands)

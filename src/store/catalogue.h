@@ -64,7 +64,7 @@ void catalogue_work(struct catalogue *c, bool idle, bool last);
 
 /* Makes the catalogue anew, of what the reader found; what was removed before is taken from the
  * one that is there, as far as that is good.  The store must not be 'read_only', and have no
- * streams.  0, or -errno with 'err' set. */
+ * streams.  1; 0: the one that is there says the same, and stays; or -errno with 'err' set. */
 int store_catalogue_rebuild(struct store_read *r, struct err *err);
 
 /* A run that ended, as far as readers need it. */

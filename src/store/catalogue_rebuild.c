@@ -162,6 +162,74 @@ static int make(struct store_read *r, struct catalogue *c, struct catalogue_db *
 	return code < 0 ? code : catalogue_db_commit(d);
 }
 
+/* The catalogue that is there, held against what it would become. */
+struct same {
+	struct catalogue_db *d;
+	int64_t runs, files; /* that both have */
+	bool differs;
+};
+
+static int same_run(void *arg, const struct catalogue_run *old)
+{
+	struct same *s = arg;
+	struct catalogue_run u = *old;
+	int r = catalogue_db_find_run(s->d, &u);
+
+	s->runs++;
+	s->differs |= r == 0 || u.state != old->state || u.pid != old->pid ||
+		      u.start != old->start || u.end != old->end || u.first != old->first ||
+		      u.last != old->last || u.packets != old->packets || u.rows != old->rows ||
+		      u.bytes != old->bytes || u.journal != old->journal;
+	return r < 0 ? r : 0;
+}
+
+static int same_file(void *arg, const struct catalogue_file *old)
+{
+	struct same *s = arg;
+	struct catalogue_file f = *old;
+	int r = catalogue_db_find_file(s->d, &f);
+
+	s->files++;
+	s->differs |= r == 0 || f.bytes != old->bytes || f.beside != old->beside ||
+		      f.first != old->first || f.last != old->last || f.n != old->n;
+	return r < 0 ? r : 0;
+}
+
+/* What limits removed is taken from it: only that it is good matters. */
+static int same_gone(void *arg, const struct catalogue_gone *old)
+{
+	(void)arg, (void)old;
+	return 0;
+}
+
+static void differs(void *arg, const char *table)
+{
+	struct same *s = arg;
+
+	(void)table;
+	s->differs = true;
+}
+
+/* 1: what is there says the same; 0; or -errno. */
+static int is_same(const struct catalogue *c, struct catalogue_db *d)
+{
+	struct same s = {.d = d};
+	CLEANUP(closep)
+	int fd = openat(c->s->dir_fd, CATALOGUE_NAME,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int r = fd < 0 ? 0
+		       : catalogue_read(fd, &(struct catalogue_visit){.arg = &s,
+								      .run = same_run,
+								      .file = same_file,
+								      .gone = same_gone,
+								      .wrong = differs});
+
+	if (fd < 0 || r < 0)
+		return r;
+	return !s.differs && s.runs == catalogue_db_count(d, CATALOGUE_RUNS) &&
+	       s.files == catalogue_db_count(d, CATALOGUE_FILES);
+}
+
 int store_catalogue_rebuild(struct store_read *r, struct err *err)
 {
 	CLEANUP(catalogue_db_freep) struct catalogue_db *d = NULL;
@@ -177,6 +245,8 @@ int store_catalogue_rebuild(struct store_read *r, struct err *err)
 	code = catalogue_db_new(&d);
 	if (code == 0)
 		code = make(r, c, d);
+	if (code == 0 && (code = is_same(c, d)) > 0)
+		return 0;
 	if (code == 0)
 		code = catalogue_place(c, d);
 	if (code < 0)
@@ -187,5 +257,5 @@ int store_catalogue_rebuild(struct store_read *r, struct err *err)
 	c->db = TAKE_PTR(d);
 	c->changed = false;
 	catalogue_work(c, true, true);
-	return 0;
+	return 1;
 }

@@ -92,12 +92,14 @@ static void found(void *arg, const struct store_finding *f)
 {
 	struct rebuild *b = arg;
 
-	if (f->remedy == STORE_MAKE_INDEX)
+	if (f->remedy == STORE_MAKE_INDEX) {
 		add_name(b, &b->index, &b->n_index, f->file);
-	else if (f->remedy == STORE_REMOVE_FILE)
+	} else if (f->remedy == STORE_REMOVE_FILE) {
 		add_name(b, &b->useless, &b->n_useless, f->file);
-	else
+	} else if (f->remedy != STORE_MAKE_CATALOGUE) {
 		b->sum->damage += f->kind == STORE_DAMAGE;
+		b->sum->unseen += f->kind == STORE_UNSEEN;
+	}
 }
 
 static bool stop(void *arg)
@@ -478,18 +480,17 @@ static int leftovers(struct rebuild *b)
 
 /* ---- the catalogue ---- */
 
-/* Made of all others; a new one says nothing that is news, unless there was none. */
+/* Made of all others. */
 static int catalogue(struct rebuild *b)
 {
 	CLEANUP(store_read_freep) struct store_read *read = NULL;
-	const bool there = faccessat(b->l->dir_fd, CATALOGUE_NAME, F_OK, 0) == 0;
 	struct err err = {0};
 	int r = store_read_new(&read, b->s, NULL, NULL, b->err);
 
 	if (r < 0)
 		return r;
 	r = store_catalogue_rebuild(read, &err);
-	if (r < 0 || !there)
+	if (r != 0)
 		tell(b, r < 0 ? STORE_FAILED : STORE_MADE, CATALOGUE_NAME, r);
 	return 0;
 }

@@ -28,6 +28,7 @@ struct store_rebuild_conf {
 struct store_rebuild_sum {
 	uint64_t made, removed, failed;
 	uint64_t damage; /* found, and not to be mended */
+	uint64_t unseen; /* what could not be looked at, and was left as it is */
 };
 
 /* 0, -ECANCELED, or -errno with 'err' set; 'ret' is what was done until then. */
