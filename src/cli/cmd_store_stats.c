@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/num.h"
 #include "cli/cmd_store.h"
 #include "cli/system.h"
 #include "flow/flow_schema.h"
@@ -94,10 +95,11 @@ static struct figures figures_of(const struct store_sums *c)
 
 	for (i = 0; i < STORE_FILE_KINDS; i++)
 		g.bytes += f[i].bytes;
-	g.per_packet = part(f[STORE_FILE_SEGMENT].bytes, c->packets);
-	g.index_percent = 100 * part(g.index, f[STORE_FILE_SEGMENT].bytes);
-	g.per_row = part(c->blocks.bytes, c->rows);
-	g.per_flow = part(c->blocks.bytes, c->flows);
+	/* Files that could not be read are in no ratio. */
+	g.per_packet = part(c->counted.bytes, c->packets);
+	g.index_percent = 100 * part(c->index_bytes, c->counted.bytes);
+	g.per_row = part(c->blocks.bytes, c->block_rows);
+	g.per_flow = part(c->blocks.bytes, c->block_flows);
 	return g;
 }
 
@@ -282,7 +284,7 @@ static void json(struct buf *b, const struct store_stats *st)
 /* "1.5 MiB" */
 static const char *size_text(uint64_t v, char to[TIME_SIZE])
 {
-	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	const char *const units[] = {v == 1 ? "byte" : "bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
 	double d = (double)v;
 	size_t i = 0;
 
@@ -308,10 +310,12 @@ static void text_flows(struct buf *b, const struct store_sums *c, const struct f
 
 	if (!c->rows)
 		return;
-	buf_addf(b, "  flows     %" PRIu64 ", in %" PRIu64 " rows", c->flows, c->rows);
+	buf_addf(b, "  flows     %" PRIu64 ", in %" PRIu64 " row%s", c->flows, c->rows,
+		 num_s(c->rows));
 	if (c->blocks.n)
-		buf_addf(b, " of %" PRIu64 " blocks, %s, %.1f bytes a row, %.1f a flow",
-			 c->blocks.n, size_text(c->blocks.bytes, size), g->per_row, g->per_flow);
+		buf_addf(b, " of %" PRIu64 " block%s, %s, %.1f bytes a row, %.1f a flow",
+			 c->blocks.n, num_s(c->blocks.n), size_text(c->blocks.bytes, size),
+			 g->per_row, g->per_flow);
 	buf_addch(b, '\n');
 }
 
@@ -366,8 +370,9 @@ static void text(struct buf *b, const struct store_stats *st)
 	for (i = 0; i < st->n_parts && i < TOP_PARTS; i++) {
 		const struct store_part *p = &st->parts[i];
 
-		buf_addf(b, "  %12" PRIu64 "  %4.1f %%  %s %s\n", p->bytes,
-			 100 * part(p->bytes, st->all.blocks.bytes), p->what, field_name(p));
+		buf_addf(b, "  %12" PRIu64 "  %4.1f %%  %s%s%s\n", p->bytes,
+			 100 * part(p->bytes, st->all.blocks.bytes), p->what,
+			 *field_name(p) ? " " : "", field_name(p));
 	}
 }
 

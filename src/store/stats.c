@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "flow/flow_schema.h"
@@ -128,6 +129,8 @@ static int add_block(struct gather *g, struct store_sums *to, size_t run, size_t
 		return (int)flows;
 	to->rows += fseg_opened(g->f)->rows;
 	to->flows += (uint64_t)flows;
+	to->block_rows += fseg_opened(g->f)->rows;
+	to->block_flows += (uint64_t)flows;
 	to->blocks.n++;
 	to->blocks.bytes += g->block.len;
 	r = add_part(g, "heads", -1, fseg_opened(g->f)->dir, 0);
@@ -194,6 +197,28 @@ static int count_packets(struct gather *g, size_t run, size_t segment, uint64_t 
 	return r;
 }
 
+/* A segment whose packets were counted, and what lies beside it. */
+static void add_segment(struct gather *g, struct store_sums *to, size_t run,
+			const struct store_segment *s, uint64_t packets)
+{
+	static const char *const ends[] = {LOCAL_INDEX, LOCAL_REFS};
+	const int64_t size = read_size(g->read, run, s->number);
+	struct stat st;
+	size_t i;
+
+	to->packets += packets;
+	if (size < 0)
+		return;
+	to->counted.n++;
+	to->counted.bytes += (uint64_t)size;
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		CLEANUP(closep) int fd = read_open(g->read, run, s->number, ends[i]);
+
+		if (fd >= 0 && fstat(fd, &st) == 0)
+			to->index_bytes += (uint64_t)st.st_size;
+	}
+}
+
 static int add_packets(struct gather *g, struct store_sums *to, size_t run)
 {
 	const struct store_run *u = &g->runs[run];
@@ -202,6 +227,7 @@ static int add_packets(struct gather *g, struct store_sums *to, size_t run)
 
 	for (i = 0; i < u->n_segments && r == 0; i++) {
 		uint64_t n = u->segments[i].packets;
+		bool counted = true;
 
 		if (!u->segments[i].known) {
 			n = 0;
@@ -209,12 +235,14 @@ static int add_packets(struct gather *g, struct store_sums *to, size_t run)
 			if (r < 0 && r != -ENOMEM) {
 				read_note(g->read, run, "segment %06u is not counted: %s",
 					  u->segments[i].number, strerror(-r));
+				counted = false;
 				r = 0;
 			}
 			if (r == 0)
 				r = go_on(g);
 		}
-		to->packets += n;
+		if (counted)
+			add_segment(g, to, run, &u->segments[i], n);
 	}
 	return r;
 }
@@ -306,6 +334,11 @@ static void sum_up(struct store_stats *st)
 		const struct store_sums *c = &st->captures[i];
 
 		all->packets += c->packets;
+		all->counted.n += c->counted.n;
+		all->counted.bytes += c->counted.bytes;
+		all->index_bytes += c->index_bytes;
+		all->block_rows += c->block_rows;
+		all->block_flows += c->block_flows;
 		all->rows += c->rows;
 		all->flows += c->flows;
 		all->blocks.n += c->blocks.n;

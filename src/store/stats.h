@@ -23,8 +23,11 @@ struct store_sums {
 	int64_t held;       /* ns in which at least one run was there */
 	struct store_count files[STORE_FILE_KINDS];
 	uint64_t packets;
-	uint64_t rows, flows; /* a flow has one row or, as it goes on, several */
+	struct store_count counted; /* segments that these are of */
+	uint64_t index_bytes;       /* beside those */
+	uint64_t rows, flows;       /* a flow has one row or, as it goes on, several */
 	struct store_count blocks;
+	uint64_t block_rows, block_flows; /* those in blocks */
 };
 
 /* What blocks are made of.  One entry for each field and kind of part. */
