@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/vec.h"
 #include "fmt/fseg_write.h"
 
 #define NUMBERS_MAX   4096 /* different numbers that get a dictionary */
@@ -119,13 +120,6 @@ void fseg_write_near(struct fseg_writer *w, const struct fseg_near *r)
 		}
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 struct numbers {
 	size_t n;
 	uint64_t v[NUMBERS_MAX]; /* different ones, sorted in the end */
@@ -159,7 +153,7 @@ static bool number_codes(struct fseg_writer *w, const struct fseg_wcol *c, struc
 		}
 		w->wide[i] = s;
 	}
-	qsort(d->v, d->n, sizeof(d->v[0]), by_value);
+	qsort(d->v, d->n, sizeof(d->v[0]), vec_cmp_u64);
 	for (i = 0; i < d->n; i++)
 		d->used[slot_of(d, d->v[i])] = (uint16_t)(i + 1);
 	for (i = 0; i < c->n; i++)
