@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/num.h"
 #include "fmt/fseg.h"
 #include "store/file_number.h"
 #include "store/read.h"
@@ -299,7 +300,8 @@ static void miss_last(struct store_read *r, size_t run, uint64_t rest)
 	const uint64_t n = pub->kept - rest;
 
 	if (pub->n_segments)
-		read_note(r, run, "the last segment is missing, with %" PRIu64 " packets", n);
+		read_note(r, run, "the last segment is missing, with %" PRIu64 " packet%s", n,
+			  num_s(n));
 	else
 		read_gone_add(g, n, g->n ? g->to : pub->start, pub->end);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/num.h"
 #include "flow/flow_schema.h"
 #include "store/read.h"
 #include "store/resync.h"
@@ -287,8 +288,8 @@ static int segment(struct reading *g, const struct rec *rec)
 	}
 	if (size < 0) {
 		read_note(g->r, g->number,
-			  "segment %" PRIu32 " is missing, with %" PRIu64 " packets", j.number,
-			  j.packets);
+			  "segment %" PRIu32 " is missing, with %" PRIu64 " packet%s", j.number,
+			  j.packets, num_s(j.packets));
 		g->run->missed += j.packets;
 		return 0;
 	}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/num.h"
 #include "store/file_number.h"
 #include "store/read.h"
 
@@ -382,8 +383,8 @@ static int add_stream(struct store_read *r, const char *folder)
 		}
 	}
 	if (orphans)
-		read_note(r, SIZE_MAX, "'%s': packets of %zu runs without a journal are not used",
-			  folder, orphans);
+		read_note(r, SIZE_MAX, "'%s': packets of %zu run%s without a journal are not used",
+			  folder, orphans, num_s(orphans));
 	return code;
 }
 
