@@ -5,6 +5,7 @@
  * the text. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -27,7 +28,8 @@ int parse_duration(const char *text, int64_t *ret_ns, struct err *err);
  * 'now'. */
 int parse_time(const char *text, int64_t now, int utc, int64_t *ret_ts, struct err *err);
 
-/* The same, and tcpslice's: "1990y9m25d20h51m38s765400u", or some of it.  Fields left
+/* The same, times of day ("10:00", "9:00:30": as 10h0m0s), and tcpslice's:
+ * "1990y9m25d20h51m38s765400u", or some of it.  Fields left
  * out in front are those of 'base', others 0 or the first day or month; m is the month
  * where d follows, else minutes; two digits are the years 1970 to 2069.  With + they
  * are added to 'base', y, m and d by the calendar. */
@@ -40,3 +42,6 @@ enum time_base {
 	TIME_BEFORE_END,  /* an end: "now", "-10m" */
 };
 enum time_base parse_time_base(const char *text);
+
+/* Whether it is a time of day, with colons. */
+bool parse_is_clock(const char *text);

@@ -77,6 +77,35 @@ static bool scan(const char *p, struct fields *ret)
 	return f.first >= 0;
 }
 
+/* "10:00", "9:00:30": hours of one digit or two, minutes and seconds of two. */
+static bool scan_clock(const char *p, struct fields *ret)
+{
+	struct fields f = {.first = HOUR};
+	int i, n;
+
+	for (i = HOUR; i <= SECOND; i++) {
+		for (n = 0; is_digit(*p) && n < 2; n++)
+			f.v[i] = f.v[i] * 10 + (*p++ - '0');
+		f.set[i] = true;
+		if (n < (i == HOUR ? 1 : 2))
+			return false;
+		if (i > HOUR && !*p) {
+			*ret = f;
+			return true;
+		}
+		if (*p++ != ':')
+			return false;
+	}
+	return false;
+}
+
+bool parse_is_clock(const char *text)
+{
+	struct fields f;
+
+	return scan_clock(text, &f);
+}
+
 static int no_such(struct err *err, const char *text, int field, int64_t v)
 {
 	static const char *const names[] = {"year",   "month",  "day",        "hour",
@@ -217,7 +246,7 @@ int parse_slice_time(const char *text, int64_t base, int utc, int64_t *ret_ts, s
 
 	if (text[0] == '+' && scan(text + 1, &f))
 		return relative(text, &f, base, utc, ret_ts, err);
-	if (scan(text, &f))
+	if (scan_clock(text, &f) || scan(text, &f))
 		return absolute(text, &f, base, utc, ret_ts, err);
 	return parse_time(text, base, utc, ret_ts, err);
 }
@@ -228,7 +257,7 @@ enum time_base parse_time_base(const char *text)
 
 	if (text[0] == '-' || strcasecmp(text, "now") == 0)
 		return TIME_BEFORE_END;
-	if (text[0] == '+' || (scan(text, &f) && f.first > YEAR))
+	if (text[0] == '+' || scan_clock(text, &f) || (scan(text, &f) && f.first > YEAR))
 		return TIME_AFTER_START;
 	return TIME_FIXED;
 }

@@ -197,14 +197,14 @@ static int give(struct past *p)
 
 /* Takes the time range out of the operands. */
 static int take_range(struct past_opts *o, const struct opt_list *operands, struct opt_list *words,
-		      struct time_range *range, struct err *err)
+		      struct time_range *range, const char **ret_word, struct err *err)
 {
 	const char *found = NULL;
 	size_t i;
 	int r;
 
 	for (i = 0; i < operands->n; i++) {
-		if (!time_range_is(operands->v[i])) {
+		if (!time_range_is(operands->v[i]) && !time_range_is_operand(operands->v[i])) {
 			if (opt_list_add(words, operands->v[i]) < 0)
 				return err_set(err, -ENOMEM, "out of memory");
 		} else if (found) {
@@ -219,9 +219,10 @@ static int take_range(struct past_opts *o, const struct opt_list *operands, stru
 	if (o->in.from || o->in.to)
 		return err_set(err, -EINVAL,
 			       "a time range ('%s') and --from or --to: they mean the same", found);
-	r = time_range_parse(found, o->in.dir, o->utc, range, err);
+	r = time_range_parse(found, o->utc, range, err);
 	if (r < 0)
 		return r;
+	*ret_word = found;
 	o->in.from = *range->from ? range->from : NULL;
 	o->in.to = *range->to ? range->to : NULL;
 	return 0;
@@ -246,7 +247,7 @@ static int past_run(struct cli *c, void *opts, const struct opt_list *operands)
 	int status;
 
 	c->quiet = o->quiet;
-	if (take_range(o, operands, &words, &range, &err) < 0) {
+	if (take_range(o, operands, &words, &range, &fo.range, &err) < 0) {
 		status = cli_usage(c, &err);
 	} else if (o->write && capture_out_is_terminal(o->write)) {
 		err_set(&err, -EINVAL,

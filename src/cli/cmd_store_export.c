@@ -71,6 +71,7 @@ struct export
 	size_t n_fields;
 	int fd; /* -o; -1: standard output */
 	struct out *out;
+	bool cut; /* Ctrl-C came before the last row was written */
 	struct err err;
 };
 
@@ -85,9 +86,9 @@ static int write_out(void *arg, const void *p, size_t n)
 static int rows(void *arg, const struct batch *b)
 {
 	struct export *x = arg;
-	int r = out_rows(x->out, b, NULL, &x->err);
 
-	return r < 0 ? r : cli_stopped() ? 1 : 0;
+	x->cut = cli_stopped();
+	return x->cut ? 1 : out_rows(x->out, b, NULL, &x->err);
 }
 
 /* All rows as they lie there: nothing is sorted, so nothing waits in memory. */
@@ -104,6 +105,7 @@ static int scan(struct export *x)
 	r = out_begin(x->out, src->schema, x->fields, x->n_fields, &x->err);
 	if (r == 0)
 		r = src->ops->scan(src, &req, rows, x, &err);
+	x->cut |= r == -ECANCELED;
 	if (r == 0 || r == -ECANCELED)
 		r = out_end(x->out, &x->err);
 	if (r < 0 && !x->err.code)
@@ -155,7 +157,9 @@ static int give(struct export *x, const struct export_opts *o)
 	cli_clear(x->cli);
 	if (r == -EPIPE)
 		return CLI_DONE;
-	return r < 0 ? cli_fail(&x->err) : CLI_DONE;
+	if (r < 0)
+		return cli_fail(&x->err);
+	return x->cut ? CLI_INCOMPLETE : CLI_DONE;
 }
 
 static int export_run(struct cli *c, void *opts, const struct opt_list *operands)

@@ -19,7 +19,7 @@ const struct opt cli_in_table[CLI_IN_OPTIONS] = {
 	{"where", 0, OPT_STR, offsetof(struct cli_in_opts, where), "EXPR", NULL,
 	 "only rows for which EXPR holds, in tshark's display-filter syntax over field names, as in 'rtt_ns > 50000000 && transport_b == 443'"},
 	{"from", 0, OPT_TIME, offsetof(struct cli_in_opts, from), "TIME", NULL,
-	 "leave out packets (of flows and query with --dir: flows that end) before TIME: ISO 8601, RFC 1123, epoch seconds, tcpslice's 1990y9m25d20h51m38s or a part of it, +10m after the first packet (the first capture's start), -10m before the last (the present)"},
+	 "leave out packets (of flows and query with --dir: flows that end) before TIME: ISO 8601, RFC 1123, epoch seconds, tcpslice's 1990y9m25d20h51m38s or a part of it, 10:00 on the first packet's day (with --dir: today), +10m after the first packet (the first capture's start), -10m before the last (the present)"},
 	{"to", 0, OPT_TIME, offsetof(struct cli_in_opts, to), "TIME", NULL,
 	 "leave out packets after TIME; +10m is here after --from, if that is given"},
 	{"numeric", 'n', OPT_FLAG, offsetof(struct cli_in_opts, numeric), NULL, NULL,

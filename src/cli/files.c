@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "cli/system.h"
+#include "cli/time_range.h"
 #include "filter/filter.h"
 #include "filter/where.h"
 #include "flow/flow_schema.h"
@@ -111,20 +112,24 @@ static int find_times(const struct cli_files_opts *o, int64_t first, int64_t las
 		      int64_t *ret_from, int64_t *ret_to, struct err *err)
 {
 	const char *from = o->in->from, *to = o->in->to;
+	char q[DIR_SHOWN];
 	int r = 0;
 
 	if (from)
 		r = parse_slice_time(from, base_of(from) == TIME_BEFORE_END ? last : first, o->utc,
 				     ret_from, err);
 	if (r < 0)
-		return err_wrap(err, r, "--from");
+		return err_wrap(err, r, o->range ? "time range" : "--from");
 	if (from)
 		first = *ret_from;
 	if (to)
 		r = parse_slice_time(to, base_of(to) == TIME_BEFORE_END ? last : first, o->utc,
 				     ret_to, err);
 	if (r < 0)
-		return err_wrap(err, r, "--to");
+		return err_wrap(err, r, o->range ? "time range" : "--to");
+	if (*ret_from > *ret_to && o->range)
+		return err_set(err, -EINVAL, "time range '%s': it ends before it begins",
+			       err_quote(q, sizeof(q), o->range, (unsigned)strlen(o->range)));
 	if (*ret_from > *ret_to)
 		return err_set(err, -EINVAL, "--from is later than --to");
 	return 0;
@@ -225,16 +230,13 @@ static int open_dir(struct cli_files *f, const struct cli_files_opts *o)
 	return find_dir_times(f, o, now, &err) < 0 ? cli_usage(f->cli, &err) : CLI_DONE;
 }
 
-int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_opts *o)
+static int open_files(struct cli_files *f, struct cli *c, const struct cli_files_opts *o)
 {
 	int64_t from = INT64_MIN, to = INT64_MAX, first = 0, last = 0;
 	bool relative = needs_span(o->in);
 	struct err err = {0};
 	int r;
 
-	*f = (struct cli_files){.cli = c, .began = clock_ns(CLOCK_MONOTONIC)};
-	if (o->in->dir)
-		return open_dir(f, o);
 	if (!o->in->read.n) {
 		const char *word = o->filter && o->filter->n ? o->filter->v[0] : NULL;
 
@@ -260,6 +262,22 @@ int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_op
 	else
 		r = open_run(f, o, from, to, false, &err);
 	return r < 0 ? failed(c, &err) : CLI_DONE;
+}
+
+int cli_files_open(struct cli_files *f, struct cli *c, const struct cli_files_opts *o)
+{
+	struct cli_in_opts in = *o->in;
+	struct cli_files_opts dir = *o;
+	struct time_range range;
+
+	*f = (struct cli_files){.cli = c, .began = clock_ns(CLOCK_MONOTONIC)};
+	if (!in.dir)
+		return open_files(f, c, o);
+	/* Of files a time of day is one of the day that they begin. */
+	in.from = in.from ? time_range_today(in.from, o->utc, range.from) : NULL;
+	in.to = in.to ? time_range_today(in.to, o->utc, range.to) : NULL;
+	dir.in = &in;
+	return open_dir(f, &dir);
 }
 
 void cli_files_done(struct cli_files *f)

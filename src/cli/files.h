@@ -17,8 +17,9 @@ struct cli_files_opts {
 	const struct cli_run_opts *run;
 	const struct opt_list *filter; /* words of the pcap-filter; NULL: none */
 	bool utc;
-	bool keep_input; /* as in struct run_input */
-	bool packets;    /* the command gives packets: with --dir there may be a filter, too */
+	bool keep_input;   /* as in struct run_input */
+	bool packets;      /* the command gives packets: with --dir there may be a filter, too */
+	const char *range; /* one word that --from and --to were taken of; NULL: none */
 };
 
 struct cli_files {

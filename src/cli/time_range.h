@@ -14,10 +14,12 @@ struct time_range {
 /* Whether a word is a range: it holds "..". */
 bool time_range_is(const char *word);
 
-/* Whether one that begins with '-' is a range and no option: a number follows. */
+/* Whether one that begins with '-' is meant as a range and is no option: a number follows. */
 bool time_range_is_operand(const char *word);
 
-/* Takes it apart.  Times of day are those of today where 'today' is set, else of the day of
- * the first packet.  0, or -EINVAL or -ERANGE with 'err' set. */
-int time_range_parse(const char *word, bool today, bool utc, struct time_range *ret,
-		     struct err *err);
+/* Takes it apart.  0, or -EINVAL or -ERANGE with 'err' set: it is none, or holds no times. */
+int time_range_parse(const char *word, bool utc, struct time_range *ret, struct err *err);
+
+/* A time of day with today's date in front, in 'to'; another time as it is.  'text' has been
+ * parsed. */
+const char *time_range_today(const char *text, bool utc, char to[TIME_RANGE_SIZE]);

@@ -33,9 +33,9 @@ struct past_stats {
 };
 
 /* Gives the packets that pass 'filter' ("": all) in the source's time range.  Serials are
- * 0, p->iface is as run_dir_ifaces() has it.  0 or -errno with 'err' set, -EDOM: the filter asks what
- * none of the packets tells ("inbound" on Ethernet); what is missing is in run_dir_stats() as after
- * a query. */
+ * 0, p->iface is as run_dir_ifaces() has it.  0 or -errno with 'err' set, -EDOM: the filter asks
+ * what none of the packets tells ("inbound" on Ethernet); what is missing is in run_dir_stats() as
+ * after a query. */
 int past_dir(struct run_dir *d, const char *filter, ql_pkt_fn fn, void *arg, struct past_stats *ret,
 	     struct err *err);
 

@@ -149,3 +149,39 @@ def test_help_has_options_where_they_belong():
     parts = {part.split("\n")[0]: re.findall(r"^ {2,6}(-.*?)(?: {2,}|$)", part, re.M) for part in text.split("\n\n")}
     assert parts["Time"] == ["--from TIME", "--to TIME"]
     assert "-n, --numeric" in parts["Output"]
+
+
+@pytest.mark.parametrize("source", ["--dir", "-r"])
+def test_range_is_from_and_to(folder, source):
+    """In one word or in two options: the same times, those of day among them."""
+    what = [source, str(folder / ("d" if source == "--dir" else "all.pcap")), "--utc"]
+
+    def ask(*args):
+        p = subprocess.run([TRAWL, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        return p.returncode, p.stdout, p.stderr.decode().replace("--from:", "").replace("--to:", "")
+
+    for begin, end in (("14:13", "14:14"), ("14:13:21", "14:13:23"), ("0:00", ""), ("", "23:59:59"), ("14h13m", "+1m"),
+                       ("2026-09-21T14:13:21", "14:14"), ("-1h", "now")):
+        one = ask("past", *what, f"{begin}..{end}", "udp")
+        options = [*(["--from", begin] if begin else []), *(["--to", end] if end else [])]
+        assert one == ask("past", *what, *options, "udp"), (begin, end)
+        assert one[0] in (0, INCOMPLETE), one
+        for other in (["flows"], ["query", "G.Flows()"]):
+            assert ask(*other, *what, *options)[0] in (0, INCOMPLETE)
+    if source == "-r":  # their first packet is of 14:13:20
+        every = len(tcpdump(folder, "udp"))
+        assert every > 20
+        assert ask("past", *what, "--from", "14:13", "--to", "14:14", "udp")[1].count(b"\n") == every
+        assert ask("past", *what, "--from", "14:13:22", "udp")[1].count(b"\n") < every
+
+
+@pytest.mark.parametrize("word, said", [
+    ("now..-10m", "time range 'now..-10m': it ends before it begins"),
+    ("25:00..", "time range: '25:00' is not a time: there is no hour 25"),
+    ("-10m", "'-10m' is no time range: '-10m..' is one from then on"),
+])
+def test_wrong_ranges(folder, word, said):
+    p = subprocess.run([TRAWL, "past", "--dir", str(folder / "d"), word], stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, check=False)
+    assert (p.returncode, p.stdout) == (2, b"")
+    assert p.stderr.decode().startswith("trawl past: " + said), p.stderr

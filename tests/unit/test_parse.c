@@ -315,6 +315,14 @@ static void slice_times(void **state)
 		int code;
 	} rows[] = {
 		{"21h36m", FIRST, 1790026560 * S, 0},
+		{"21:36", FIRST, 1790026560 * S, 0},
+		{"21:36:05", FIRST, 1790026565 * S, 0},
+		{"9:05", FIRST, 1789981500 * S, 0}, /* date -d @1789981500 */
+		{"21:6", FIRST, 0, -EINVAL},
+		{"21:36:", FIRST, 0, -EINVAL},
+		{"21:36:00:00", FIRST, 0, -EINVAL},
+		{"24:00", FIRST, 0, -EINVAL},
+		{"+1:00", FIRST, 0, -EINVAL},
 		{"26d1h54m", 1790026560 * S, 1790387640 * S, 0},
 		{"22h", FIRST, 1790028000 * S, 0},
 		{"+1h10m", 1790028000 * S, 1790032200 * S, 0},
@@ -452,19 +460,13 @@ static void what_times_count_from(void **state)
 		const char *text;
 		enum time_base base;
 	} rows[] = {
-		{"now", TIME_BEFORE_END},
-		{"NOW", TIME_BEFORE_END},
-		{"-10m", TIME_BEFORE_END},
-		{"+10m", TIME_AFTER_START},
-		{"+1y", TIME_AFTER_START},
-		{"21h36m", TIME_AFTER_START},
-		{"9m25d", TIME_AFTER_START},
-		{"5u", TIME_AFTER_START},
-		{"1990y9m25d", TIME_FIXED},
-		{"90y", TIME_FIXED},
-		{"1790000000.5", TIME_FIXED},
-		{"2026-11-21", TIME_FIXED},
-		{"Sat, 21 Nov 2026 10:00:00 GMT", TIME_FIXED},
+		{"now", TIME_BEFORE_END},    {"NOW", TIME_BEFORE_END},
+		{"-10m", TIME_BEFORE_END},   {"+10m", TIME_AFTER_START},
+		{"+1y", TIME_AFTER_START},   {"21h36m", TIME_AFTER_START},
+		{"21:36", TIME_AFTER_START}, {"9m25d", TIME_AFTER_START},
+		{"5u", TIME_AFTER_START},    {"1990y9m25d", TIME_FIXED},
+		{"90y", TIME_FIXED},         {"1790000000.5", TIME_FIXED},
+		{"2026-11-21", TIME_FIXED},  {"Sat, 21 Nov 2026 10:00:00 GMT", TIME_FIXED},
 	};
 	size_t i;
 

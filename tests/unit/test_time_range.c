@@ -1,5 +1,6 @@
 #include "cli/time_range.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static void test_words(void **state)
 	assert_false(time_range_is("tcp.port"));
 	assert_true(time_range_is_operand("-10m..now"));
 	assert_true(time_range_is_operand("-1.5h..-5m"));
-	assert_false(time_range_is_operand("-10m"));
+	assert_true(time_range_is_operand("-10m")); /* meant as one: time_range_parse() says more */
 	assert_false(time_range_is_operand("-r../some.pcap"));
 	assert_false(time_range_is_operand("--dir=../d"));
 	assert_false(time_range_is_operand("10m..now"));
@@ -33,8 +34,8 @@ static void test_parts(void **state)
 		{"-10m..now", "-10m", "now"},
 		{"..now", "", "now"},
 		{"2026-11-21T10:00..", "2026-11-21T10:00", ""},
-		{"10:00..10:05", "10h0m0s", "10h5m0s"},
-		{"9:05:30..", "9h5m30s", ""},
+		{"10:00..10:05", "10:00", "10:05"},
+		{"9:05:30..", "9:05:30", ""},
 		{"1790000000.5..1790000001", "1790000000.5", "1790000001"},
 		{"2026-11-21 10:00..+10m", "2026-11-21 10:00", "+10m"},
 		{"21h36m..+1d", "21h36m", "+1d"},
@@ -46,32 +47,39 @@ static void test_parts(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		assert_int_equal(time_range_parse(t[i].word, false, true, &r, &err), 0);
+		assert_int_equal(time_range_parse(t[i].word, true, &r, &err), 0);
 		assert_string_equal(r.from, t[i].from);
 		assert_string_equal(r.to, t[i].to);
 	}
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_true(time_range_parse(bad[i], false, true, &r, &err) < 0);
+		assert_true(time_range_parse(bad[i], true, &r, &err) < 0);
+	/* what was typed is quoted */
+	assert_int_equal(time_range_parse("25:00..", true, &r, &err), -EINVAL);
+	assert_string_equal(err.text, "time range: '25:00' is not a time: there is no hour 25");
+	assert_int_equal(time_range_parse("-10m", true, &r, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "'-10m' is no time range: '-10m..' is one"));
 }
 
 /* Today's date is in front; whether the day changes meanwhile is tried, too. */
 static void test_today(void **state)
 {
-	struct time_range r;
-	char before[32], after[32];
-	struct err err;
+	char before[32], after[32], to[TIME_RANGE_SIZE];
+	const char *text;
 	time_t now = time(NULL);
 	struct tm tm;
 
 	(void)state;
 	gmtime_r(&now, &tm);
-	strftime(before, sizeof(before), "%Y-%m-%dT10:00:00", &tm);
-	assert_int_equal(time_range_parse("10:00..", true, true, &r, &err), 0);
+	strftime(before, sizeof(before), "%Y-%m-%dT10:00", &tm);
+	text = time_range_today("10:00", true, to);
 	now = time(NULL);
 	gmtime_r(&now, &tm);
-	strftime(after, sizeof(after), "%Y-%m-%dT10:00:00", &tm);
-	assert_true(strcmp(r.from, before) == 0 || strcmp(r.from, after) == 0);
-	assert_string_equal(r.to, "");
+	strftime(after, sizeof(after), "%Y-%m-%dT10:00", &tm);
+	assert_true(strcmp(text, before) == 0 || strcmp(text, after) == 0);
+	assert_string_equal(time_range_today("9:05:30", true, to) + strlen("2026-11-21T"),
+			    "09:05:30");
+	assert_string_equal(time_range_today("-10m", true, to), "-10m");
+	assert_string_equal(time_range_today("10h", true, to), "10h");
 }
 
 static void test_long(void **state)
@@ -83,7 +91,7 @@ static void test_long(void **state)
 	(void)state;
 	memset(word, '1', sizeof(word));
 	memcpy(word + 200, "..", 3);
-	assert_true(time_range_parse(word, false, true, &r, &err) < 0);
+	assert_true(time_range_parse(word, true, &r, &err) < 0);
 }
 
 /* As an operand between options, whose values it is not. */
