@@ -180,6 +180,7 @@ static int check_run(struct check *c, const struct store_file *files, size_t n)
 		.files = files,
 		.n_files = n,
 	};
+	const struct store_checked before = *c->sum;
 	int r = check_journal(&u);
 
 	c->sum->runs++;
@@ -193,6 +194,11 @@ static int check_run(struct check *c, const struct store_file *files, size_t n)
 		check_journal_end(&u);
 	if (r == 0)
 		check_catalogue_run(&u);
+	if (!u.has_head) { /* nobody can use them */
+		c->sum->packets = before.packets;
+		c->sum->rows = before.rows;
+		c->sum->blocks = before.blocks;
+	}
 	return r;
 }
 

@@ -199,6 +199,10 @@ static int look_at_block(struct rows_file *f, const struct fseg_head *h, uint32_
 		return 0;
 	}
 	r = fseg_open(c->fseg, (const uint8_t *)c->buf.p, h->size, &err);
+	if (r == 0 && !(flags & CHECK_LOOSE)) {
+		c->sum->blocks++;
+		c->sum->rows += h->rows;
+	}
 	if (r == 0)
 		r = fseg_verify(c->fseg, &err);
 	if (r == 0)
@@ -207,10 +211,6 @@ static int look_at_block(struct rows_file *f, const struct fseg_head *h, uint32_
 		return r;
 	if (r < 0)
 		bad(f, r == -EPROTO ? STORE_UNSEEN : STORE_DAMAGE, err.text);
-	if (!(flags & CHECK_LOOSE)) {
-		c->sum->blocks++;
-		c->sum->rows += h->rows;
-	}
 	return check_count(c, h->size);
 }
 
@@ -276,7 +276,7 @@ static uint32_t flags_of(struct rows_file *f, bool told)
 		return CHECK_TAIL;
 	f->good++;
 	f->untold += !told;
-	if (!told && (!f->used || f->n_told))
+	if (!told && !u->damaged && (!f->used || f->n_told))
 		return CHECK_LOOSE;
 	/* A damaged journal leaves some out: then the file's number tells the first one's. */
 	if (!u->damaged)
