@@ -4,7 +4,7 @@
 #include "store/local.h"
 #include "store/store_read.h"
 
-#define READ_FILES 64 /* that stay open */
+#define READ_FILES 64 /* that stay open, unless a process may have few */
 
 /* A flow as two passes number it. */
 struct read_pair {
@@ -26,9 +26,13 @@ struct read_run {
 	uint64_t n_beat;           /* number of the beat that counts */
 	uint64_t tail, tail_bytes; /* that it tells of */
 	bool damaged;              /* the journal is */
-	uint32_t gone;             /* number of the last removed segment that the journal tells */
-	uint64_t missed; /* packets of other segments that it tells and that are not there */
-	struct read_tail {
+	bool locked;               /* somebody wrote it when it was looked at first */
+	size_t n_listed;           /* of the segments; others came later */
+	uint32_t *odd;             /* numbers of segments that are no files; owned */
+	size_t n_odd;
+	uint32_t gone;     /* number of the last removed segment that the journal tells */
+	uint64_t missed;   /* packets of other segments that it tells and that are not there */
+	struct read_tail { /* only of a run that is 'locked' */
 		uint32_t number;
 		int fd; /* stays open: the file goes when its block is made; owned */
 	} * tails;
@@ -56,16 +60,18 @@ struct store_read {
 	struct read_file {
 		size_t run;      /* + 1; 0: none */
 		uint32_t number; /* 0: the journal */
+		char kind;       /* of the file, by the end of its name; 0: the journal */
 		int fd;          /* owned */
-	} files[READ_FILES];
+	} * files;               /* owned */
+	size_t n_files;
 };
 
-/* Opens a file of a run: number 0 is the journal, whatever 'end'.  Descriptor or
- * -errno. */
-int read_open(const struct store_read *r, size_t run, uint32_t number, const char *end);
+/* Opens a file of a run: number 0 is the journal, whatever 'end'.  Descriptor or -errno; -EBADMSG:
+ * what has its name is no file. */
+int read_open(struct store_read *r, size_t run, uint32_t number, const char *end);
 
 /* Bytes that a segment has now, or -errno. */
-int64_t read_size(const struct store_read *r, size_t run, uint32_t number);
+int64_t read_size(struct store_read *r, size_t run, uint32_t number);
 
 /* 'run' SIZE_MAX: of none. */
 void read_note(const struct store_read *r, size_t run, const char *fmt, ...)

@@ -117,24 +117,26 @@ static int64_t walk(struct store_read *r, size_t run, uint32_t number, bool tail
 	return code == -ENODATA ? n : code < 0 ? code : n;
 }
 
-static int tail_of(const struct read_run *u, uint32_t number)
+/* Not the caller's to close. */
+static int tail_of(struct store_read *r, size_t run, uint32_t number)
 {
+	const struct read_run *u = &r->runs[run];
 	size_t i;
 
 	for (i = 0; i < u->n_tails; i++)
 		if (u->tails[i].number == number)
 			return u->tails[i].fd;
-	return -ENOENT;
+	return u->locked ? -ENOENT : read_file_of(r, run, number, LOCAL_TAIL);
 }
 
 static int add_tail(struct store_read *r, size_t run, uint32_t number)
 {
 	struct read_run *u = &r->runs[run];
-	int fd = tail_of(u, number);
+	int fd = tail_of(r, run, number);
 	struct read_tail *t;
 	int64_t n;
 
-	if (fd < 0) {
+	if (fd < 0 && u->locked) {
 		fd = read_open(r, run, number, LOCAL_TAIL);
 		if (fd < 0)
 			return 0;
@@ -145,6 +147,8 @@ static int add_tail(struct store_read *r, size_t run, uint32_t number)
 		}
 		*t = (struct read_tail){number, fd};
 	}
+	if (fd < 0)
+		return 0;
 	n = walk(r, run, number, true, fd, FSEG_MAGIC);
 	return n < 0 ? (int)n : 0;
 }
@@ -216,7 +220,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(a, *(char *const *)b);
 }
 
-/* One that came after the folder was listed is there as well. */
+/* One that came after the folder was listed is there as well.  What is no file is there, too: it
+ * cannot be read. */
 static bool has_rows(struct store_read *r, size_t run, const struct read_names *names,
 		     uint32_t number)
 {
@@ -227,8 +232,8 @@ static bool has_rows(struct store_read *r, size_t run, const struct read_names *
 		 number);
 	if (names->n && bsearch(name, names->v, names->n, sizeof(*names->v), by_name))
 		return true;
-	fd = read_open(r, run, number, LOCAL_ROWS);
-	return fd >= 0;
+	fd = r->runs[run].locked ? read_open(r, run, number, LOCAL_ROWS) : -ENOENT;
+	return fd >= 0 || fd == -EBADMSG;
 }
 
 void read_gone_add(struct store_gone *g, uint64_t n, int64_t from, int64_t to)
@@ -323,6 +328,8 @@ static int find_gone(struct store_read *r, size_t run)
 		told += s->known ? s->packets : 0;
 		all &= s->known;
 	}
+	if (u->n_odd)
+		return 0; /* it was said what cannot be read, and nobody knows what that is */
 	if (pub->state == STORE_KILLED && all && pub->kept > told) {
 		miss_last(r, run, told);
 	} else if (first && first->number > u->gone + 1) {
@@ -359,7 +366,7 @@ static void check_tail(struct store_read *r, size_t run)
 
 	if (!u->tail || u->tail <= u->last_block)
 		return; /* its rows are in a block */
-	fd = u->tail > UINT32_MAX ? -1 : tail_of(u, (uint32_t)u->tail);
+	fd = u->tail > UINT32_MAX ? -1 : tail_of(r, run, (uint32_t)u->tail);
 	if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size >= u->tail_bytes)
 		return;
 	u->pub->damaged = true;
@@ -392,25 +399,25 @@ int read_blocks(struct store_read *r, size_t run, const struct read_names *names
 
 int read_file_of(struct store_read *r, size_t run, uint32_t number, const char *end)
 {
-	struct read_file *f = &r->files[(run * 31 + number) % READ_FILES];
+	const char kind = number ? end[1] : '\0';
+	struct read_file *f = &r->files[(run * 31 + number + (uint8_t)kind) % r->n_files];
 	int fd;
 
-	if (f->run == run + 1 && f->number == number)
+	if (f->run == run + 1 && f->number == number && f->kind == kind)
 		return f->fd;
 	fd = read_open(r, run, number, end);
 	if (fd < 0)
 		return fd;
 	if (f->run)
 		close(f->fd);
-	*f = (struct read_file){.run = run + 1, .number = number, .fd = fd};
+	*f = (struct read_file){.run = run + 1, .number = number, .kind = kind, .fd = fd};
 	return fd;
 }
 
 int store_read_block(struct store_read *r, size_t run, size_t block, size_t at, size_t n, void *ret)
 {
 	const struct store_block *b = &r->pub[run].blocks[block];
-	int fd = b->tail ? tail_of(&r->runs[run], b->file)
-			 : read_file_of(r, run, b->file, LOCAL_ROWS);
+	int fd = b->tail ? tail_of(r, run, b->file) : read_file_of(r, run, b->file, LOCAL_ROWS);
 
 	if (at > b->size || n > b->size - at)
 		return -EBADMSG;

@@ -223,25 +223,52 @@ static int block(struct reading *g, const struct rec *rec)
 	return 0;
 }
 
-static struct store_segment *find_segment(struct store_run *pub, uint32_t number)
+static int by_number(const void *a, const void *b)
 {
-	size_t i;
+	const uint32_t x = ((const struct store_segment *)a)->number;
+	const uint32_t y = ((const struct store_segment *)b)->number;
 
-	for (i = pub->n_segments; i > 0; i--)
-		if (pub->segments[i - 1].number == number)
-			return &pub->segments[i - 1];
-	return NULL;
+	return (x > y) - (x < y);
 }
 
-/* Whether none before it is there. */
-static bool is_first(const struct store_run *pub, uint32_t number)
+static struct store_segment *find_segment(const struct reading *g, uint32_t number)
 {
+	const struct store_segment key = {.number = number};
+	struct store_run *pub = g->pub;
 	size_t i;
 
-	for (i = 0; i < pub->n_segments; i++)
-		if (pub->segments[i].number < number)
-			return false;
-	return true;
+	for (i = pub->n_segments; i > g->run->n_listed; i--)
+		if (pub->segments[i - 1].number == number)
+			return &pub->segments[i - 1];
+	return i ? bsearch(&key, pub->segments, i, sizeof(key), by_number) : NULL;
+}
+
+/* Number of the first one that is there, as a file or not; 0: none. */
+static uint32_t first_there(const struct reading *g)
+{
+	const uint32_t file = g->pub->n_segments ? g->pub->segments[0].number : 0;
+	const uint32_t odd = g->run->n_odd ? g->run->odd[0] : 0;
+
+	return file && odd ? (file < odd ? file : odd) : file + odd;
+}
+
+/* Bytes that it has.  -EBADMSG: it is no file; -ENOENT: it is not there, which costs nothing
+ * to say of the many that a long run has lost: only what comes while somebody writes was not
+ * listed, and that comes behind what is there. */
+static int64_t size_of(const struct reading *g, const struct store_segment *s,
+		       const struct jrn_segment *j)
+{
+	const struct read_run *u = g->run;
+	size_t i;
+
+	if (s && s->bytes >= j->bytes)
+		return (int64_t)s->bytes;
+	for (i = 0; i < u->n_odd; i++)
+		if (u->odd[i] == j->number)
+			return -EBADMSG;
+	if (!s && (!u->locked || j->number < first_there(g)))
+		return -ENOENT;
+	return read_size(g->r, g->number, j->number);
 }
 
 /* One that came after the folder was looked through. */
@@ -269,19 +296,25 @@ static int segment(struct reading *g, const struct rec *rec)
 {
 	struct store_segment *s;
 	struct jrn_segment j;
+	uint32_t first;
 	int64_t size;
 
 	if (jrn_get_segment(rec, &j) < 0 || !j.number)
 		return -EBADMSG;
-	s = find_segment(g->pub, j.number);
+	s = find_segment(g, j.number);
 	if (s)
 		s->told = true;
 	if (!j.packets)
 		return 0;
 	if (j.min > j.max)
 		return -EBADMSG;
-	size = s && s->bytes >= j.bytes ? (int64_t)s->bytes : read_size(g->r, g->number, j.number);
-	if (size < 0 && is_first(g->pub, j.number)) {
+	size = size_of(g, s, &j);
+	first = first_there(g);
+	if (size == -EBADMSG) { /* that was said */
+		g->run->missed += j.packets;
+		return 0;
+	}
+	if (size < 0 && (!first || j.number < first)) {
 		read_gone_add(&g->pub->packets_gone, j.packets, j.min, j.max);
 		g->run->gone = j.number > g->run->gone ? j.number : g->run->gone;
 		return 0;
@@ -441,7 +474,7 @@ static bool has_grown(struct reading *g, int fd, uint64_t size)
 	struct stat st;
 	int tail;
 
-	if (g->pub->state == STORE_FINISHED || !g->pub->has_versions)
+	if (g->pub->state == STORE_FINISHED || !g->pub->has_versions || !g->run->locked)
 		return false;
 	tail = read_open(g->r, g->number, number, LOCAL_TAIL);
 	if (tail >= 0) {

@@ -206,7 +206,7 @@ static int make_index(struct rebuild *b, struct store_segment *s)
 	return r;
 }
 
-static bool has_index(const struct store_read *r, size_t run, uint32_t number)
+static bool has_index(struct store_read *r, size_t run, uint32_t number)
 {
 	CLEANUP(closep) int fd = read_open(r, run, number, LOCAL_INDEX);
 

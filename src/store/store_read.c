@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,8 +16,25 @@
 #include "store/file_number.h"
 #include "store/read.h"
 
-int read_open(const struct store_read *r, size_t run, uint32_t number, const char *end)
+/* Closes what is open for the case that it is asked for once more.  False: nothing was. */
+static bool close_files(struct store_read *r)
 {
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < r->n_files; i++) {
+		if (!r->files[i].run)
+			continue;
+		close(r->files[i].fd);
+		r->files[i].run = 0;
+		any = true;
+	}
+	return any;
+}
+
+int read_open(struct store_read *r, size_t run, uint32_t number, const char *end)
+{
+	struct stat st;
 	char name[3 * LOCAL_NAME_SIZE];
 	char part[32] = "";
 	int fd;
@@ -26,8 +44,15 @@ int read_open(const struct store_read *r, size_t run, uint32_t number, const cha
 	snprintf(name, sizeof(name), "%s/%016" PRIx64 "%s%s", r->runs[run].folder, r->pub[run].id,
 		 part, number ? end : LOCAL_JOURNAL);
 	/* Never waits: what lies there may be a pipe. */
-	fd = openat(r->s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	do
+		fd = openat(r->s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	while (fd < 0 && errno == EMFILE && close_files(r));
+	if (fd < 0) /* ELOOP: a link; ENXIO: a socket */
+		return errno == ELOOP || errno == ENXIO ? -EBADMSG : -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return -EBADMSG;
 }
 
 void read_note(const struct store_read *r, size_t run, const char *fmt, ...)
@@ -48,14 +73,14 @@ void read_note(const struct store_read *r, size_t run, const char *fmt, ...)
 	r->note(r->note_arg, folder ? all : text);
 }
 
-int64_t read_size(const struct store_read *r, size_t run, uint32_t number)
+int64_t read_size(struct store_read *r, size_t run, uint32_t number)
 {
 	CLEANUP(closep) int fd = read_open(r, run, number, LOCAL_SEGMENT);
 	struct stat st;
 
 	if (fd < 0)
 		return fd;
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : -ENOENT;
+	return fstat(fd, &st) == 0 ? st.st_size : -errno;
 }
 
 void *read_append(void **v, size_t *n, size_t size)
@@ -96,6 +121,7 @@ static void run_done(struct read_run *u, struct store_run *pub)
 	free(u->clock_source);
 	free(u->groups);
 	free(u->blocks);
+	free(u->odd);
 	for (i = 0; i < u->n_tails; i++)
 		close(u->tails[i].fd);
 	free(u->tails);
@@ -113,9 +139,8 @@ void store_read_free(struct store_read *r)
 		return;
 	for (i = 0; i < r->n; i++)
 		run_done(&r->runs[i], &r->pub[i]);
-	for (i = 0; i < READ_FILES; i++)
-		if (r->files[i].run)
-			close(r->files[i].fd);
+	close_files(r);
+	free(r->files);
 	catalogue_index_free(r->known);
 	free(r->runs);
 	free(r->pub);
@@ -178,34 +203,46 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Segments among the names from 'at' on that begin with the run's. */
-static int find_segments(struct store_read *r, struct store_run *pub, const struct read_names *l,
-			 const char *folder)
+static int add_odd(struct store_read *r, size_t run, uint32_t number)
 {
+	struct read_run *u = &r->runs[run];
+	uint32_t *to = read_append((void **)&u->odd, &u->n_odd, sizeof(*to));
+
+	if (!to)
+		return -ENOMEM;
+	*to = number;
+	read_note(r, run, "segment %" PRIu32 " cannot be read: it is no file", number);
+	return 0;
+}
+
+/* Segments among the names, by number. */
+static int find_segments(struct store_read *r, size_t run, const struct read_names *l)
+{
+	struct store_run *pub = &r->pub[run];
 	struct store_segment *s;
 	char name[3 * LOCAL_NAME_SIZE];
-	const char *rest;
 	struct stat st;
-	uint64_t run;
 	uint32_t number;
 	size_t i;
 
 	for (i = 0; i < l->n; i++) {
-		rest = local_run_of(l->v[i], &run);
-		if (!rest || run != pub->id)
+		number = read_number_of(l->v[i], pub->id, LOCAL_SEGMENT);
+		snprintf(name, sizeof(name), "%s/%s", r->runs[run].folder, l->v[i]);
+		if (!number || fstatat(r->s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		number = segment_of(rest);
-		if (!number)
+		if (!S_ISREG(st.st_mode)) {
+			if (add_odd(r, run, number) < 0)
+				return -ENOMEM;
 			continue;
-		snprintf(name, sizeof(name), "%s/%s", folder, l->v[i]);
-		if (fstatat(r->s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(st.st_mode))
-			continue;
+		}
 		s = read_append((void **)&pub->segments, &pub->n_segments, sizeof(*s));
 		if (!s)
 			return -ENOMEM;
 		*s = (struct store_segment){.number = number, .bytes = (uint64_t)st.st_size};
 	}
+	r->runs[run].n_listed = pub->n_segments;
+	if (pub->n_segments)
+		qsort(pub->segments, pub->n_segments, sizeof(*pub->segments), by_number);
 	return 0;
 }
 
@@ -248,6 +285,7 @@ static int append_run(struct store_read *r, const char *folder, uint64_t id)
 {
 	size_t n = r->n;
 	struct read_run *u = read_append((void **)&r->runs, &n, sizeof(*u));
+	const struct store_run *before = r->pub;
 	struct store_run *pub;
 
 	if (!u)
@@ -261,7 +299,8 @@ static int append_run(struct store_read *r, const char *folder, uint64_t id)
 	}
 	*pub = (struct store_run){.id = id, .state = STORE_KILLED};
 	r->n = n;
-	for (n = 0; n < r->n; n++)
+	u->pub = pub;
+	for (n = 0; r->pub != before && n < r->n; n++) /* they moved */
 		r->runs[n].pub = &r->pub[n];
 	return 0;
 }
@@ -274,8 +313,7 @@ static int skip(struct store_read *r, const struct stat *st)
 	struct store_run *pub = &r->pub[r->n - 1];
 	const struct catalogue_ended *e = catalogue_index_find(r->known, u->folder, pub->id);
 
-	if (!e || !S_ISREG(st->st_mode) || (uint64_t)st->st_size != e->journal ||
-	    (e->first <= r->to && e->last >= r->from))
+	if (!e || (uint64_t)st->st_size != e->journal || (e->first <= r->to && e->last >= r->from))
 		return 0;
 	u->capture = strdup(e->capture);
 	if (!u->capture)
@@ -303,7 +341,7 @@ static void unusable(struct store_read *r, const char *folder, uint64_t id, int 
 	read_note(r, SIZE_MAX, "'%s/%016" PRIx64 LOCAL_JOURNAL "': %s", folder, id, why);
 }
 
-/* One run: its journal and segments. */
+/* One run: its journal and segments.  'l' are its names. */
 static int add_run(struct store_read *r, const char *folder, const struct read_names *l,
 		   uint64_t id)
 {
@@ -325,15 +363,16 @@ static int add_run(struct store_read *r, const char *folder, const struct read_n
 	fd = read_open(r, r->n - 1, 0, NULL);
 	/* The lock first: what is complete when it is gone stays as it is. */
 	locked = fd >= 0 && local_is_locked(fd);
+	r->runs[r->n - 1].locked = locked;
 	code = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
 	if (code == 0 && r->known && !locked)
 		code = skip(r, &st);
 	if (code > 0)
 		return 0;
 	if (code == 0)
-		code = find_segments(r, pub, l, folder);
+		code = find_segments(r, r->n - 1, l);
 	if (code == 0)
-		code = S_ISREG(st.st_mode) ? read_journal(r, r->n - 1, fd) : -EBADMSG;
+		code = read_journal(r, r->n - 1, fd);
 	if (code == 0)
 		drop_untold(r, r->n - 1);
 	if (code == 0 && locked && pub->state == STORE_KILLED)
@@ -360,17 +399,21 @@ static int add_run(struct store_read *r, const char *folder, const struct read_n
 static int add_stream(struct store_read *r, const char *folder)
 {
 	CLEANUP(names_done) struct read_names l = {0};
-	uint64_t run, orphan = 0;
+	uint64_t run, last = 0, orphan = 0;
 	const char *rest;
-	size_t i, orphans = 0;
+	size_t i, first = 0, orphans = 0;
 	int code = list(r, folder, &l);
 
 	for (i = 0; i < l.n && code == 0; i++) {
 		rest = local_run_of(l.v[i], &run);
 		if (!rest)
 			continue;
+		if (run != last)
+			first = i;
+		last = run;
 		if (strcmp(rest, LOCAL_JOURNAL) == 0)
-			code = add_run(r, folder, &l, run);
+			code = add_run(r, folder, &(struct read_names){l.v + first, i - first},
+				       run);
 		/* Journals sort behind "-000001.pcapng": look for it by name. */
 		else if (segment_of(rest) && run != orphan) {
 			char name[LOCAL_RUN_DIGITS + 8];
@@ -453,6 +496,16 @@ static int sort_runs(struct store_read *r)
 	return 0;
 }
 
+/* Others in the process want some as well. */
+static size_t files_max(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur / 4 >= READ_FILES)
+		return READ_FILES;
+	return l.rlim_cur / 4 ? (size_t)(l.rlim_cur / 4) : 1;
+}
+
 int store_read_new(struct store_read **ret, struct store *s, store_note_fn note, void *arg,
 		   struct err *err)
 {
@@ -469,6 +522,10 @@ int store_read_new_within(struct store_read **ret, struct store *s, int64_t from
 		return err_set(err, -ENOTSUP, "this store cannot be read");
 	r = calloc(1, sizeof(*r));
 	if (!r)
+		return err_set(err, -ENOMEM, "out of memory");
+	r->n_files = files_max();
+	r->files = calloc(r->n_files, sizeof(*r->files));
+	if (!r->files)
 		return err_set(err, -ENOMEM, "out of memory");
 	r->s = (struct local *)s;
 	r->note = note;

@@ -1,7 +1,9 @@
 /* What lies in a folder of captures and is none of its runs: names that the store does not give,
- * files that a journal does not tell of, journals of elsewhere, and what lies behind their ends.
- * What a run has is given once; what is expected is what -r gives for the same packets. */
+ * files that a journal does not tell of, journals of elsewhere, and what is no file at all.  What
+ * a run has is given once; what is expected is what -r gives for the same packets. */
 #include "run/dir.h"
+
+#include <sys/resource.h>
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
@@ -161,6 +163,75 @@ static void test_elsewhere(void **state)
 	expect(store);
 }
 
+enum odd { FIFO, FOLDER, LINK };
+
+static void put_odd(const char *path, enum odd what)
+{
+	if (what == FIFO)
+		assert_int_equal(mkfifo(path, 0600), 0);
+	else if (what == FOLDER)
+		assert_int_equal(mkdir(path, 0700), 0);
+	else
+		assert_int_equal(symlink("/dev/null", path), 0);
+}
+
+/* What is there, but no file, was not removed. */
+static void test_no_file(void **state)
+{
+	static const char *const ends[] = {"-000001.pcapng", "-000002.pcapng", "-000001.fseg"};
+	char spec[128];
+	const char *store = make(spec, false);
+	struct run_dir *d;
+	struct rows r = {0};
+	size_t i;
+	int what;
+
+	(void)state;
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct file f;
+
+		file_find(&f, store, ends[i]);
+		for (what = FIFO; what <= LINK; what++) {
+			assert_int_equal(unlink(f.path), 0);
+			put_odd(f.path, (enum odd)what);
+			d = open_dir(store);
+			scan(run_dir_ql(d), INT64_MIN, INT64_MAX, &r);
+			assert_true(has_note(d, "cannot be read"));
+			assert_false(has_note(d, "missing between"));
+			assert_true(run_dir_stats(d)->incomplete);
+			run_dir_free(d);
+			past(store, i < 2 ? "cannot be read" : NULL, NULL);
+			assert_int_equal(remove(f.path), 0);
+			file_write(&f, f.n);
+		}
+		free(f.p);
+	}
+	expect(store);
+	free(r.v);
+}
+
+/* In an index's place it is a lost index, which loses nothing. */
+static void test_no_index(void **state)
+{
+	char spec[128];
+	const char *store = make(spec, false);
+	uint64_t n = past(store, NULL, NULL);
+	struct file f;
+	int what;
+
+	(void)state;
+	file_find(&f, store, "-000001.pidx");
+	for (what = FIFO; what <= LINK; what++) {
+		assert_int_equal(unlink(f.path), 0);
+		put_odd(f.path, (enum odd)what);
+		assert_int_equal(past(store, NULL, NULL), n);
+		expect(store);
+		assert_int_equal(remove(f.path), 0);
+		file_write(&f, f.n);
+	}
+	free(f.p);
+}
+
 /* A file system that stopped may leave zeros behind what was written last. */
 static void test_zeros(void **state)
 {
@@ -183,6 +254,45 @@ static void test_zeros(void **state)
 	assert_int_equal(past(store, "the journal is damaged at", &incomplete), n);
 	assert_true(incomplete);
 	free(f.p);
+}
+
+#define RUNS  40
+#define FILES 16
+
+/* More runs than files that may be open. */
+static void test_few_files(void **state)
+{
+	char spec[128];
+	const char *store = new_store(spec);
+	struct make o = {
+		.spec = spec, .capture = "c", .path = TOUR, .raw_limit = UINT64_MAX, .max = 9};
+	struct rlimit before, few;
+	struct rows r = {0};
+	struct run_dir *d;
+	struct maker m;
+	int i;
+
+	(void)state;
+	for (i = 0; i < RUNS; i++) {
+		o.start = (i + 1) * SEC;
+		o.kill = i % 2;
+		make_store(&m, &o, NULL);
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){FILES, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	d = open_dir(store);
+	scan(run_dir_ql(d), INT64_MIN, INT64_MAX, &r);
+	assert_false(has_note(d, "open files"));
+	run_dir_free(d);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	d = open_dir(store);
+	i = (int)r.n;
+	scan(run_dir_ql(d), INT64_MIN, INT64_MAX, &r);
+	assert_int_equal(r.n, 2 * i);
+	assert_true(i >= RUNS);
+	run_dir_free(d);
+	free(r.v);
 }
 
 /* Heads of records as large as may be, wherever one looks for the next good one: 'type' and
@@ -272,8 +382,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),   cmocka_unit_test(test_untold),
-		cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_zeros),
-		cmocka_unit_test(test_heads),
+		cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_no_file),
+		cmocka_unit_test(test_no_index),  cmocka_unit_test(test_zeros),
+		cmocka_unit_test(test_few_files), cmocka_unit_test(test_heads),
 	};
 
 	return RUN_ALL(tests);
