@@ -81,13 +81,19 @@ static void check(struct run_dir *d, const struct all *a, const char *text, int6
 	struct past_stats s;
 	struct filter *f;
 	struct err err;
+	int r;
 
 	if (filter_new(&f, text, NULL) < 0)
 		return;
 	run_dir_range(d, from, to);
-	if (past_dir(d, text, take_packet, &got, &s, &err) < 0)
+	r = past_dir(d, text, take_packet, &got, &s, &err);
+	if (r < 0 && r != -EDOM)
 		fail_msg("'%s': %s", text, err.text);
 	brute(a, f, from, to, &want);
+	if (r == -EDOM) { /* no packet tells it: libpcap refuses it for their link type */
+		assert_int_equal(filter_prepare(f, LINKTYPE_ETHERNET, NULL), -EINVAL);
+		s.packets = 0;
+	}
 	if (want.n != got.n)
 		print_message("'%s': %zu packets instead of %zu\n", text, got.n, want.n);
 	assert_int_equal(got.late, 0);
