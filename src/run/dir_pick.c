@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/num.h"
 #include "run/past.h"
 
 /* Where flows without a row may be, by number and by time. */
@@ -233,8 +234,16 @@ static bool is_no_index(int r)
 	return r == -ENOENT || r == -EBADMSG || r == -ENODATA || r == -EPROTO;
 }
 
-/* When the first packet of a segment is whose times the journal does not tell. */
-static int find_min(struct dir_reading *k, struct dir_pick *p, size_t segment, int64_t *ret)
+/* What is there of segments of which the journal does not tell. */
+struct found {
+	uint64_t packets;
+	int64_t last; /* time of the latest; INT64_MIN: there is none */
+	bool gone;    /* a segment is, by now */
+};
+
+/* When the first packet of such a segment is. */
+static int find_min(struct dir_reading *k, struct dir_pick *p, size_t segment, int64_t *ret,
+		    struct found *f)
 {
 	const struct pidx *index = NULL;
 	struct err own;
@@ -243,27 +252,65 @@ static int find_min(struct dir_reading *k, struct dir_pick *p, size_t segment, i
 
 	*ret = INT64_MAX;
 	r = store_seg_open(&p->seg, k->d->read, p->run, segment, &own);
+	f->gone |= r < 0;
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0)
 		r = store_seg_index(p->seg, NULL, 0, &index);
 	if (r == 0 && index) {
-		if (index->info.packets)
+		if (index->info.packets) {
 			*ret = index->info.min;
+			f->last = index->info.max > f->last ? index->info.max : f->last;
+			f->packets += index->info.packets;
+		}
 		store_seg_seek(p->seg, index->info.bytes);
 		r = look_on(k, p);
 	} else if (is_no_index(r)) {
 		r = look_through(k, p);
 	}
-	for (i = 0; i < p->n_spans; i++)
+	for (i = 0; i < p->n_spans; i++) {
 		*ret = p->spans[i].min < *ret ? p->spans[i].min : *ret;
+		f->last = p->spans[i].max > f->last ? p->spans[i].max : f->last;
+		f->packets += p->spans[i].packets;
+	}
 	dir_pick_close(p);
 	return r;
+}
+
+/* Says how many packets a killed capture had written for good of which 'f' is what is left: the
+ * others went with the machine, or with who cut the file.  Where a segment is missing that is
+ * said already, and how many it had is not known here. */
+static void note_lost(struct dir_reading *k, struct dir_pick *p, const struct found *f)
+{
+	uint64_t there = p->u->packets_gone.n + f->packets;
+	const int64_t last = f->last == INT64_MIN ? p->u->start : f->last;
+	const struct store_segment *s = p->u->segments;
+	char name[DIR_NAME_SIZE];
+	size_t i;
+
+	for (i = 0; i < p->u->n_segments; i++) {
+		if (s[i].number != s[0].number + i)
+			return;
+		there += s[i].known ? s[i].packets : 0;
+	}
+	if (p->counted || f->gone || p->u->damaged || there >= p->u->kept || last > k->a->to ||
+	    p->u->end < k->a->from)
+		return;
+	p->counted = true;
+	dir_note(k->d,
+		 "capture %s: %llu packet%s gone that %s kept before it was killed: removed, or "
+		 "lost "
+		 "with the machine",
+		 dir_name(p->u, name), (unsigned long long)(p->u->kept - there),
+		 num_s(p->u->kept - there), p->u->kept - there == 1 ? "was" : "were");
 }
 
 /* Where times are not told, the rest of the run need not wait for what is read last. */
 int dir_pick_begin(struct dir_reading *k, struct dir_pick *p)
 {
+	const bool killed = p->u->state == STORE_KILLED;
+	struct found found = {.last = INT64_MIN};
+	bool unknown = false;
 	size_t i;
 	int r = 0;
 
@@ -275,10 +322,13 @@ int dir_pick_begin(struct dir_reading *k, struct dir_pick *p)
 		const struct store_segment *s = &p->u->segments[i - 1];
 		int64_t min = s->known ? s->min : INT64_MIN;
 
-		if (!s->known && k->a->decides)
-			r = find_min(k, p, i - 1, &min);
+		if (!s->known && (k->a->decides || killed))
+			r = find_min(k, p, i - 1, &min, &found);
+		unknown |= !s->known;
 		p->later[i - 1] = min < p->later[i] ? min : p->later[i];
 	}
+	if (r == 0 && killed && unknown)
+		note_lost(k, p, &found);
 	return r;
 }
 

@@ -30,6 +30,7 @@ struct dir_pick {
 	uint64_t *made; /* as translated indexes have them; NULL: not needed yet; owned */
 	size_t n_made;
 
+	bool counted;   /* it was said what is gone of it */
 	size_t next;    /* segment */
 	int64_t *later; /* [segment]: no packet in it or behind is earlier; owned */
 

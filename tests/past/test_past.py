@@ -4,6 +4,7 @@ import os
 import pathlib
 import pty
 import re
+import shutil
 import struct
 import subprocess
 
@@ -185,3 +186,37 @@ def test_wrong_ranges(folder, word, said):
                        stderr=subprocess.PIPE, check=False)
     assert (p.returncode, p.stdout) == (2, b"")
     assert p.stderr.decode().startswith("trawl past: " + said), p.stderr
+
+
+def test_lost_with_the_machine(folder, tmp_path):
+    """The killed capture's last file loses its end, as a power cut leaves it: how many packets of
+    those it had written for good are gone is said, and what is there is given."""
+    shutil.copytree(folder / "d" / "killed", tmp_path / "d" / "killed")
+    segments = sorted((tmp_path / "d").glob("*/*/*.pcapng"))
+
+    def counts():
+        return [subprocess.run(["tcpdump", "-nr", str(s), "--time-stamp-precision=nano", "-w", "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                               check=False).stdout for s in segments]
+
+    def ask(*args):
+        p = subprocess.run([TRAWL, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        assert p.returncode == INCOMPLETE, p.stderr.decode()
+        return p.stdout.decode(), p.stderr.decode()
+
+    what = ["--dir", str(tmp_path / "d")]
+    out, said = ask("past", *what, "--count")
+    assert out.startswith("1200 packets,") and " gone " not in said, said
+    size = segments[-1].stat().st_size
+    for keep in (size - 1, size // 2, 5000):
+        os.truncate(segments[-1], keep)
+        there = sum(len(records(c)) for c in counts())
+        assert there < 1200
+        sentence = re.compile(r"%d packets? gone that (was|were) kept before it was killed" % (1200 - there))
+        out, said = ask("past", *what, "--count")
+        assert out.startswith("%d packets," % there), said
+        assert len(sentence.findall(said)) == 1, said
+        assert len(sentence.findall(ask("past", *what, "--count", "host 192.0.2.1")[1])) == 1
+        # they were the last ones
+        early = subprocess.run([TRAWL, "past", *what, "--count", "..2026-09-21T14:13:21Z"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, check=False)
+        assert not sentence.search(early.stderr.decode()), early.stderr
