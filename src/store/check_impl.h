@@ -4,6 +4,7 @@
 #include "store/check.h"
 #include "store/inventory.h"
 #include "store/read.h"
+#include "store/resync.h"
 #include "store/window.h"
 
 #define CHECK_ROWS_MAX (16u << 20) /* of one run that are compared with each other */
@@ -114,6 +115,7 @@ struct check_recs {
 	const char *end; /* of the file's name */
 	struct window w;
 	uint64_t at;
+	struct resync resync; /* check_rec() begins it */
 };
 
 /* The next good record: its bytes; 0: no more; -ENOMEM, -ECANCELED.  Damage on the way is

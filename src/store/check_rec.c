@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/crc32c.h"
-#include "store/resync.h"
 
 #define LAST_MAX 4096 /* bytes of a last record of unknown size, where more follows */
 #define TRIES    8    /* to read what is being written in its place */
@@ -18,15 +17,16 @@ static bool stop(void *arg)
 	return c->conf->stop && c->conf->stop(c->conf->arg, c->sum->bytes, c->files.bytes);
 }
 
-/* As resync_next(). */
+/* As resync_next(), with what one file may cost. */
 static int64_t next_good(struct check_recs *r)
 {
-	struct resync y = {.size_max = strcmp(r->end, LOCAL_REFS) == 0 ? pidx_refs_size_max
-								       : jrn_size_max,
-			   .stop = stop,
-			   .arg = r->u->c};
+	const bool refs = strcmp(r->end, LOCAL_REFS) == 0;
 
-	return resync_next(&y, &r->w, r->at);
+	if (!r->resync.size_max)
+		r->resync = (struct resync){.size_max = refs ? pidx_refs_size_max : jrn_size_max,
+					    .stop = stop,
+					    .arg = r->u->c};
+	return resync_next(&r->resync, &r->w, r->at);
 }
 
 /* Whether 'n' bytes at 'p' are a record if its size is what it has. */
