@@ -58,7 +58,7 @@ static const char *iso(int64_t ts, char to[TIME_SIZE])
 	return to;
 }
 
-static __attribute__((format(printf, 2, 3))) void remark(struct run_dir *d, const char *fmt, ...)
+void dir_remark(struct run_dir *d, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -102,12 +102,12 @@ static void remark_steps(struct run_dir *d, const struct store_run *u, const str
 	char name[DIR_NAME_SIZE], at[TIME_SIZE];
 
 	if (k->steps)
-		remark(d,
-		       "capture %s: the clock was set %zu time%s, by as much as %+.3f s at %s: "
-		       "times "
-		       "before and after do not compare",
-		       dir_name(u, name), k->steps, k->steps > 1 ? "s" : "",
-		       (double)k->step.step / 1e9, iso(k->step.ts, at));
+		dir_remark(d,
+			   "capture %s: the clock was set %zu time%s, by as much as %+.3f s at %s: "
+			   "times "
+			   "before and after do not compare",
+			   dir_name(u, name), k->steps, k->steps > 1 ? "s" : "",
+			   (double)k->step.step / 1e9, iso(k->step.ts, at));
 }
 
 static bool meets(const struct run_dir *d, int64_t from, int64_t to)
@@ -213,9 +213,10 @@ static void remark_held(struct run_dir *d, const struct store_run *const *v, siz
 			continue;
 		if (any && (!u || u->start > end)) {
 			clock_text(clock.free ? CLOCK_FREE : CLOCK_SYNCED, clock.max_error, text);
-			remark(d, "held: capture %s from %s to %s%s%s%s", dir_name(v[0], name),
-			       iso(start, from), iso(end, to), running ? ", and is running" : "",
-			       clock.known ? "; clock " : "", clock.known ? text : "");
+			dir_remark(d, "held: capture %s from %s to %s%s%s%s", dir_name(v[0], name),
+				   iso(start, from), iso(end, to),
+				   running ? ", and is running" : "", clock.known ? "; clock " : "",
+				   clock.known ? text : "");
 			remark_steps(d, v[0], &clock);
 			any = running = false;
 			clock = (struct clock_sum){0};
@@ -239,12 +240,12 @@ static void remark_nothing(struct run_dir *d, size_t n)
 	int64_t first = 0, last = 0;
 
 	if (n == 0) {
-		remark(d, "nothing is held here");
+		dir_remark(d, "nothing is held here");
 		return;
 	}
 	run_dir_span(d, &first, &last);
-	remark(d, "nothing was held at that time; captures here begin at %s and end at %s",
-	       iso(first, from), iso(last, to));
+	dir_remark(d, "nothing was held at that time; captures here begin at %s and end at %s",
+		   iso(first, from), iso(last, to));
 }
 
 static int by_capture(const void *a, const void *b)

@@ -56,6 +56,9 @@ struct run_dir {
 /* Adds a sentence to what makes the answer incomplete. */
 void dir_note(struct run_dir *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Adds one that is no fault of it. */
+void dir_remark(struct run_dir *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* A capture's name in quotes, fit for a terminal.  Returns 'to'. */
 #define DIR_NAME_SIZE 96
 const char *dir_name(const struct store_run *u, char to[DIR_NAME_SIZE]);

@@ -368,11 +368,44 @@ static int try_segment(struct dir_reading *k, struct dir_pick *p)
 	return r;
 }
 
+/* Whether flows that are worked out again have all packets that their rows count. */
+static bool is_whole(const struct store_run *u)
+{
+	size_t i;
+
+	for (i = 0; i < u->n_gaps; i++)
+		if (u->gaps[i].why == STORE_WHY_LIMIT || u->gaps[i].why == STORE_WHY_DISK ||
+		    u->gaps[i].why == STORE_WHY_REMOVED)
+			return false;
+	return u->raw_limit == UINT64_MAX && !u->raw_limited && !u->packets_gone.n && !u->damaged;
+}
+
+/* That takes time, and nothing from the answer, if all flows that are asked for were found
+ * again. */
+static void say_rebuilt(struct dir_reading *k, const struct dir_pick *p)
+{
+	const uint32_t segment = p->u->segments[p->number].number;
+	char name[DIR_NAME_SIZE];
+
+	dir_name(p->u, name);
+	if (is_whole(p->u) && (!p->made || p->n_made == p->n))
+		dir_remark(k->d,
+			   "capture %s: the index of segment %u is missing or damaged: its flows "
+			   "were worked out again, which takes longer ('trawl store rebuild' makes "
+			   "a new one)",
+			   name, segment);
+	else
+		dir_note(k->d,
+			 "capture %s: the index of segment %u is missing or damaged: its flows "
+			 "were worked out again; packets may be missing%s",
+			 name, segment,
+			 p->u->raw_limit != UINT64_MAX ? " (--rawpacket-limit)" : "");
+}
+
 /* Goes on to the next segment that has something. */
 int dir_pick_next(struct dir_reading *k, struct dir_pick *p)
 {
 	const struct store_segment *s = &p->u->segments[p->next];
-	char name[DIR_NAME_SIZE];
 	int r;
 
 	p->number = p->next++;
@@ -385,12 +418,6 @@ int dir_pick_next(struct dir_reading *k, struct dir_pick *p)
 	if (!is_no_index(r) || p->u->rebuilt || s->rebuilt.len)
 		return r;
 	/* The index is missing or no good: it is made again. */
-	dir_note(k->d,
-		 "capture %s: the index of segment %u is missing or damaged: its flows were worked "
-		 "out again%s",
-		 dir_name(p->u, name), s->number,
-		 p->u->raw_limit != UINT64_MAX ? "; packets may be missing (--rawpacket-limit)"
-					       : "");
 	store_read_distrust(k->d->read, p->run, p->number);
 	r = dir_rebuild(k->d, p->run, k->err);
 	if (r < 0)
@@ -398,5 +425,8 @@ int dir_pick_next(struct dir_reading *k, struct dir_pick *p)
 	free(p->made);
 	p->made = NULL;
 	r = dir_pick_begin(k, p);
-	return r < 0 ? r : try_segment(k, p);
+	if (r == 0)
+		r = try_segment(k, p);
+	say_rebuilt(k, p);
+	return r;
 }

@@ -298,6 +298,18 @@ static inline void compare(const struct compare *c)
 	run_files_free(f);
 }
 
+static inline bool has_remark(struct run_dir *d, const char *part)
+{
+	const struct run_note *v;
+	size_t n, i;
+
+	v = run_dir_remarks(d, &n);
+	for (i = 0; i < n; i++)
+		if (strstr(v[i].text, part))
+			return true;
+	return false;
+}
+
 static inline int run_all(const struct CMUnitTest *tests, size_t n)
 {
 	if (!dir_make(dir))

@@ -54,18 +54,6 @@ static uint64_t serials_of(const struct rows *r, uint64_t **ret)
 	return r->n;
 }
 
-static bool has_remark(struct run_dir *d, const char *part)
-{
-	const struct run_note *v;
-	size_t n, i;
-
-	v = run_dir_remarks(d, &n);
-	for (i = 0; i < n; i++)
-		if (strstr(v[i].text, part))
-			return true;
-	return false;
-}
-
 static void check_limit(uint64_t limit, unsigned shards)
 {
 	struct run_files *f = open_files(TOUR);
