@@ -28,7 +28,7 @@ struct read_run {
 	bool damaged;              /* the journal is */
 	bool locked;               /* somebody wrote it when it was looked at first */
 	size_t n_listed;           /* of the segments; others came later */
-	uint32_t *odd;             /* numbers of segments that are no files; owned */
+	uint64_t *odd;             /* numbers of segments that are no files, ascending; owned */
 	size_t n_odd;
 	uint32_t gone;     /* number of the last removed segment that the journal tells */
 	uint64_t missed;   /* packets of other segments that it tells and that are not there */

@@ -232,7 +232,7 @@ static bool has_rows(struct store_read *r, size_t run, const struct read_names *
 		 number);
 	if (names->n && bsearch(name, names->v, names->n, sizeof(*names->v), by_name))
 		return true;
-	fd = r->runs[run].locked ? read_open(r, run, number, LOCAL_ROWS) : -ENOENT;
+	fd = read_open(r, run, number, LOCAL_ROWS);
 	return fd >= 0 || fd == -EBADMSG;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/vec.h"
 #include "base/num.h"
 #include "flow/flow_schema.h"
 #include "store/read.h"
@@ -247,26 +248,25 @@ static struct store_segment *find_segment(const struct reading *g, uint32_t numb
 static uint32_t first_there(const struct reading *g)
 {
 	const uint32_t file = g->pub->n_segments ? g->pub->segments[0].number : 0;
-	const uint32_t odd = g->run->n_odd ? g->run->odd[0] : 0;
+	const uint32_t odd = g->run->n_odd ? (uint32_t)g->run->odd[0] : 0;
 
 	return file && odd ? (file < odd ? file : odd) : file + odd;
 }
 
-/* Bytes that it has.  -EBADMSG: it is no file; -ENOENT: it is not there, which costs nothing
- * to say of the many that a long run has lost: only what comes while somebody writes was not
- * listed, and that comes behind what is there. */
+/* Bytes that it has.  -EBADMSG: it is no file; -ENOENT: it is not there, which costs nothing to
+ * say of the many that a long run has lost: what came after the folder was listed is behind what
+ * was there. */
 static int64_t size_of(const struct reading *g, const struct store_segment *s,
 		       const struct jrn_segment *j)
 {
 	const struct read_run *u = g->run;
-	size_t i;
+	const uint64_t number = j->number;
 
 	if (s && s->bytes >= j->bytes)
 		return (int64_t)s->bytes;
-	for (i = 0; i < u->n_odd; i++)
-		if (u->odd[i] == j->number)
-			return -EBADMSG;
-	if (!s && (!u->locked || j->number < first_there(g)))
+	if (u->n_odd && bsearch(&number, u->odd, u->n_odd, sizeof(number), vec_cmp_u64))
+		return -EBADMSG;
+	if (!s && u->n_listed && j->number < g->pub->segments[u->n_listed - 1].number)
 		return -ENOENT;
 	return read_size(g->r, g->number, j->number);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/vec.h"
 #include "base/num.h"
 #include "store/file_number.h"
 #include "store/read.h"
@@ -206,7 +207,7 @@ static int by_number(const void *a, const void *b)
 static int add_odd(struct store_read *r, size_t run, uint32_t number)
 {
 	struct read_run *u = &r->runs[run];
-	uint32_t *to = read_append((void **)&u->odd, &u->n_odd, sizeof(*to));
+	uint64_t *to = read_append((void **)&u->odd, &u->n_odd, sizeof(*to));
 
 	if (!to)
 		return -ENOMEM;
@@ -241,6 +242,8 @@ static int find_segments(struct store_read *r, size_t run, const struct read_nam
 		*s = (struct store_segment){.number = number, .bytes = (uint64_t)st.st_size};
 	}
 	r->runs[run].n_listed = pub->n_segments;
+	if (r->runs[run].n_odd)
+		qsort(r->runs[run].odd, r->runs[run].n_odd, sizeof(*r->runs[run].odd), vec_cmp_u64);
 	if (pub->n_segments)
 		qsort(pub->segments, pub->n_segments, sizeof(*pub->segments), by_number);
 	return 0;
