@@ -140,6 +140,7 @@ static int finish(struct past *p, struct err *err)
 static void explain(const struct past *p)
 {
 	const struct past_stats *s = &p->stats;
+	char gone[32] = "";
 
 	cli_clear(p->cli);
 	if (p->files.dir) {
@@ -153,11 +154,13 @@ static void explain(const struct past *p)
 			"trawl: flows: %" PRIu64 " looked at, %" PRIu64 " never, %" PRIu64
 			" maybe\n",
 			s->flows, s->never, s->flows - s->never);
+		if (s->gone)
+			snprintf(gone, sizeof(gone), " %" PRIu64 " gone,", s->gone);
 		fprintf(stderr,
 			"trawl: segments: %" PRIu64 " of these runs, %" PRIu64
-			" of other times, %" PRIu64 " without these flows, %" PRIu64
+			" of other times, %" PRIu64 " without these flows,%s %" PRIu64
 			" read, %" PRIu64 " of them whole for want of an index\n",
-			s->segments, s->outside, s->without, s->read, s->scanned);
+			s->segments, s->outside, s->without, gone, s->read, s->scanned);
 		fprintf(stderr,
 			"trawl: spans: %" PRIu64 " of segments read, %" PRIu64 " of other times\n",
 			s->spans, s->spans_outside);

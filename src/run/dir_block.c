@@ -1,6 +1,8 @@
 #include "run/dir_block.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,15 +25,23 @@ void dir_blocks_done(struct dir_blocks *b)
 	batch_free(b->ids);
 }
 
-static void note(struct dir_blocks *b, size_t run, int code, const char *text)
+/* Once of a block, also where it is opened again. */
+static void note(struct dir_blocks *b, size_t run, size_t block, int code, const char *text)
 {
-	const struct store_run *runs;
-	char name[DIR_NAME_SIZE];
-	size_t n;
+	char name[DIR_NAME_SIZE], where[DIR_NAME_SIZE + 96];
+	const struct store_run *u;
+	const struct store_block *k;
+	size_t n, i;
 
-	runs = store_read_runs(b->d->read, &n);
-	dir_note(b->d, "capture %s: rows that were written together %s: %s",
-		 dir_name(&runs[run], name),
+	u = &store_read_runs(b->d->read, &n)[run];
+	k = &u->blocks[block];
+	snprintf(where, sizeof(where),
+		 "capture %s: rows in %016" PRIx64 "-%06" PRIu32 "%s at %" PRIu64 " ",
+		 dir_name(u, name), u->id, k->file, k->tail ? ".rows" : ".fseg", k->at);
+	for (i = 0; i < b->d->stats.n_notes; i++)
+		if (strncmp(b->d->notes[i].text, where, strlen(where)) == 0)
+			return;
+	dir_note(b->d, "%s%s: %s", where,
 		 code == -ENOENT ? "were removed meanwhile" : "cannot be read",
 		 text               ? text
 		 : code == -EBADMSG ? "damaged"
@@ -41,7 +51,7 @@ static void note(struct dir_blocks *b, size_t run, int code, const char *text)
 void dir_block_bad(struct dir_blocks *b, struct dir_block *k, const struct err *err)
 {
 	k->used = 0;
-	note(b, k->run, err->code, err->text);
+	note(b, k->run, k->block, err->code, err->text);
 }
 
 /* The one that was not used for longest. */
@@ -110,7 +120,7 @@ static int load(struct dir_blocks *b, struct dir_block *k, size_t run, size_t bl
 		r = fseg_open_part(k->f, k->p, size, fetch, k, &err);
 	if (r == 0 || r == -ENOMEM)
 		return r;
-	note(b, run, r, err.code ? err.text : NULL);
+	note(b, run, block, r, err.code ? err.text : NULL);
 	return -EBADMSG;
 }
 

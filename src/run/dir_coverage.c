@@ -240,7 +240,8 @@ static void remark_nothing(struct run_dir *d, size_t n)
 	int64_t first = 0, last = 0;
 
 	if (n == 0) {
-		dir_remark(d, "nothing is held here");
+		dir_remark(d, d->n_found ? "nothing that can be read is held here"
+					 : "nothing is held here");
 		return;
 	}
 	run_dir_span(d, &first, &last);

@@ -8,9 +8,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/num.h"
 #include "filter/filter.h"
 #include "run/dir_pick.h"
 #include "run/packets.h"
@@ -38,12 +40,11 @@ static void picks_done(struct picks *k)
 static int put_packet(struct picks *k, struct dir_pick *p, const struct dir_place *at)
 {
 	uint64_t serial = at->serial;
-	char name[DIR_NAME_SIZE];
 	struct pkt pkt;
 
 	if (store_seg_packet(p->seg, (uint64_t)at->at * PIDX_UNIT, &pkt) < 0) {
-		dir_note(k->by.d, "capture %s: a packet in segment %u is damaged",
-			 dir_name(p->u, name), p->u->segments[p->number].number);
+		if (!p->n_bad++)
+			p->bad_at = (uint64_t)at->at * PIDX_UNIT;
 		return 0;
 	}
 	k->by.d->stats.bytes_read += pkt.caplen;
@@ -62,6 +63,20 @@ static int put_packet(struct picks *k, struct dir_pick *p, const struct dir_plac
 	pkt.iface = pkt.iface < p->u->n_ifaces ? k->by.d->ifaces[p->run][pkt.iface] : 0;
 	pkt.number = ++k->count;
 	return reorder_put(&k->heap, &pkt, (uint64_t)p->run << DIR_SERIAL_BITS | serial);
+}
+
+/* What of it cannot be read is said once. */
+static void close_segment(struct picks *k, struct dir_pick *p)
+{
+	char name[DIR_NAME_SIZE];
+
+	if (p->n_bad)
+		dir_note(k->by.d,
+			 "capture %s: %" PRIu64 " packet%s in %016" PRIx64 "-%06" PRIu32
+			 ".pcapng, the first at %" PRIu64 ", %s damaged",
+			 dir_name(p->u, name), p->n_bad, num_s(p->n_bad), p->u->id,
+			 p->u->segments[p->number].number, p->bad_at, num_are(p->n_bad));
+	dir_pick_close(p);
 }
 
 /* Reads the packets of the next span. */
@@ -83,7 +98,7 @@ static int next_span(struct picks *k, struct dir_pick *p)
 		p->at_place++;
 	}
 	if (p->at_place == p->n_places || last)
-		dir_pick_close(p);
+		close_segment(k, p);
 	return r;
 }
 
@@ -199,6 +214,9 @@ int dir_give_packets(struct run_dir *d, const struct dir_packets *a, struct err 
 		r = read_all(&k);
 	if (k.heap.broken)
 		dir_note(d, "packets are not in time order: too many had to wait");
+	for (i = 0; i < k.n; i++) /* where somebody had enough */
+		if (k.v[i].seg)
+			close_segment(&k, &k.v[i]);
 	if (r == 0)
 		r = dir_misfits(d, a->filter, err);
 	if (r < 0 && !err->code)

@@ -19,6 +19,7 @@ void dir_pick_close(struct dir_pick *p)
 	free(p->later_span);
 	p->later_span = NULL;
 	p->n_places = p->at_place = p->n_spans = p->span = 0;
+	p->n_bad = 0;
 }
 
 void dir_pick_done(struct dir_pick *p)
@@ -345,6 +346,7 @@ static int try_segment(struct dir_reading *k, struct dir_pick *p)
 	if (r == -ENOENT) {
 		dir_note(k->d, "capture %s: segment %u is gone", dir_name(p->u, name),
 			 p->u->segments[p->number].number);
+		k->stats->gone++;
 		return 0;
 	}
 	if (r == 0) {

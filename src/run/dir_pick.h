@@ -41,6 +41,8 @@ struct dir_pick {
 	struct pidx_span *spans; /* owned */
 	size_t n_spans, size_spans;
 	size_t span;         /* next one */
+	uint64_t n_bad;      /* packets of it that cannot be read */
+	uint64_t bad_at;     /* where the first one is */
 	int64_t *later_span; /* [span]: likewise within the segment; owned */
 };
 

@@ -24,6 +24,7 @@ struct past_stats {
 	uint64_t segments;             /* of the runs read */
 	uint64_t outside;              /* of other times */
 	uint64_t without;              /* that have no packet of the flows that may match */
+	uint64_t gone;                 /* that were removed meanwhile, or are missing */
 	uint64_t read;                 /* the others */
 	uint64_t scanned;              /* of all: read as a whole, for want of an index */
 	uint64_t spans, spans_outside; /* parts of segments, and those of other times */

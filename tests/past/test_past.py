@@ -220,3 +220,43 @@ def test_lost_with_the_machine(folder, tmp_path):
         early = subprocess.run([TRAWL, "past", *what, "--count", "..2026-09-21T14:13:21Z"], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, check=False)
         assert not sentence.search(early.stderr.decode()), early.stderr
+
+
+def blocks(path):
+    """Of a pcapng file: where packets begin."""
+    data, at = path.read_bytes(), 0
+    while at < len(data):
+        kind, length = struct.unpack_from("<II", data, at)
+        if kind == 6:
+            yield at
+        at += length
+
+
+def test_damage_is_said_once(folder, tmp_path):
+    """With file and place, however often it is met."""
+    shutil.copytree(folder / "d" / "finished", tmp_path / "d" / "finished")
+    segment = sorted((tmp_path / "d").glob("*/*/*.pcapng"))[1]
+    at = list(blocks(segment))
+    with open(segment, "r+b") as f:
+        for i in (3, 5, 8):
+            f.seek(at[i])
+            f.write(b"\xff")
+    p = subprocess.run([TRAWL, "past", "--dir", str(tmp_path / "d"), "--count", "--explain"], stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, check=False)
+    said = p.stderr.decode()
+    assert (p.returncode, p.stdout.split()[0]) == (INCOMPLETE, b"1197"), said
+    assert said.count("damaged") == 1, said
+    assert f"3 packets in {segment.name}, the first at {at[3]}, are damaged\n" in said, said
+    numbers = list(map(int, re.findall(r"\d+", said.split("segments: ")[1].split("\n")[0])))
+    assert numbers[0] == sum(numbers[1:-1]), said
+
+    rows = sorted((tmp_path / "d").glob("*/*/*.fseg"))[0]
+    with open(rows, "r+b") as f:
+        f.seek(rows.stat().st_size // 2)
+        was = f.read(1)
+        f.seek(-1, os.SEEK_CUR)
+        f.write(bytes([was[0] ^ 0x55]))
+    p = subprocess.run([TRAWL, "flows", "--dir", str(tmp_path / "d"), "--fields", "all"], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.PIPE, check=False)
+    said = p.stderr.decode()
+    assert p.returncode == INCOMPLETE and said.count(rows.name + " at 8 cannot be read") == 1, said
