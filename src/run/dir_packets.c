@@ -214,7 +214,7 @@ int dir_give_packets(struct run_dir *d, const struct dir_packets *a, struct err 
 		r = read_all(&k);
 	if (k.heap.broken)
 		dir_note(d, "packets are not in time order: too many had to wait");
-	for (i = 0; i < k.n; i++) /* where somebody had enough */
+	for (i = 0; k.v && i < k.n; i++) /* where somebody had enough */
 		if (k.v[i].seg)
 			close_segment(&k, &k.v[i]);
 	if (r == 0)
