@@ -543,7 +543,7 @@ def test_stopped(finished):
     for i in range(2000):
         os.link(segment, segment.with_name(segment.name.replace("000001", "%06d" % (i + 5))))
     p = subprocess.Popen([BIN, "store", "check", finished, "--format", "jsonl"], stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
     first = p.stdout.readline()
     p.send_signal(signal.SIGINT)
     out, err = p.communicate(timeout=LIMIT)
