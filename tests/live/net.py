@@ -16,6 +16,7 @@ import time
 LIMIT = 30  # seconds that anything may take
 MARK = b"the last packet of this test"
 libc = ctypes.CDLL(None, use_errno=True)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # programs would ignore it as 'nohup' does, that the tests may run under
 
 
 def ip(*args, netns=None):

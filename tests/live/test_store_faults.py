@@ -8,6 +8,7 @@ import mmap
 import os
 import pathlib
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -247,9 +248,13 @@ def failing(tmp_path):
     trigger = pathlib.Path(f"/sys/fs/ext4/{pathlib.Path(loop).name}/trigger_fs_error")
 
     def again():
+        # A copy: where a process began meanwhile in a view of the mounts of its own, the first one is still in use.
+        copy = tmp_path / "copy"
         call("umount", folder)
-        call("e2fsck", "-f", "-y", loop, status=(0, 1))  # 1: errors were mended
-        call("mount", "-t", "ext4", "-o", "ro", loop, folder)
+        copy.unlink(missing_ok=True)
+        shutil.copyfile(image, copy)
+        call("e2fsck", "-f", "-y", copy, status=(0, 1))  # 1: errors were mended
+        call("mount", "-t", "ext4", "-o", "loop,ro", copy, folder)
 
     try:
         if not trigger.exists():
