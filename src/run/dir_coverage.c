@@ -25,8 +25,8 @@ static const char *const whys[] = {
 	[STORE_WHY_LIMIT] = "the store was full",
 	[STORE_WHY_AWAY] = "the interface was away",
 	[STORE_WHY_NIC] = "lost before the capture, by the interface or the kernel",
-	[STORE_WHY_REMOVED] = "removed to make room, or since they were old",
-	[STORE_WHY_REMOVED_ROWS] = "removed to make room, or since they were old",
+	[STORE_WHY_REMOVED] = "removed by a limit, or by hand",
+	[STORE_WHY_REMOVED_ROWS] = "removed by a limit, or by hand",
 };
 #define N_WHYS (sizeof(whys) / sizeof(whys[0]))
 

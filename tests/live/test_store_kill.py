@@ -129,7 +129,7 @@ class Lane:
             if m == now:
                 self.moments[m][2] = ends
             assert all(self.moments[m][2][c] == n for c, n in ends.items()), f"moment {m} had others before"
-            assert not numbers or numbers[0] == 0 or "removed to make room" in said, (m, numbers[0])
+            assert not numbers or numbers[0] == 0 or "removed by a limit, or by hand" in said, (m, numbers[0])
         if whole and kept and kept[-1][1]:
             step = self.flows if self.threads > 1 else 1
             assert sum(n // step + 1 for n in self.moments[now][2].values()) >= kept[-1][1], said
