@@ -8,3 +8,8 @@
 
 /* 'size' bytes, at a cache line; NULL: there is no memory.  Not zeroed; for free(). */
 void *huge_alloc(size_t size);
+
+/* The same for what may turn out to be used little: it comes page by page until huge_use(), which
+ * does the more the less was used before. */
+void *huge_reserve(size_t size);
+void huge_use(void *p, size_t size);

@@ -8,6 +8,8 @@
 #include "base/crc32c.h"
 #include "fmt/fseg_read.h"
 
+#define MUCH (FSEG_ROWS / 8) /* rows that are worth huge pages */
+
 int fseg_check_magic(const uint8_t *p, size_t size)
 {
 	if (memcmp(p, FSEG_FILE_MAGIC, size < FSEG_MAGIC ? size : FSEG_MAGIC) != 0)
@@ -369,6 +371,8 @@ int fseg_open_part(struct fseg *f, const uint8_t *p, size_t size, fseg_fetch_fn 
 		f->n = 0;
 		return err_set(err, r, "out of memory");
 	}
+	if (f->head.rows >= MUCH)
+		fseg_mem_much(&f->mem);
 	f->open = true;
 	return 0;
 }
