@@ -1,7 +1,6 @@
 /* Inside of run_dir, shared by its files. */
 #pragma once
 
-#include "base/vec.h"
 #include "ql/ql_src_ops.h"
 #include "run/dir.h"
 #include "run/ifmap.h"
@@ -71,12 +70,6 @@ bool dir_go_on(struct run_dir *d);
 
 /* Makes sure a run has rows.  0 or -errno with 'err' set. */
 int dir_rebuild(struct run_dir *d, size_t run, struct err *err);
-
-/* vec_reserve() for one more than the 'n' there are. */
-static inline int dir_more(void *v, size_t n, size_t *size, size_t one)
-{
-	return vec_reserve(v, size, n + 1, one);
-}
 
 /* A query begins: what the last one found is forgotten. */
 void dir_begin(struct run_dir *d, int64_t from, int64_t to);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "base/vec.h"
 #include "run/past.h"
 
 /* Where flows without a row may be, by number and by time. */
@@ -70,7 +71,7 @@ static int add_place(void *arg, const struct pidx_ref *ref)
 {
 	struct dir_pick *p = arg;
 
-	if (dir_more(&p->places, p->n_places, &p->size_places, sizeof(*p->places)) < 0)
+	if (vec_reserve(&p->places, &p->size_places, p->n_places + 1, sizeof(*p->places)) < 0)
 		return -ENOMEM;
 	p->places[p->n_places++] = (struct dir_place){ref->at, ref->serial};
 	return 0;
@@ -172,7 +173,8 @@ static int look_on(struct dir_reading *k, struct dir_pick *p)
 
 		k->d->stats.bytes_read += pkt.caplen;
 		if (!s || pkt.off >= s->from + PIDX_SPAN) {
-			r = dir_more(&p->spans, p->n_spans, &p->size_spans, sizeof(*p->spans));
+			r = vec_reserve(&p->spans, &p->size_spans, p->n_spans + 1,
+					sizeof(*p->spans));
 			if (r < 0)
 				return r;
 			s = &p->spans[p->n_spans++];
@@ -209,7 +211,7 @@ static int look_up(struct dir_reading *k, struct dir_pick *p)
 	if (r == 0 && index && new &&serials)
 		r = pidx_select(index, NULL, 0, add_place_above, p);
 	for (i = 0; r == 0 && index && i < index->n_spans; i++) {
-		r = dir_more(&p->spans, p->n_spans, &p->size_spans, sizeof(*p->spans));
+		r = vec_reserve(&p->spans, &p->size_spans, p->n_spans + 1, sizeof(*p->spans));
 		if (r == 0)
 			p->spans[p->n_spans++] = index->spans[i];
 	}
